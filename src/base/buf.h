@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_BASE_BUF_H
+#define ZN_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Borrowed bytes. Valid for as long as whoever lent them says. */
+typedef struct zn_bytes {
+    const uint8_t *data;
+    size_t len;
+} zn_bytes;
+
+/* A growing byte buffer. All zero is a valid, empty one; reset keeps the memory for reuse. */
+typedef struct zn_buf {
+    uint8_t *data;
+    size_t len;
+    size_t capacity;
+} zn_buf;
+
+void zn_buf_reserve(zn_buf *buf, size_t extra);
+void zn_buf_append(zn_buf *buf, const void *data, size_t len);
+void zn_buf_append_byte(zn_buf *buf, uint8_t byte);
+void zn_buf_append_text(zn_buf *buf, const char *text);
+void zn_buf_printf(zn_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Empties the buffer; memory above `keep_max` bytes is given back. */
+void zn_buf_reset(zn_buf *buf, size_t keep_max);
+
+/* Releases the memory and leaves an empty buffer. */
+void zn_buf_free(zn_buf *buf);
+
+static inline zn_bytes zn_buf_bytes(const zn_buf *buf) {
+    return (zn_bytes){ .data = buf->data, .len = buf->len };
+}
+
+zn_bytes zn_bytes_of_text(const char *text);
+bool zn_bytes_equal(zn_bytes a, zn_bytes b);
+
+/* Little-endian numbers, as in every file and frame of Zonda. */
+void zn_put_u32(uint8_t *out, uint32_t value);
+void zn_put_u64(uint8_t *out, uint64_t value);
+uint32_t zn_get_u32(const uint8_t *in);
+uint64_t zn_get_u64(const uint8_t *in);
+
+#endif

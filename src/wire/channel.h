@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_WIRE_CHANNEL_H
+#define ZN_WIRE_CHANNEL_H
+
+#include "base/limits.h"
+#include "wire/message.h"
+
+/* A socket that speaks messages: owns the socket, the framer and the decoder. One thread at a
+ * time; it may be handed over before its first use. Sending never blocks. */
+typedef struct zn_channel zn_channel;
+
+typedef enum zn_channel_kind {
+    ZN_CHANNEL_REQ,
+    ZN_CHANNEL_REP,
+    ZN_CHANNEL_DEALER,
+    ZN_CHANNEL_ROUTER,
+    ZN_CHANNEL_PUB,
+    ZN_CHANNEL_SUB,
+} zn_channel_kind;
+
+/* Routing id of a ROUTER's peer. Plain data, comparable with zn_peer_equal. */
+typedef struct zn_peer {
+    uint8_t len;
+    uint8_t id[255];
+} zn_peer;
+
+bool zn_peer_equal(const zn_peer *a, const zn_peer *b);
+
+/* Binds; a port "*" is chosen by the system and zn_channel_endpoint says which.
+ * Errors: INVALID (endpoint), IO (in use, no permission, …). */
+zn_channel *zn_channel_bind(zn_channel_kind kind, const char *endpoint, zonda_error *error);
+
+/* Connects; succeeds at once, also when nobody is there yet. SUB subscribes to everything.
+ * Errors: INVALID (endpoint). */
+zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error);
+
+/* Closes without lingering; NULL-safe. */
+void zn_channel_destroy(zn_channel **channel);
+
+/* Where it is bound or connected, as others write it: "tcp://127.0.0.1:40001". Borrowed. */
+const char *zn_channel_endpoint(const zn_channel *channel);
+
+/* Sends one message. `to` is for ROUTER only, else NULL. Never blocks.
+ * Errors: UNREACHABLE (ROUTER: that peer is gone; others: no peer, or its queue is full). */
+zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_message *message,
+                          zonda_error *error);
+
+/* Receives one message if one is there. Sets `*got`. `from` (may be NULL) gets the routing id on a
+ * ROUTER. The message is valid until the next call. On PROTOCOL, VERSION, CORRUPT and LIMIT the
+ * bad message has been taken from the socket, `*got` is true, `from` is set, `message` is not: on a
+ * REP channel the caller must still send a reply. Messages with a wrong number of parts count as
+ * PROTOCOL. */
+zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *message, bool *got,
+                          zonda_error *error);
+
+/* REQ only: forgets the outstanding request, so that the same one may be sent again (the socket
+ * has REQ_RELAXED and REQ_CORRELATE). Closes and reopens the connection if nothing has answered. */
+void zn_channel_reset(zn_channel *channel);
+
+/* Watches for closed connections of a bound channel; then zn_channel_peers_closed returns true
+ * once per batch of closings. Poll it as ZN_POLL_MONITOR. */
+zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error);
+bool zn_channel_peers_closed(zn_channel *channel);
+
+/* What zn_poll waits for: one of a channel, the monitor of a channel, or a file descriptor. */
+typedef enum zn_poll_kind {
+    ZN_POLL_CHANNEL,
+    ZN_POLL_MONITOR,
+    ZN_POLL_FD,
+} zn_poll_kind;
+
+typedef struct zn_poll_item {
+    zn_poll_kind kind;
+    zn_channel *channel;
+    int fd;
+    bool ready; /* out: readable */
+} zn_poll_item;
+
+/* Waits until one item is readable or `timeout_ms` is over (-1: for ever). Returns how many are
+ * ready; 0 also when a signal came. */
+size_t zn_poll(zn_poll_item *items, size_t count, int timeout_ms);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_WIRE_SHAPE_H
+#define ZN_WIRE_SHAPE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Checks that `bytes` starts with one whole MessagePack value, nested at most `depth_max`, whose
+ * declared counts and lengths fit into the bytes that are there. Only then may msgpack-c see it
+ * (it allocates from declared counts). Sets `*used` to the bytes of the value. Does not recurse,
+ * allocates nothing. Errors: PROTOCOL (truncated, reserved byte 0xc1), LIMIT (depth).
+ * Format: https://github.com/msgpack/msgpack/blob/master/spec.md */
+zonda_err zn_shape_check(zn_bytes bytes, unsigned depth_max, size_t *used, zonda_error *error);
+
+#endif
