@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_COORDINATOR_H
+#define ZN_COORDINATOR_COORDINATOR_H
+
+#include "base/error.h"
+
+/* The coordinator: owns the state of jobs, stages, tasks and workers, on a thread of its own. */
+typedef struct zn_coordinator zn_coordinator;
+
+typedef struct zn_coordinator_options {
+    const char *bind;      /* control endpoint; the other sockets are its siblings */
+    const char *advertise; /* host name for others if `bind` is a wildcard; NULL: this host's name */
+    bool insecure;         /* allow a bind that others than this machine can reach, without keys */
+    uint32_t heartbeat_ms; /* 0: ZN_HEARTBEAT_MS */
+    uint32_t lost_ms;      /* 0: ZN_WORKER_LOST_MS */
+} zn_coordinator_options;
+
+/* Binds all sockets and starts the thread. Options are copied. NULL and `error` on failure:
+ * INVALID (endpoint), REFUSED (beyond loopback without `insecure`), IO (bind). */
+zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zonda_error *error);
+
+/* The control endpoint that others connect to, with the port that was chosen. Borrowed. */
+const char *zn_coordinator_endpoint(const zn_coordinator *coordinator);
+
+/* Tells the workers that the cluster ends (DONE, scope ALL), stops the thread, frees everything.
+ * NULL-safe. */
+void zn_coordinator_stop(zn_coordinator **coordinator);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Reading and writing MessagePack values in place, without decoding whole records. A value here is
+ * a byte range that has passed zn_value_check: the readers trust it. */
+#ifndef ZN_RECORD_VALUE_H
+#define ZN_RECORD_VALUE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+typedef enum zn_value_type {
+    ZN_VALUE_NIL,
+    ZN_VALUE_BOOL,
+    ZN_VALUE_INT,  /* fits int64_t */
+    ZN_VALUE_UINT, /* above INT64_MAX */
+    ZN_VALUE_DOUBLE,
+    ZN_VALUE_STRING,
+    ZN_VALUE_BINARY,
+    ZN_VALUE_ARRAY,
+    ZN_VALUE_MAP,
+    ZN_VALUE_EXT,
+} zn_value_type;
+
+/* The head of a value. `bytes` is the payload of string, binary and ext. `whole` is only the head's
+ * encoded bytes for array and map, else the whole value. */
+typedef struct zn_value {
+    zn_value_type type;
+    union {
+        bool boolean;
+        int64_t integer;
+        uint64_t uinteger;
+        double number;
+        zn_bytes bytes;
+        uint32_t count; /* array: values; map: pairs */
+    };
+} zn_value;
+
+/* Checks that `bytes` is exactly one value within the record limits (size, depth).
+ * Errors: BAD_RECORD, LIMIT. */
+zonda_err zn_value_check(zn_bytes bytes, zonda_error *error);
+
+/* A cursor over checked bytes. */
+typedef struct zn_cursor {
+    const uint8_t *at;
+    const uint8_t *end;
+} zn_cursor;
+
+static inline zn_cursor zn_cursor_of(zn_bytes bytes) {
+    return (zn_cursor){ .at = bytes.data, .end = bytes.data + bytes.len };
+}
+
+/* Reads one head and moves behind it: for array and map to the first element, else behind the
+ * value. */
+zn_value zn_cursor_read(zn_cursor *cursor);
+
+/* Moves behind one whole value and returns its bytes. */
+zn_bytes zn_cursor_skip(zn_cursor *cursor);
+
+/* The head of a value, without a cursor. */
+zn_value zn_value_head(zn_bytes value);
+
+/* Finds the value of a string key in a map; the last one if a key is there twice. False if `map` is
+ * not a map or has no such key. */
+bool zn_value_field(zn_bytes map, zn_bytes key, zn_bytes *out);
+
+/* The same for a path "a.b.c" of nested maps. A field whose name has the dots in it wins. */
+bool zn_value_path(zn_bytes map, zn_bytes path, zn_bytes *out);
+
+/* Convenience for arguments and bodies: false if absent or of another type. */
+bool zn_value_field_text(zn_bytes map, const char *key, zn_bytes *out);
+bool zn_value_field_uint(zn_bytes map, const char *key, uint64_t *out);
+bool zn_value_field_bool(zn_bytes map, const char *key, bool *out);
+
+/* "map", "string", …: the names of types in messages for people. */
+const char *zn_value_type_name(zn_value_type type);
+
+/* Appending values. Counts of arrays and maps come first, then their elements. Integers and lengths
+ * take the shortest form, so equal values have equal bytes. */
+void zn_put_nil(zn_buf *out);
+void zn_put_bool(zn_buf *out, bool value);
+void zn_put_int(zn_buf *out, int64_t value);
+void zn_put_uint(zn_buf *out, uint64_t value);
+void zn_put_double(zn_buf *out, double value);
+void zn_put_string(zn_buf *out, zn_bytes text);
+void zn_put_text(zn_buf *out, const char *text);
+void zn_put_binary(zn_buf *out, zn_bytes bytes);
+void zn_put_array(zn_buf *out, uint32_t count);
+void zn_put_map(zn_buf *out, uint32_t pairs);
+
+#endif
