@@ -22,8 +22,8 @@ typedef enum zn_value_type {
     ZN_VALUE_EXT,
 } zn_value_type;
 
-/* The head of a value. `bytes` is the payload of string, binary and ext. `whole` is only the head's
- * encoded bytes for array and map, else the whole value. */
+/* The head of a value. `bytes` is the payload of string, binary and ext (without its type byte),
+ * borrowed from the bytes that were read. */
 typedef struct zn_value {
     zn_value_type type;
     union {
