@@ -1,1 +1,108 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Clusters: where datasets run. */
+#ifndef ZONDA_CLUSTER_H
+#define ZONDA_CLUSTER_H
+
+#include <zonda/dataset.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A cluster: inside this process, or a connection to one elsewhere. It may run one execution after
+ * another. One thread at a time; several clusters on several threads are fine. */
+typedef struct zonda_cluster zonda_cluster;
+
+/* The result of an execution: records to read, counters. Must be destroyed before its cluster is
+ * closed; workers keep large results until then. Same thread as its cluster. */
+typedef struct zonda_result zonda_result;
+
+typedef struct zonda_local_options {
+    uint32_t slots;      /* 0: the number of processors */
+    uint32_t workers;    /* 0: 1; each has `slots` slots */
+    const char *scratch; /* folder for large results; NULL: $TMPDIR or /tmp */
+} zonda_local_options;
+
+typedef struct zonda_connect_options {
+    uint32_t timeout_ms; /* of every call to the coordinator; 0: 30 s */
+} zonda_connect_options;
+
+typedef struct zonda_counter {
+    const char *name;
+    int64_t sum;
+    int64_t min;
+    int64_t max;
+    uint64_t count;
+} zonda_counter;
+
+/* How far an execution is; texts are borrowed during the call. */
+typedef struct zonda_progress {
+    uint64_t job;
+    uint32_t stage; /* from 0 */
+    uint32_t stage_count;
+    const char *stage_name;
+    uint64_t total;
+    uint64_t completed;
+    uint64_t running;
+    uint64_t retries;
+    uint64_t workers;
+    uint64_t records_in;
+    uint64_t records_out;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+} zonda_progress;
+
+typedef struct zonda_execute_options {
+    const char *name; /* of the job; NULL: made from the operators */
+    /* Gets each record (one MessagePack value) in result order, while later shards still run; the
+     * result then has no records to read. A code other than OK ends the execution with it. */
+    zonda_err (*on_record)(void *context, const void *record, size_t bytes);
+    void (*on_progress)(void *context, const zonda_progress *progress);
+    void *context;              /* for both */
+    const volatile int *cancel; /* not 0: cancel the job and return CANCELLED; may be NULL */
+} zonda_execute_options;
+
+/* Starts a coordinator and a worker with thread slots in this process. NULL and `error` on
+ * failure. Options may be NULL. */
+ZONDA_API zonda_cluster *zonda_cluster_open_local(const zonda_local_options *options,
+                                                  zonda_error *error);
+
+/* Connects to the control endpoint of a coordinator ("tcp://host:7070", "ipc://PATH") and checks that it
+ * answers. Errors: INVALID, UNREACHABLE, VERSION. */
+ZONDA_API zonda_cluster *zonda_cluster_connect(const char *endpoint,
+                                               const zonda_connect_options *options,
+                                               zonda_error *error);
+
+/* The control endpoint. Borrowed. */
+ZONDA_API const char *zonda_cluster_endpoint(const zonda_cluster *cluster);
+
+/* Shared data: a MessagePack value that every task of later executions can read by name. Copied.
+ * Errors: INVALID (name, not one value), LIMIT. */
+ZONDA_API zonda_err zonda_cluster_put(zonda_cluster *cluster, const char *name, const void *value,
+                                      size_t bytes, zonda_error *error);
+
+/* Runs the dataset (borrowed) and waits until it is complete. NULL and `error` on failure: the
+ * dataset's own error, PLAN, NO_MATCH, USER, BAD_RECORD, CANCELLED, TIMEOUT, UNREACHABLE, …
+ * Options may be NULL. */
+ZONDA_API zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset,
+                                      const zonda_execute_options *options, zonda_error *error);
+
+/* Gets the next record (one MessagePack value, borrowed until the next call) in result order;
+ * `*got` is false after the last. Large results are fetched in pages as they are read. */
+ZONDA_API zonda_err zonda_result_next(zonda_result *result, const void **record, size_t *bytes,
+                                      bool *got, zonda_error *error);
+
+/* User and built-in counters ("records_in", …, "tasks", "retries") of all stages, sorted by name. Borrowed. */
+ZONDA_API const zonda_counter *zonda_result_counters(const zonda_result *result, size_t *count);
+
+/* Releases what workers keep for it and waits for that; NULL-safe, clears the pointer. */
+ZONDA_API void zonda_result_destroy(zonda_result **result);
+
+/* Closes: open jobs are cancelled, a local cluster ends its threads and removes its files.
+ * NULL-safe, clears the pointer. */
+ZONDA_API void zonda_cluster_close(zonda_cluster **cluster);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,1 +1,79 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* Datasets: lazy chains of operators. Building one runs nothing and touches nothing. */
+#ifndef ZONDA_DATASET_H
+#define ZONDA_DATASET_H
+
+#include <zonda/function.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A dataset. Every operator below consumes the datasets that it gets and returns a new one, never
+ * NULL. The first error in a chain is kept and comes out of zonda_execute. One thread at a time. */
+typedef struct zonda_dataset zonda_dataset;
+
+typedef struct zonda_range_options {
+    uint64_t shards; /* 0: as many as useful for this machine-independent default, 1 … 64 */
+} zonda_range_options;
+
+typedef struct zonda_files_options {
+    bool empty_ok; /* no match is an empty dataset, not an error */
+} zonda_files_options;
+
+typedef struct zonda_read_options {
+    const char *format; /* "jsonl" or "text"; NULL: by suffix, after .gz, .zst */
+    bool empty_ok;
+} zonda_read_options;
+
+typedef struct zonda_reduce_options {
+    zonda_func global;       /* how results of shards are combined; none: as in the shards */
+    const void *identity;    /* one MessagePack value: the start in each shard, and the result
+                                when there is nothing; NULL: none */
+    size_t identity_bytes;
+} zonda_reduce_options;
+
+typedef struct zonda_write_options {
+    int level; /* of the compression; 0: its default */
+} zonda_write_options;
+
+/* Sources. `items`: concatenated MessagePack values, copied; item i is shard i. Options may be NULL. */
+ZONDA_API zonda_dataset *zonda_from_list(const void *items, size_t bytes);
+ZONDA_API zonda_dataset *zonda_from_json(const char *json_array);
+ZONDA_API zonda_dataset *zonda_from_range(uint64_t n, const zonda_range_options *options);
+ZONDA_API zonda_dataset *zonda_from_files(const char *glob, const zonda_files_options *options);
+ZONDA_API zonda_dataset *zonda_read(const char *glob, const zonda_read_options *options);
+
+/* Narrow operators. zonda_select takes field names (or paths "a.b") up to a NULL. */
+ZONDA_API zonda_dataset *zonda_map(zonda_dataset *dataset, zonda_func function);
+ZONDA_API zonda_dataset *zonda_flat_map(zonda_dataset *dataset, zonda_func function);
+ZONDA_API zonda_dataset *zonda_filter(zonda_dataset *dataset, zonda_func function);
+ZONDA_API zonda_dataset *zonda_select(zonda_dataset *dataset, ...) __attribute__((sentinel));
+
+/* Folds: one record from all. */
+ZONDA_API zonda_dataset *zonda_count(zonda_dataset *dataset);
+ZONDA_API zonda_dataset *zonda_reduce(zonda_dataset *dataset, zonda_func local,
+                                      const zonda_reduce_options *options);
+
+/* Sinks: a file per shard; the records are then the paths. zonda_write picks by suffix. */
+ZONDA_API zonda_dataset *zonda_write(zonda_dataset *dataset, const char *pattern,
+                                     const zonda_write_options *options);
+ZONDA_API zonda_dataset *zonda_write_jsonl(zonda_dataset *dataset, const char *pattern,
+                                           const zonda_write_options *options);
+ZONDA_API zonda_dataset *zonda_write_text(zonda_dataset *dataset, const char *pattern,
+                                          const zonda_write_options *options);
+
+/* Another handle of the same dataset, so that it can be used twice. */
+ZONDA_API zonda_dataset *zonda_dataset_share(zonda_dataset *dataset);
+
+/* Frees a dataset; NULL-safe, clears the pointer. */
+ZONDA_API void zonda_dataset_destroy(zonda_dataset **dataset);
+
+/* What would run: stages, operators, tasks, inputs, as text that the caller frees. Runs nothing.
+ * NULL and `error` if the dataset or its plan has an error. */
+ZONDA_API char *zonda_dataset_explain(const zonda_dataset *dataset, zonda_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,1 +1,98 @@
 /* SPDX-License-Identifier: MPL-2.0 */
+/* User functions: C functions that run on records, and how a dataset names a function. */
+#ifndef ZONDA_FUNCTION_H
+#define ZONDA_FUNCTION_H
+
+#include <msgpack.h>
+#include <zonda/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The task that a user function runs in. Valid during the call that got it, in its thread. */
+typedef struct zonda_task zonda_task;
+
+/* A user function. `args` are `arg_count` decoded values that are valid during the call: map, filter
+ * and flat_map get one record; reduce gets the accumulated value and a record. What it packs into
+ * `out` is its answer: map and reduce exactly one value, filter one value (false and nil drop the
+ * record), flat_map any number of values, one after the other. Returns ZONDA_OK, or a code from
+ * zonda_task_fail. Runs on many threads at once, each with its own task and state. */
+typedef zonda_err zonda_call(zonda_task *task, const msgpack_object *args, size_t arg_count,
+                             msgpack_packer *out);
+
+/* A function with optional state per shard: `open` (may be NULL) makes it before the shard's first
+ * record, `close` (may be NULL) frees it after the last, also when the task failed. */
+typedef struct zonda_function {
+    zonda_call *call;
+    zonda_err (*open)(zonda_task *task, void **state);
+    void (*close)(zonda_task *task, void *state);
+} zonda_function;
+
+/* Makes `function` known as `name` in this process. Call it before a cluster is opened; the
+ * struct is copied. Errors: INVALID (empty or too long name, no call), REFUSED (name taken). */
+ZONDA_API zonda_err zonda_register(const char *name, const zonda_function *function,
+                                   zonda_error *error);
+
+/* What `open` made. */
+ZONDA_API void *zonda_task_state(const zonda_task *task);
+
+/* The shard (from 0) and how many there are. */
+ZONDA_API uint64_t zonda_task_shard(const zonda_task *task);
+ZONDA_API uint64_t zonda_task_shard_count(const zonda_task *task);
+
+/* Adds a value to a user counter: its sum, min, max and count come with the result. Values of
+ * attempts that fail or lose are not added. Errors: LIMIT (too many counters, name too long). */
+ZONDA_API zonda_err zonda_task_counter(zonda_task *task, const char *name, int64_t value);
+
+/* Sets `*value` to what the driver put under `name`, borrowed for the task.
+ * Errors: NOT_FOUND; its text lists the names that exist. */
+ZONDA_API zonda_err zonda_task_shared(zonda_task *task, const char *name,
+                                      const msgpack_object **value);
+
+/* True once the job was cancelled; long functions ask now and then and return. */
+ZONDA_API bool zonda_task_cancelled(const zonda_task *task);
+
+/* Fails the task with words for people and returns the code to return. The plain form is tried
+ * again up to the attempt limit, the permanent one is not. */
+ZONDA_API zonda_err zonda_task_fail(zonda_task *task, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+ZONDA_API zonda_err zonda_task_fail_permanent(zonda_task *task, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* How a dataset names a function. The text is borrowed until the dataset call returns. */
+typedef enum zonda_func_kind {
+    ZONDA_FUNC_NONE = 0,
+    ZONDA_FUNC_C = 1,
+    ZONDA_FUNC_LUA_EXPRESSION = 2,
+    ZONDA_FUNC_LUA_BLOCK = 3,
+} zonda_func_kind;
+
+typedef struct zonda_func {
+    zonda_func_kind kind;
+    const char *text;
+} zonda_func;
+
+/* A function registered by name. */
+static inline zonda_func zonda_fn(const char *name) {
+    zonda_func func = { ZONDA_FUNC_C, name };
+    return func;
+}
+
+/* A Lua expression in which a bare name is a field of the record and `r` the record; in reduce `a`
+ * is the accumulated value. */
+static inline zonda_func zonda_lua(const char *expression) {
+    zonda_func func = { ZONDA_FUNC_LUA_EXPRESSION, expression };
+    return func;
+}
+
+/* A Lua block with `emit`, for flat_map. */
+static inline zonda_func zonda_lua_block(const char *block) {
+    zonda_func func = { ZONDA_FUNC_LUA_BLOCK, block };
+    return func;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

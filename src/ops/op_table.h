@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The table of operators: their names, arguments and classes. C, Lua and command line are three
+ * faces of it. Adding an operator is one line in it and one file with its zn_op_runtime. */
+#ifndef ZN_OPS_OP_TABLE_H
+#define ZN_OPS_OP_TABLE_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+typedef enum zn_op_class {
+    ZN_OP_SOURCE, /* begins a dataset */
+    ZN_OP_NARROW, /* fuses into the stage of its input */
+    ZN_OP_FOLD,   /* ends a stage; the planner makes another of one task */
+    ZN_OP_SINK,   /* writes a file per shard; its records are the paths */
+    ZN_OP_INNER,  /* made by the planner only: halves of folds, the "stage" source */
+} zn_op_class;
+
+typedef enum zn_arg_type {
+    ZN_ARG_UINT,
+    ZN_ARG_BOOL,
+    ZN_ARG_TEXT,
+    ZN_ARG_TEXTS,    /* list of at least one text; takes all remaining positional words */
+    ZN_ARG_VALUE,    /* any value */
+    ZN_ARG_VALUES,   /* list of any values; takes all remaining positional words */
+    ZN_ARG_FUNCTION, /* map {kind, …}: see function.h */
+} zn_arg_type;
+
+typedef enum zn_arg_use {
+    ZN_ARG_POSITIONAL, /* by place, required */
+    ZN_ARG_OPTIONAL,   /* by place, may be missing; also by name */
+    ZN_ARG_OPTION,     /* by name: --name VALUE, {name = value} */
+} zn_arg_use;
+
+typedef struct zn_arg_def {
+    const char *name;
+    zn_arg_type type;
+    zn_arg_use use;
+    bool block; /* FUNCTION on the command line: a block with `emit`, not an expression */
+    uint64_t max; /* UINT: largest value */
+    const char *doc;
+} zn_arg_def;
+
+typedef struct zn_op_runtime zn_op_runtime;
+
+typedef struct zn_op_def {
+    const char *name; /* "flat_map"; the command line writes "flat-map" */
+    zn_op_class op_class;
+    const zn_arg_def *args;
+    size_t arg_count;
+    const zn_op_runtime *runtime; /* NULL: the planner turns it into others */
+    const char *doc;
+} zn_op_def;
+
+/* All operators, in the order of the reference. */
+const zn_op_def *zn_op_table(size_t *count);
+
+/* By name; dashes count as underscores. NULL if there is none. */
+const zn_op_def *zn_op_find(zn_bytes name);
+
+/* As zn_op_find, with an error that lists the operators a user may write. Error: PLAN. */
+const zn_op_def *zn_op_find_user(zn_bytes name, zonda_error *error);
+
+const zn_arg_def *zn_op_arg(const zn_op_def *op, zn_bytes name);
+
+/* Checks a MessagePack map {argument name: value} against the operator: unknown names (the error
+ * lists the known ones), missing ones, types, ranges. Error: PLAN. */
+zonda_err zn_op_check_args(const zn_op_def *op, zn_bytes args, zonda_error *error);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_PLAN_PLAN_H
+#define ZN_PLAN_PLAN_H
+
+#include <zonda/dataset.h>
+
+#include "base/digest.h"
+#include "store/glob.h"
+
+/* Extra bytes that a job needs beside its bodies: list items, file lists, scripts, shared data. */
+typedef struct zn_plan_blob {
+    zn_digest digest;
+    zn_buf bytes;
+} zn_plan_blob;
+
+typedef struct zn_plan_stage {
+    char *name;          /* operators joined by "→" */
+    uint64_t task_count; /* 0: the stage is never started, its result is empty */
+    zn_digest body;      /* one of the plan's blobs */
+} zn_plan_stage;
+
+/* A dataset compiled to stages; immutable. */
+typedef struct zn_plan {
+    zn_digest fingerprint;
+    zn_plan_stage *stages;
+    size_t stage_count;
+    zn_plan_blob *blobs;
+    size_t blob_count;
+} zn_plan;
+
+/* Shared data by name, for the bodies. */
+typedef struct zn_plan_shared {
+    const char *name;
+    zn_bytes value;
+} zn_plan_shared;
+
+/* Finds the files of a pattern; the planner does no I/O itself. zn_glob in production. */
+typedef zonda_err zn_plan_glob(const char *pattern, zn_paths *out, zonda_error *error);
+
+/* Compiles. Errors: what the dataset's chain kept, PLAN, NO_MATCH. */
+zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
+                     size_t shared_count, zn_plan_glob *glob, zonda_error *error);
+void zn_plan_destroy(zn_plan **plan);
+
+/* Appends what would run, for people (--dry-run). */
+void zn_plan_print(const zn_plan *plan, zn_buf *out);
+
+#endif
