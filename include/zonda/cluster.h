@@ -67,8 +67,8 @@ typedef struct zonda_execute_options {
 ZONDA_API zonda_cluster *zonda_cluster_open_local(const zonda_local_options *options,
                                                   zonda_error *error);
 
-/* Connects to the control endpoint of a coordinator ("tcp://host:7070", "ipc://PATH") and checks that it
- * answers. Errors: INVALID, UNREACHABLE, VERSION. */
+/* Connects to the control endpoint of a coordinator ("tcp://host:7070", "ipc://PATH") and checks
+ * that it answers. Errors: INVALID, UNREACHABLE, VERSION. */
 ZONDA_API zonda_cluster *zonda_cluster_connect(const char *endpoint,
                                                const zonda_connect_options *options,
                                                zonda_error *error);
@@ -92,7 +92,8 @@ ZONDA_API zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_datase
 ZONDA_API zonda_err zonda_result_next(zonda_result *result, const void **record, size_t *bytes,
                                       bool *got, zonda_error *error);
 
-/* User and built-in counters ("records_in", …, "tasks", "retries") of all stages, sorted by name. Borrowed. */
+/* User and built-in counters ("records_in", …, "tasks", "retries") of all stages, sorted by name.
+ * Borrowed. */
 ZONDA_API const zonda_counter *zonda_result_counters(const zonda_result *result, size_t *count);
 
 /* Releases what workers keep for it and waits for that; NULL-safe, clears the pointer. */

@@ -27,9 +27,9 @@ typedef struct zonda_read_options {
 } zonda_read_options;
 
 typedef struct zonda_reduce_options {
-    zonda_func global;       /* how results of shards are combined; none: as in the shards */
-    const void *identity;    /* one MessagePack value: the start in each shard, and the result
-                                when there is nothing; NULL: none */
+    zonda_func global;    /* how results of shards are combined; none: as in the shards */
+    const void *identity; /* one MessagePack value: the start in each shard, and the result
+                             when there is nothing; NULL: none */
     size_t identity_bytes;
 } zonda_reduce_options;
 
@@ -37,7 +37,8 @@ typedef struct zonda_write_options {
     int level; /* of the compression; 0: its default */
 } zonda_write_options;
 
-/* Sources. `items`: concatenated MessagePack values, copied; item i is shard i. Options may be NULL. */
+/* Sources. `items`: concatenated MessagePack values, copied; item i is shard i. Options may be
+ * NULL. */
 ZONDA_API zonda_dataset *zonda_from_list(const void *items, size_t bytes);
 ZONDA_API zonda_dataset *zonda_from_json(const char *json_array);
 ZONDA_API zonda_dataset *zonda_from_range(uint64_t n, const zonda_range_options *options);

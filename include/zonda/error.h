@@ -56,7 +56,7 @@ typedef enum zonda_err {
  * zeros mean "does not apply"; `shard` is only meaningful when `has_shard` is set. */
 typedef struct zonda_error {
     zonda_err code;
-    bool permanent;       /* trying again cannot help */
+    bool permanent; /* trying again cannot help */
     bool has_shard;
     uint32_t attempt;     /* from 1 */
     uint64_t shard;       /* from 0 */

@@ -13,10 +13,10 @@ extern "C" {
 /* The task that a user function runs in. Valid during the call that got it, in its thread. */
 typedef struct zonda_task zonda_task;
 
-/* A user function. `args` are `arg_count` decoded values that are valid during the call: map, filter
- * and flat_map get one record; reduce gets the accumulated value and a record. What it packs into
- * `out` is its answer: map and reduce exactly one value, filter one value (false and nil drop the
- * record), flat_map any number of values, one after the other. Returns ZONDA_OK, or a code from
+/* A user function. `args` are `arg_count` decoded values that are valid during the call: map,
+ * filter and flat_map get one record; reduce gets the accumulated value and a record. What it packs
+ * into `out` is its answer: map and reduce exactly one value, filter one value (false and nil drop
+ * the record), flat_map any number of values, one after the other. Returns ZONDA_OK, or a code from
  * zonda_task_fail. Runs on many threads at once, each with its own task and state. */
 typedef zonda_err zonda_call(zonda_task *task, const msgpack_object *args, size_t arg_count,
                              msgpack_packer *out);

@@ -23,7 +23,7 @@ char *zn_format(const char *format, ...) __attribute__((format(printf, 1, 2), re
 #define ZN_GROW(items, count, capacity)                                                            \
     do {                                                                                           \
         if ((count) == (capacity)) {                                                               \
-            (capacity) = (capacity) == 0 ? 8 : (capacity) * 2;                                     \
+            (capacity) = (capacity) == 0 ? 8 : (capacity)*2;                                       \
             (items) = zn_realloc((items), (capacity), sizeof *(items));                            \
         }                                                                                          \
     } while (0)

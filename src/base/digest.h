@@ -9,7 +9,10 @@
 
 #include "base/buf.h"
 
-enum { ZN_DIGEST_BYTES = 16, ZN_DIGEST_TEXT = 33 };
+enum {
+    ZN_DIGEST_BYTES = 16,
+    ZN_DIGEST_TEXT = 33
+};
 
 /* The name of some bytes. All zero means "none". */
 typedef struct zn_digest {

@@ -8,17 +8,17 @@
 
 enum {
     /* Frames and messages. */
-    ZN_FRAME_BYTES_MAX = 16 * ZN_MIB,    /* one frame, as sent and as inflated */
-    ZN_FRAME_COMPRESS_BYTES_MIN = 1024,  /* smaller frames go plain (bench: wire) */
-    ZN_MESSAGE_DEPTH_MAX = 16,           /* nesting of a message */
-    ZN_ZSTD_WINDOW_LOG_MAX = 27,         /* 128 MiB; what zstd -19 --long asks at the most */
-    ZN_SOCKET_HWM = 1000,                /* messages; credits keep queues far below it */
+    ZN_FRAME_BYTES_MAX = 16 * ZN_MIB,   /* one frame, as sent and as inflated */
+    ZN_FRAME_COMPRESS_BYTES_MIN = 1024, /* smaller frames go plain (bench: wire) */
+    ZN_MESSAGE_DEPTH_MAX = 16,          /* nesting of a message */
+    ZN_ZSTD_WINDOW_LOG_MAX = 27,        /* 128 MiB; what zstd -19 --long asks at the most */
+    ZN_SOCKET_HWM = 1000,               /* messages; credits keep queues far below it */
     ZN_SOCKET_HANDSHAKE_MS = 5000,
 
     /* Records. */
     ZN_RECORD_BYTES_MAX = 64 * ZN_MIB,
     ZN_RECORD_DEPTH_MAX = 128,
-    ZN_BLOCK_RAW_BYTES = 256 * ZN_KIB,   /* a block of records is closed at this size */
+    ZN_BLOCK_RAW_BYTES = 256 * ZN_KIB, /* a block of records is closed at this size */
     ZN_BLOCK_BYTES_MAX = ZN_RECORD_BYTES_MAX + ZN_MIB,
 
     /* Names and texts on the wire. */
@@ -38,11 +38,11 @@ enum {
     ZN_SLOTS_MAX = 4096,
 
     /* Batches. */
-    ZN_RUNS_MAX = 4096,                  /* runs in one TASK */
-    ZN_OUTCOMES_MAX = 16384,             /* outcomes in one RESULT */
-    ZN_BATCH_BYTES = 256 * ZN_KIB,       /* a RESULT or page is closed at this size */
-    ZN_INLINE_BYTES_MAX = 4096,          /* a larger result goes into a segment */
-    ZN_CREDIT_TASKS_MAX = 65536,         /* tasks that a worker may hold */
+    ZN_RUNS_MAX = 4096,            /* runs in one TASK */
+    ZN_OUTCOMES_MAX = 16384,       /* outcomes in one RESULT */
+    ZN_BATCH_BYTES = 256 * ZN_KIB, /* a RESULT or page is closed at this size */
+    ZN_INLINE_BYTES_MAX = 4096,    /* a larger result goes into a segment */
+    ZN_CREDIT_TASKS_MAX = 65536,   /* tasks that a worker may hold */
 
     /* Blobs. */
     ZN_BLOB_CHUNK_BYTES = ZN_MIB,
@@ -53,9 +53,9 @@ enum {
     ZN_HEARTBEAT_MS = 1000,
     ZN_WORKER_LOST_MS = 3000,
     ZN_CALL_TIMEOUT_MS = 30000,
-    ZN_CALL_RETRY_MS = 2000,             /* a request is sent again after this silence */
+    ZN_CALL_RETRY_MS = 2000, /* a request is sent again after this silence */
     ZN_POLL_MS_MAX = 50,
-    ZN_CLIENTS_MAX = 4096,               /* control clients whose last reply is kept */
+    ZN_CLIENTS_MAX = 4096, /* control clients whose last reply is kept */
 
     /* Lua. */
     ZN_LUA_MEMORY_BYTES = 256 * ZN_MIB,

@@ -8,9 +8,10 @@
 typedef struct zn_coordinator zn_coordinator;
 
 typedef struct zn_coordinator_options {
-    const char *bind;      /* control endpoint; the other sockets are its siblings */
-    const char *advertise; /* host name for others if `bind` is a wildcard; NULL: this host's name */
-    bool insecure;         /* allow a bind that others than this machine can reach, without keys */
+    const char *bind; /* control endpoint; the other sockets are its siblings */
+    const char
+        *advertise; /* host name for others if `bind` is a wildcard; NULL: this host's name */
+    bool insecure;  /* allow a bind that others than this machine can reach, without keys */
     uint32_t heartbeat_ms; /* 0: ZN_HEARTBEAT_MS */
     uint32_t lost_ms;      /* 0: ZN_WORKER_LOST_MS */
 } zn_coordinator_options;

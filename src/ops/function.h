@@ -27,8 +27,8 @@ typedef struct zn_function_kind {
     void (*unbind)(void *state);
     zonda_err (*begin)(void *state, zonda_task *task, zonda_error *error);
     void (*end)(void *state, zonda_task *task);
-    zonda_err (*call)(void *state, zonda_task *task, const zn_bytes *args, zn_buf *out,
-                      bool *truth, zonda_error *error);
+    zonda_err (*call)(void *state, zonda_task *task, const zn_bytes *args, zn_buf *out, bool *truth,
+                      zonda_error *error);
 } zn_function_kind;
 
 /* Implemented in function_c.c and lua_function.c. */
@@ -45,7 +45,8 @@ zonda_err zn_function_begin(zn_function *function, zonda_task *task, zonda_error
 void zn_function_end(zn_function *function, zonda_task *task);
 
 /* Calls it with the checked values `args` (as many as the form says). Appends what it gives to
- * `out`; with FILTER sets `*truth` instead. Errors: USER with message and traceback; a map that gives none or two values is USER. */
+ * `out`; with FILTER sets `*truth` instead. Errors: USER with message and traceback; a map that
+ * gives none or two values is USER. */
 zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_bytes *args,
                            zn_buf *out, bool *truth, zonda_error *error);
 

@@ -13,9 +13,9 @@ typedef struct zn_lua_script zn_lua_script;
 
 /* A call of an operator: node i may use nodes before it. */
 typedef struct zn_script_node {
-    const char *op;  /* operator name */
-    zn_bytes args;   /* MessagePack map of arguments; functions as {"kind": "lua-script", …} */
-    size_t *inputs;  /* node numbers: the dataset it was called on first */
+    const char *op; /* operator name */
+    zn_bytes args;  /* MessagePack map of arguments; functions as {"kind": "lua-script", …} */
+    size_t *inputs; /* node numbers: the dataset it was called on first */
     size_t input_count;
 } zn_script_node;
 

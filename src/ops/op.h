@@ -11,16 +11,16 @@ typedef struct zn_stage_exec zn_stage_exec;
 /* One operator in the chain of a stage; made once per slot and stage, used for many tasks. */
 typedef struct zn_op {
     const zn_op_def *def;
-    struct zn_op *next;    /* the last op of a chain is the collector of results */
+    struct zn_op *next; /* the last op of a chain is the collector of results */
     zn_stage_exec *stage;
-    zn_bytes args;         /* MessagePack map, checked, lives as long as the stage */
-    void *state;           /* of the runtime */
+    zn_bytes args; /* MessagePack map, checked, lives as long as the stage */
+    void *state;   /* of the runtime */
 } zn_op;
 
 /* Every call but open may be NULL where there is nothing to do. Errors are filled where found;
- * the stage adds operator, shard, file and line. Order for a task: begin of all ops from the last to the first, then
- * (source) run or (others) push…, end from the first to the last; after any failure `abort` of
- * all instead. */
+ * the stage adds operator, shard, file and line. Order for a task: begin of all ops from the last
+ * to the first, then (source) run or (others) push…, end from the first to the last; after any
+ * failure `abort` of all instead. */
 struct zn_op_runtime {
     /* Reads `op->args`, compiles, makes `op->state`. Once per stage. */
     zonda_err (*open)(zn_op *op, zonda_error *error);

@@ -37,7 +37,7 @@ typedef struct zn_arg_def {
     const char *name;
     zn_arg_type type;
     zn_arg_use use;
-    bool block; /* FUNCTION on the command line: a block with `emit`, not an expression */
+    bool block;   /* FUNCTION on the command line: a block with `emit`, not an expression */
     uint64_t max; /* UINT: largest value */
     const char *doc;
 } zn_arg_def;

@@ -11,8 +11,9 @@
  *   "ops":    [[name, {argument: value}], …], the source first
  *   "shared": {name: digest of the blob with the value}
  * Arguments that the planner adds to those of the user: sources from_list and read/from_files have
- * "inputs": digest of a blob that holds one MessagePack array with an item or path per shard; the source "stage" has "stage": index
- * of the stage whose results it reads, or "empty": true if that stage had no shards. */
+ * "inputs": digest of a blob that holds one MessagePack array with an item or path per shard; the
+ * source "stage" has "stage": index of the stage whose results it reads, or "empty": true if that
+ * stage had no shards. */
 
 /* Compiles a body. `host` is borrowed for the life of the stage. Errors: PLAN, UNKNOWN_BLOB,
  * NOT_FOUND (a C function that is not registered here), USER (Lua that does not compile). */
@@ -21,8 +22,8 @@ zn_stage_exec *zn_stage_exec_new(zn_job_id job, zn_bytes body, const zn_task_hos
 void zn_stage_exec_destroy(zn_stage_exec **stage);
 
 /* Runs one task. Fills `outcome`, whose texts and lists are borrowed until the next call: first and
- * count name the task; a failure carries operator, shard, file and line. Returns false if there is no outcome to
- * report (commit refused, or cancelled). User code cannot make it fail otherwise. */
+ * count name the task; a failure carries operator, shard, file and line. Returns false if there is
+ * no outcome to report (commit refused, or cancelled). User code cannot make it fail otherwise. */
 bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn_outcome *outcome);
 
 /* Removes what an attempt that died (its slot crashed) may have left behind. */

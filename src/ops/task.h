@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The task that a slot runs just now, and what the slot offers to it. zonda_task of the public API. */
+/* The task that a slot runs just now, and what the slot offers to it. zonda_task of the public API.
+ */
 #ifndef ZN_OPS_TASK_H
 #define ZN_OPS_TASK_H
 

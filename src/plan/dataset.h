@@ -14,10 +14,10 @@ struct zonda_dataset {
     unsigned references;
     zonda_error error; /* the first in the chain; code OK: none */
     const zn_op_def *op;
-    zn_buf args;       /* MessagePack map, checked */
+    zn_buf args; /* MessagePack map, checked */
     zonda_dataset **inputs;
     size_t input_count;
-    zn_buf script;     /* blob of the script that its functions come from; empty: none */
+    zn_buf script; /* blob of the script that its functions come from; empty: none */
 };
 
 /* The generic way to a node, used by all three faces. Consumes `inputs`; copies `args` (a

@@ -8,21 +8,24 @@
 /* A block: concatenated records behind a header of 32 bytes, little-endian.
  *   0  magic "ZNB1"      4  flags, u32 (bit 0: zstd)     8  record count, u32    12  zero, u32
  *  16  stored bytes, u32 20  raw bytes, u32             24  XXH3-64 of the stored bytes, u64 */
-enum { ZN_BLOCK_HEADER_BYTES = 32 };
+enum {
+    ZN_BLOCK_HEADER_BYTES = 32
+};
 
 /* Holds zstd contexts for reuse; one thread. */
 typedef struct zn_block_codec zn_block_codec;
 zn_block_codec *zn_block_codec_new(void);
 void zn_block_codec_destroy(zn_block_codec **codec);
 
-/* Appends the block of `records` (`count` of them) to `out`; compressed where that makes it smaller. */
+/* Appends the block of `records` (`count` of them) to `out`; compressed where that makes it
+ * smaller. */
 void zn_block_pack(zn_block_codec *codec, zn_bytes records, uint32_t count, zn_buf *out);
 
 /* Reads the block at the start of `bytes`. `*records` is borrowed from `bytes` or from the codec
  * until the next call; `*used` is the size of the whole block. Records are checked values.
  * `*need` (with code NOT_FOUND) says how many bytes must be there when `bytes` ends too early.
  * Errors: CORRUPT (what differs), LIMIT, NOT_FOUND (more bytes needed). */
-zonda_err zn_block_unpack(zn_block_codec *codec, zn_bytes bytes, zn_bytes *records,
-                          uint32_t *count, size_t *used, size_t *need, zonda_error *error);
+zonda_err zn_block_unpack(zn_block_codec *codec, zn_bytes bytes, zn_bytes *records, uint32_t *count,
+                          size_t *used, size_t *need, zonda_error *error);
 
 #endif

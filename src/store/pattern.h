@@ -13,7 +13,8 @@
  * brace, NUL, no {shard} although there are several shards). */
 zonda_err zn_pattern_check(const char *pattern, uint64_t shards, zonda_error *error);
 
-/* The path of one shard; the pattern has been checked. {basename} is "shard_<n>". Owned by the caller. */
+/* The path of one shard; the pattern has been checked. {basename} is "shard_<n>". Owned by the
+ * caller. */
 char *zn_pattern_path(const char *pattern, uint64_t shard, uint64_t total);
 
 #endif

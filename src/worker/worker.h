@@ -14,13 +14,15 @@ typedef enum zn_slot_kind {
 } zn_slot_kind;
 
 typedef struct zn_worker_options {
-    const char *connect;   /* the coordinator's control endpoint */
-    uint32_t slots;        /* 0: the number of processors */
+    const char *connect; /* the coordinator's control endpoint */
+    uint32_t slots;      /* 0: the number of processors */
     zn_slot_kind kind;
-    const char *program;   /* PROCESS: path of the program that has the `slot` command */
-    const char *scratch;   /* folder for segments; NULL: made in $TMPDIR or /tmp and removed at the end */
-    const char *data_bind; /* data endpoint; NULL: like the coordinator's, on the address that reaches it */
-    bool insecure;         /* allow a data endpoint that others than this machine can reach */
+    const char *program; /* PROCESS: path of the program that has the `slot` command */
+    const char
+        *scratch; /* folder for segments; NULL: made in $TMPDIR or /tmp and removed at the end */
+    const char *
+        data_bind; /* data endpoint; NULL: like the coordinator's, on the address that reaches it */
+    bool insecure; /* allow a data endpoint that others than this machine can reach */
 } zn_worker_options;
 
 /* Binds the data socket, starts the slots and the loop; returns before the coordinator has
@@ -39,6 +41,7 @@ void zn_worker_stop(zn_worker **worker);
 
 /* The body of a slot process: connects to `endpoint` as slot `index` of the worker process
  * `parent_pid`, runs until told to stop or until that process is gone. Returns an exit status. */
-int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scratch, long parent_pid);
+int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scratch,
+                         long parent_pid);
 
 #endif
