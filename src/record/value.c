@@ -74,25 +74,10 @@ static inline zn_value container(zn_value_type type, uint32_t count) {
     return (zn_value){ .type = type, .count = count };
 }
 
-/* First bytes 0xc0 to 0xdf without the reserved one. */
-static inline zn_value read_tagged(zn_cursor *cursor) {
+/* First bytes 0xca to 0xd3. */
+static inline zn_value read_number(zn_cursor *cursor) {
     const uint8_t *at = cursor->at;
     switch (at[0]) {
-    case 0xc2:
-    case 0xc3:
-        return take(cursor, 1, (zn_value){ .type = ZN_VALUE_BOOL, .boolean = at[0] == 0xc3 });
-    case 0xc4:
-        return take_payload(cursor, ZN_VALUE_BINARY, at + 2, at[1]);
-    case 0xc5:
-        return take_payload(cursor, ZN_VALUE_BINARY, at + 3, load_16(at + 1));
-    case 0xc6:
-        return take_payload(cursor, ZN_VALUE_BINARY, at + 5, load_32(at + 1));
-    case 0xc7:
-        return take_payload(cursor, ZN_VALUE_EXT, at + 3, at[1]);
-    case 0xc8:
-        return take_payload(cursor, ZN_VALUE_EXT, at + 4, load_16(at + 1));
-    case 0xc9:
-        return take_payload(cursor, ZN_VALUE_EXT, at + 6, load_32(at + 1));
     case 0xca:
         return take(cursor, 5, single_value(at + 1));
     case 0xcb:
@@ -111,8 +96,30 @@ static inline zn_value read_tagged(zn_cursor *cursor) {
         return take(cursor, 3, integer_value((int16_t)load_16(at + 1)));
     case 0xd2:
         return take(cursor, 5, integer_value((int32_t)load_32(at + 1)));
-    case 0xd3:
+    default:
         return take(cursor, 9, integer_value((int64_t)load_64(at + 1)));
+    }
+}
+
+/* First bytes 0xc0 to 0xdf without numbers and the reserved one. */
+static inline zn_value read_tagged(zn_cursor *cursor) {
+    const uint8_t *at = cursor->at;
+    switch (at[0]) {
+    case 0xc2:
+    case 0xc3:
+        return take(cursor, 1, (zn_value){ .type = ZN_VALUE_BOOL, .boolean = at[0] == 0xc3 });
+    case 0xc4:
+        return take_payload(cursor, ZN_VALUE_BINARY, at + 2, at[1]);
+    case 0xc5:
+        return take_payload(cursor, ZN_VALUE_BINARY, at + 3, load_16(at + 1));
+    case 0xc6:
+        return take_payload(cursor, ZN_VALUE_BINARY, at + 5, load_32(at + 1));
+    case 0xc7:
+        return take_payload(cursor, ZN_VALUE_EXT, at + 3, at[1]);
+    case 0xc8:
+        return take_payload(cursor, ZN_VALUE_EXT, at + 4, load_16(at + 1));
+    case 0xc9:
+        return take_payload(cursor, ZN_VALUE_EXT, at + 6, load_32(at + 1));
     case 0xd4:
     case 0xd5:
     case 0xd6:
@@ -147,6 +154,9 @@ static inline zn_value read_head(zn_cursor *cursor) {
     }
     if (first >= 0xe0) {
         return take(cursor, 1, integer_value((int8_t)first));
+    }
+    if (first >= 0xca && first <= 0xd3) {
+        return read_number(cursor);
     }
     if (first >= 0xc0) {
         return read_tagged(cursor);
@@ -194,7 +204,6 @@ zonda_err zn_value_check(zn_bytes bytes, zonda_error *error) {
                 error->code = err;
             }
         }
-        zn_error_prefix(error, "bad MessagePack: ");
         return err;
     }
     if (used != bytes.len) {

@@ -11,7 +11,9 @@
 
 #include "base/assert.h"
 
-enum { HEAD_BYTES_MAX = 9 };
+enum {
+    HEAD_BYTES_MAX = 9
+};
 
 /* Room for one head; the caller adds what it has used to out->len. */
 static inline uint8_t *room(zn_buf *out, size_t bytes) {
