@@ -14,19 +14,26 @@ typedef enum zn_compression {
 /* From the suffix of a path; `*stem_len` (may be NULL) is the length without that suffix. */
 zn_compression zn_compression_of(const char *path, size_t *stem_len);
 
-/* A file that is read in order, decompressed. */
+/* Whether this build can read and write it. */
+bool zn_compression_available(zn_compression compression);
+
+/* A file that is read in order, decompressed. One thread. A failed stream keeps failing alike. */
 typedef struct zn_in_stream zn_in_stream;
+/* Errors, with the file filled in: IO, UNSUPPORTED (suffix without its library). */
 zn_in_stream *zn_in_stream_open(const char *path, zonda_error *error);
 void zn_in_stream_destroy(zn_in_stream **stream);
 
-/* Reads up to `size` bytes; `*got` 0 means the end. Errors: IO, CORRUPT. */
+/* Reads up to `size` bytes; `*got` 0 means the end. Errors, with the file filled in: IO, CORRUPT
+ * (damaged or truncated), LIMIT (zstd window). */
 zonda_err zn_in_stream_read(zn_in_stream *stream, uint8_t *out, size_t size, size_t *got,
                             zonda_error *error);
 
 /* Bytes taken from the file so far. */
 uint64_t zn_in_stream_bytes(const zn_in_stream *stream);
 
-/* A file that is written in order to a descriptor, compressed. `level` 0: the default. */
+/* A file that is written in order to a descriptor, compressed. `level` 0: the default. The bytes
+ * depend on the content and the level alone, not on how it was cut into writes. The descriptor is
+ * borrowed. Errors: IO, UNSUPPORTED; a failed stream keeps failing alike. One thread. */
 typedef struct zn_out_stream zn_out_stream;
 zn_out_stream *zn_out_stream_new(int fd, zn_compression compression, int level);
 void zn_out_stream_destroy(zn_out_stream **stream);
@@ -34,6 +41,8 @@ zonda_err zn_out_stream_write(zn_out_stream *stream, zn_bytes bytes, zonda_error
 
 /* Writes what is buffered and the end of the compressed format. */
 zonda_err zn_out_stream_finish(zn_out_stream *stream, zonda_error *error);
+
+/* Bytes given to the descriptor so far, as stored. */
 uint64_t zn_out_stream_bytes(const zn_out_stream *stream);
 
 #endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* System calls on files, made whole: signals that interrupt them and writes that fall short are
+ * handled here and nowhere else, so every user sees either all of it or one errno. Used by every
+ * module of this layer that holds a file descriptor. */
+#include "store/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+zonda_err zn_file_failed(zonda_error *error, const char *path, const char *what) {
+    char text[128];
+    const char *cause = strerror_r(errno, text, sizeof text);
+    zn_error_set(error, ZONDA_ERR_IO, "%s: %s", what, cause);
+    if (path != NULL) {
+        zn_error_at(error, path, 0, 0);
+    }
+    return ZONDA_ERR_IO;
+}
+
+long zn_file_read(int fd, uint8_t *out, size_t size) {
+    ssize_t got;
+    do {
+        got = read(fd, out, size);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
+
+long zn_file_read_at(int fd, uint8_t *out, size_t size, uint64_t offset) {
+    size_t total = 0;
+    while (total < size) {
+        ssize_t got = pread(fd, out + total, size - total, (off_t)(offset + total));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        total += (size_t)got;
+    }
+    return (long)total;
+}
+
+/* The system may take only a part of the bytes; 0 taken would loop for ever and counts as full. */
+static bool advance(zn_bytes *bytes, ssize_t taken) {
+    if (taken < 0) {
+        return errno == EINTR;
+    }
+    if (taken == 0) {
+        errno = ENOSPC;
+        return false;
+    }
+    bytes->data += taken;
+    bytes->len -= (size_t)taken;
+    return true;
+}
+
+bool zn_file_write(int fd, zn_bytes bytes) {
+    while (bytes.len > 0) {
+        if (!advance(&bytes, write(fd, bytes.data, bytes.len))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool zn_file_write_at(int fd, zn_bytes bytes, uint64_t offset) {
+    const uint8_t *start = bytes.data;
+    while (bytes.len > 0) {
+        off_t at = (off_t)(offset + (uint64_t)(bytes.data - start));
+        if (!advance(&bytes, pwrite(fd, bytes.data, bytes.len, at))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void zn_file_close(int *fd) {
+    if (*fd >= 0) {
+        int kept = errno;
+        close(*fd);
+        *fd = -1;
+        errno = kept;
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_STORE_FILE_H
+#define ZN_STORE_FILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Sets IO with "<what>: <text of errno>" and the file; `path` may be NULL. Call it right after the
+ * system call that failed. */
+zonda_err zn_file_failed(zonda_error *error, const char *path, const char *what);
+
+/* One read that signals do not break: the number of bytes, 0 at the end, -1 with errno. */
+long zn_file_read(int fd, uint8_t *out, size_t size);
+
+/* Fills `out` from `offset` on, less only at the end of the file; -1 with errno. */
+long zn_file_read_at(int fd, uint8_t *out, size_t size, uint64_t offset);
+
+/* Writes everything; false with errno. */
+bool zn_file_write(int fd, zn_bytes bytes);
+bool zn_file_write_at(int fd, zn_bytes bytes, uint64_t offset);
+
+/* Closes a descriptor if it is one (>= 0) and sets it to -1. Keeps errno. */
+void zn_file_close(int *fd);
+
+#endif
