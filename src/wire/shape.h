@@ -12,4 +12,9 @@
  * Format: https://github.com/msgpack/msgpack/blob/master/spec.md */
 zonda_err zn_shape_check(zn_bytes bytes, unsigned depth_max, size_t *used, zonda_error *error);
 
+/* The same, and refuses more than `values_max` values (LIMIT): msgpack-c makes an object of 24
+ * bytes of each, so one byte on the wire may cost 24 in memory. */
+zonda_err zn_shape_check_values(zn_bytes bytes, unsigned depth_max, size_t values_max, size_t *used,
+                                zonda_error *error);
+
 #endif

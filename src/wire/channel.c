@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Sockets that speak messages. Everything above sees messages, peers and errors; ZeroMQ, frames and
+ * MessagePack end here. Three rules:
+ * - nothing blocks: sends and receives use DONTWAIT, waiting is zn_poll's;
+ * - whatever comes in is taken off the socket completely before it is judged, so bad input never
+ *   leaves a socket between two parts or a REP socket unable to reply;
+ * - a channel belongs to one thread at a time.
+ * The socket is czmq's, because at exit czmq leaves the context alone while a socket is open, where
+ * a bare one would make the process hang; the work is done on the libzmq handle behind it. */
+#include "channel_def.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "wire/context.h"
+#include "wire/endpoint.h"
+#include "wire/socket_options.h"
+
+enum {
+    KEEP_BYTES = ZN_MIB
+};
+
+bool zn_peer_equal(const zn_peer *a, const zn_peer *b) {
+    return a->len == b->len && memcmp(a->id, b->id, a->len) == 0;
+}
+
+static int socket_type(zn_channel_kind kind) {
+    switch (kind) {
+    case ZN_CHANNEL_REQ:
+        return ZMQ_REQ;
+    case ZN_CHANNEL_REP:
+        return ZMQ_REP;
+    case ZN_CHANNEL_DEALER:
+        return ZMQ_DEALER;
+    case ZN_CHANNEL_ROUTER:
+        return ZMQ_ROUTER;
+    case ZN_CHANNEL_PUB:
+        return ZMQ_PUB;
+    case ZN_CHANNEL_SUB:
+        return ZMQ_SUB;
+    }
+    ZN_UNREACHABLE();
+}
+
+static zonda_err open_socket(zn_channel *channel, const char *endpoint, zonda_error *error) {
+    channel->socket = zsock_new(socket_type(channel->kind));
+    if (channel->socket == NULL) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT, "no more sockets: %s", zmq_strerror(errno));
+    }
+    channel->handle = zsock_resolve(channel->socket);
+    zn_socket_set_options(channel->handle, channel->kind, endpoint);
+    return ZONDA_OK;
+}
+
+static zn_channel *new_channel(zn_channel_kind kind) {
+    zn_context_init();
+    zn_channel *channel = ZN_NEW(zn_channel);
+    channel->kind = kind;
+    channel->framer = zn_framer_new();
+    channel->decoder = zn_decoder_new();
+    zmq_msg_init(&channel->received);
+    return channel;
+}
+
+/* libzmq removes whatever is at the path before it binds: a file that is not a socket, or the
+ * socket of a process that still listens. Neither is ours to remove. */
+static zonda_err check_ipc_path(const char *endpoint, zonda_error *error) {
+    if (strncmp(endpoint, "ipc://", 6) != 0 || endpoint[6] == '@') {
+        return ZONDA_OK;
+    }
+    const char *path = endpoint + 6;
+    struct stat status;
+    if (lstat(path, &status) != 0) {
+        return ZONDA_OK;
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        return zn_error_set(error, ZONDA_ERR_IO, "cannot bind %s: the file exists already",
+                            endpoint);
+    }
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    ZN_ASSERT(strlen(path) < sizeof address.sun_path);
+    memcpy(address.sun_path, path, strlen(path));
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0) {
+        return zn_error_set(error, ZONDA_ERR_IO, "cannot bind %s: %s", endpoint, strerror(errno));
+    }
+    int rc = connect(probe, (const struct sockaddr *)&address, sizeof address);
+    bool taken = rc == 0 || errno == EAGAIN;
+    close(probe);
+    if (taken) {
+        return zn_error_set(error, ZONDA_ERR_IO, "cannot bind %s: %s", endpoint,
+                            strerror(EADDRINUSE));
+    }
+    return ZONDA_OK;
+}
+
+/* libzmq binds addresses and interfaces, not names; this one name is too usual to refuse. */
+static char *without_localhost(const char *endpoint) {
+    static const char name[] = "tcp://localhost:";
+    if (strncmp(endpoint, name, sizeof name - 1) == 0) {
+        return zn_format("tcp://127.0.0.1:%s", endpoint + sizeof name - 1);
+    }
+    return zn_strdup(endpoint);
+}
+
+static char *bound_endpoint(const zn_channel *channel) {
+    char text[ZN_ENDPOINT_BYTES_MAX + 1];
+    size_t size = sizeof text;
+    int rc = zmq_getsockopt(channel->handle, ZMQ_LAST_ENDPOINT, text, &size);
+    ZN_ASSERT(rc == 0);
+    return zn_strdup(text);
+}
+
+zn_channel *zn_channel_bind(zn_channel_kind kind, const char *endpoint, zonda_error *error) {
+    if (zn_endpoint_check(endpoint, true, error) != ZONDA_OK ||
+        check_ipc_path(endpoint, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_channel *channel = new_channel(kind);
+    channel->bound = true;
+    char *address = without_localhost(endpoint);
+    if (open_socket(channel, address, error) != ZONDA_OK) {
+        zn_channel_destroy(&channel);
+    } else if (zmq_bind(channel->handle, address) != 0) {
+        zn_error_set(error, ZONDA_ERR_IO, "cannot bind %s: %s", endpoint,
+                     errno == ENODEV ? "no such address or interface on this machine"
+                                     : zmq_strerror(errno));
+        zn_channel_destroy(&channel);
+    } else {
+        channel->endpoint = bound_endpoint(channel);
+    }
+    free(address);
+    return channel;
+}
+
+static zonda_err connect_socket(zn_channel *channel, const char *endpoint, zonda_error *error) {
+    zonda_err code = open_socket(channel, endpoint, error);
+    if (code == ZONDA_OK && zmq_connect(channel->handle, endpoint) != 0) {
+        code = zn_error_set(error, ZONDA_ERR_INVALID, "cannot connect to %s: %s", endpoint,
+                            zmq_strerror(errno));
+    }
+    return code;
+}
+
+zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error) {
+    if (zn_endpoint_check(endpoint, false, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_channel *channel = new_channel(kind);
+    channel->endpoint = zn_strdup(endpoint);
+    if (connect_socket(channel, endpoint, error) != ZONDA_OK) {
+        zn_channel_destroy(&channel);
+    }
+    return channel;
+}
+
+/* Frees the port or path. libzmq leaves the file of an ipc socket behind. */
+static void unbind(zn_channel *channel) {
+    const char *path = channel->endpoint + 6;
+    struct stat status;
+    if (strncmp(channel->endpoint, "ipc://", 6) == 0 && lstat(path, &status) == 0 &&
+        S_ISSOCK(status.st_mode)) {
+        unlink(path);
+    }
+    zn_monitor_unbind(channel);
+}
+
+void zn_channel_destroy(zn_channel **channel) {
+    if (channel == NULL || *channel == NULL) {
+        return;
+    }
+    zn_channel *self = *channel;
+    if (self->bound && self->endpoint != NULL) {
+        unbind(self);
+    }
+    zn_monitor_close(self);
+    zsock_destroy(&self->socket);
+    zmq_msg_close(&self->received);
+    zn_decoder_destroy(&self->decoder);
+    zn_framer_destroy(&self->framer);
+    zn_buf_free(&self->body);
+    zn_buf_free(&self->frame);
+    free(self->endpoint);
+    free(self);
+    *channel = NULL;
+}
+
+const char *zn_channel_endpoint(const zn_channel *channel) {
+    return channel->endpoint;
+}
+
+/* Copies `bytes` into one part and sends it. */
+static bool send_part(zn_channel *channel, const void *data, size_t len, int flags) {
+    zmq_msg_t part;
+    if (zmq_msg_init_size(&part, len) != 0) {
+        abort();
+    }
+    memcpy(zmq_msg_data(&part), data, len);
+    int rc = 0;
+    do {
+        rc = zmq_msg_send(&part, channel->handle, flags | ZMQ_DONTWAIT);
+    } while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        int reason = errno;
+        zmq_msg_close(&part);
+        errno = reason;
+    }
+    return rc >= 0;
+}
+
+static zonda_err explain_send(const zn_channel *channel, const zn_message *message,
+                              zonda_error *error) {
+    const char *name = zn_message_name(message->number);
+    if (errno == EHOSTUNREACH) {
+        return zn_error_set(error, ZONDA_ERR_UNREACHABLE, "cannot send %s on %s: the peer is gone",
+                            name, channel->endpoint);
+    }
+    if (errno == EAGAIN) {
+        return zn_error_set(error, ZONDA_ERR_UNREACHABLE,
+                            "cannot send %s on %s: no peer takes messages", name,
+                            channel->endpoint);
+    }
+    return zn_error_set(error, ZONDA_ERR_INTERNAL, "cannot send %s on %s: %s", name,
+                        channel->endpoint, zmq_strerror(errno));
+}
+
+zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_message *message,
+                          zonda_error *error) {
+    ZN_ASSERT((to != NULL) == (channel->kind == ZN_CHANNEL_ROUTER));
+    ZN_ASSERT(channel->kind != ZN_CHANNEL_SUB);
+    zn_buf_reset(&channel->body, KEEP_BYTES);
+    zn_message_encode(message, &channel->body);
+    zn_framer_pack(channel->framer, zn_buf_bytes(&channel->body), &channel->frame);
+    bool sent = (to == NULL || send_part(channel, to->id, to->len, ZMQ_SNDMORE)) &&
+                send_part(channel, channel->frame.data, channel->frame.len, 0);
+    if (!sent) {
+        return explain_send(channel, message, error);
+    }
+    channel->awaiting = channel->kind == ZN_CHANNEL_REQ;
+    return ZONDA_OK;
+}
+
+/* Receives one part; false if there is none. */
+static bool receive_part(zn_channel *channel, zmq_msg_t *part) {
+    int rc = 0;
+    do {
+        rc = zmq_msg_recv(part, channel->handle, ZMQ_DONTWAIT);
+    } while (rc < 0 && errno == EINTR);
+    return rc >= 0;
+}
+
+/* Takes the remaining parts of a message off the socket. Parts arrive together, so none is
+ * missing. Returns how many there were. */
+static size_t drop_parts(zn_channel *channel) {
+    size_t count = 0;
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    bool more = true;
+    while (more && receive_part(channel, &part)) {
+        count++;
+        more = zmq_msg_more(&part) != 0;
+    }
+    zmq_msg_close(&part);
+    return count;
+}
+
+/* Takes one whole message off the socket: the routing id to `from`, the body to `received`. `*got`
+ * says whether there was any, the result how many parts came beside these. */
+static size_t take_message(zn_channel *channel, zn_peer *from, bool *got) {
+    *got = receive_part(channel, &channel->received);
+    if (!*got) {
+        return 0;
+    }
+    if (channel->kind == ZN_CHANNEL_ROUTER) {
+        size_t len = zmq_msg_size(&channel->received);
+        ZN_ASSERT(len <= sizeof from->id);
+        from->len = (uint8_t)len;
+        memcpy(from->id, zmq_msg_data(&channel->received), len);
+        if (zmq_msg_more(&channel->received) == 0) {
+            return 1;
+        }
+        receive_part(channel, &channel->received);
+    }
+    return zmq_msg_more(&channel->received) != 0 ? drop_parts(channel) : 0;
+}
+
+zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *message, bool *got,
+                          zonda_error *error) {
+    zn_peer peer = { 0 };
+    size_t odd_parts = take_message(channel, &peer, got);
+    if (!*got) {
+        return ZONDA_OK;
+    }
+    channel->awaiting = false;
+    if (from != NULL) {
+        *from = peer;
+    }
+    if (odd_parts > 0) {
+        return zn_error_set(error, ZONDA_ERR_PROTOCOL, "a message with a wrong number of parts");
+    }
+    zn_bytes frame = { zmq_msg_data(&channel->received), zmq_msg_size(&channel->received) };
+    zn_bytes body;
+    zonda_err code = zn_framer_unpack(channel->framer, frame, &body, error);
+    if (code == ZONDA_OK) {
+        code = zn_decoder_decode(channel->decoder, body, message, error);
+    }
+    return code;
+}
+
+void zn_channel_reset(zn_channel *channel) {
+    ZN_ASSERT(channel->kind == ZN_CHANNEL_REQ && !channel->bound);
+    if (!channel->awaiting) {
+        return;
+    }
+    /* A new socket and not only a new request: the connection may be dead without knowing it, and
+     * requests that were not delivered would wait in the queue of the old one. */
+    zsock_destroy(&channel->socket);
+    zonda_err code = connect_socket(channel, channel->endpoint, NULL);
+    ZN_ASSERT(code == ZONDA_OK);
+    channel->awaiting = false;
+}
