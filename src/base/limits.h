@@ -18,6 +18,7 @@ enum {
     /* Records. */
     ZN_RECORD_BYTES_MAX = 64 * ZN_MIB,
     ZN_RECORD_DEPTH_MAX = 128,
+    ZN_OBJECT_VALUES_MAX = 4 * ZN_MIB, /* values of one record decoded for a C function */
     ZN_BLOCK_RAW_BYTES = 256 * ZN_KIB, /* a block of records is closed at this size */
     ZN_BLOCK_BYTES_MAX = ZN_RECORD_BYTES_MAX + ZN_MIB,
 
@@ -31,6 +32,9 @@ enum {
     ZN_JOBS_MAX = 100000,
     ZN_STAGES_MAX = 10000,
     ZN_STAGE_TASKS_MAX = 1000000000,
+    ZN_STAGE_OPS_MAX = 1000,     /* operators fused into one stage; they call each other */
+    ZN_STAGE_SHARED_MAX = 10000, /* shared values of a job */
+    ZN_TASK_COUNTERS_MAX = 256,  /* user counters of one task */
     ZN_ATTEMPTS_USER_MAX = 3,
     ZN_ATTEMPTS_INFRA_MAX = 20,
     ZN_ATTEMPTS_CRASH_MAX = 3,
@@ -58,6 +62,7 @@ enum {
     ZN_CLIENTS_MAX = 4096, /* control clients whose last reply is kept */
 
     /* Lua. */
+    ZN_SCRIPT_BYTES_MAX = 8 * ZN_MIB,
     ZN_LUA_MEMORY_BYTES = 256 * ZN_MIB,
     ZN_LUA_INSTRUCTIONS_MAX = 1000000000,
 };

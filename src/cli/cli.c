@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The parts that every command needs: option parsing with argp, error output, exit statuses, and
+ * signals. A signal only sets a flag and writes a byte into a pipe; whoever waits looks there, so
+ * one Ctrl-C always ends a command in order. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+
+static volatile int interrupted;
+static int signal_pipe[2] = { -1, -1 };
+
+void zn_cli_parse(const struct argp *argp, int argc, char **argv, void *context) {
+    argp_err_exit_status = ZN_EXIT_USAGE;
+    error_t rc = argp_parse(argp, argc, argv, ARGP_IN_ORDER, NULL, context);
+    if (rc != 0) {
+        fprintf(stderr, "%s: %s\n", argv[0], strerror(rc));
+        exit(ZN_EXIT_USAGE);
+    }
+}
+
+static int exit_status_of(zonda_err code) {
+    switch (code) {
+    case ZONDA_OK:
+        return ZN_EXIT_DONE;
+    case ZONDA_ERR_INVALID:
+    case ZONDA_ERR_PLAN:
+    case ZONDA_ERR_REFUSED:
+        return ZN_EXIT_USAGE;
+    case ZONDA_ERR_UNREACHABLE:
+    case ZONDA_ERR_TIMEOUT:
+    case ZONDA_ERR_VERSION:
+        return ZN_EXIT_UNREACHABLE;
+    default:
+        return ZN_EXIT_FAILED;
+    }
+}
+
+int zn_cli_fail(const zonda_error *error) {
+    char text[4096];
+    fprintf(stderr, "zonda: %s\n", zonda_error_format(error, text, sizeof text));
+    return exit_status_of(error->code);
+}
+
+void zn_cli_log(zonda_log_level level) {
+    zonda_log_set(zonda_log_stderr, level, NULL);
+}
+
+static void on_signal(int number) {
+    (void)number;
+    int saved = errno;
+    interrupted = 1;
+    ssize_t rc = write(signal_pipe[1], "", 1);
+    (void)rc; /* a full pipe has already said it */
+    errno = saved;
+}
+
+const volatile int *zn_cli_catch_signals(void) {
+    if (signal_pipe[0] < 0) {
+        int rc = pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK);
+        ZN_ASSERT(rc == 0);
+        struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGHUP, &action, NULL);
+    }
+    return &interrupted;
+}
+
+bool zn_cli_wait_signal(int timeout_ms) {
+    struct pollfd item = { .fd = signal_pipe[0], .events = POLLIN };
+    if (!interrupted) {
+        (void)poll(&item, 1, timeout_ms);
+    }
+    return interrupted != 0;
+}
+
+bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value < min || value > max) {
+        return false;
+    }
+    *out = value;
+    return true;
+}

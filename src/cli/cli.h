@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the commands of the program share. */
+#ifndef ZN_CLI_CLI_H
+#define ZN_CLI_CLI_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <zonda/zonda.h>
+
+/* Exit statuses, as the manual promises them. */
+enum {
+    ZN_EXIT_DONE = 0,
+    ZN_EXIT_FAILED = 1,
+    ZN_EXIT_USAGE = 2,
+    ZN_EXIT_UNREACHABLE = 3,
+    ZN_EXIT_INTERRUPTED = 130,
+};
+
+#define ZN_DEFAULT_ENDPOINT "tcp://127.0.0.1:7070"
+
+typedef struct zn_command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is "zonda NAME" */
+    const char *doc;                   /* NULL: not shown */
+} zn_command;
+
+int zn_cmd_run(int argc, char **argv);
+int zn_cmd_coordinator(int argc, char **argv);
+int zn_cmd_worker(int argc, char **argv);
+int zn_cmd_slot(int argc, char **argv);
+int zn_cmd_status(int argc, char **argv);
+int zn_cmd_jobs(int argc, char **argv);
+int zn_cmd_workers(int argc, char **argv);
+int zn_cmd_cancel(int argc, char **argv);
+
+/* Parses with argp; a wrong command line ends the program with ZN_EXIT_USAGE. */
+void zn_cli_parse(const struct argp *argp, int argc, char **argv, void *context);
+
+/* Prints "zonda: " and the error on standard error; returns the exit status that fits it. */
+int zn_cli_fail(const zonda_error *error);
+
+/* Log lines from `level` on go to standard error. */
+void zn_cli_log(zonda_log_level level);
+
+/* After this SIGINT and SIGTERM set the flag, which is 0 before. Returns the flag. */
+const volatile int *zn_cli_catch_signals(void);
+
+/* Waits until SIGINT or SIGTERM was caught or `timeout_ms` is over; true when caught. */
+bool zn_cli_wait_signal(int timeout_ms);
+
+/* A number option: false unless `text` is a whole decimal number in [min, max]. */
+bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* `zonda coordinator`: starts a coordinator, says where it listens, and runs until a signal. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "coordinator/coordinator.h"
+
+enum {
+    OPTION_ADVERTISE = 1000,
+    OPTION_INSECURE
+};
+
+typedef struct coordinator_options {
+    zn_coordinator_options core;
+    zonda_log_level log_level;
+} coordinator_options;
+
+static const struct argp_option options[] = {
+    { "bind", 'b', "ENDPOINT", 0,
+      "listen at ENDPOINT: tcp://HOST:PORT (port * picks one), ipc://PATH; "
+      "default " ZN_DEFAULT_ENDPOINT,
+      0 },
+    { "advertise", OPTION_ADVERTISE, "HOST", 0,
+      "the name under which others reach this host, where HOST of --bind is a wildcard", 0 },
+    { "insecure", OPTION_INSECURE, NULL, 0,
+      "allow an endpoint that other machines can reach, without keys: anybody there can run code "
+      "here",
+      0 },
+    { "verbose", 'v', NULL, 0, "log more", 0 },
+    { "quiet", 'q', NULL, 0, "log warnings and errors only", 0 },
+    { 0 },
+};
+
+static error_t parse(int key, char *word, struct argp_state *state) {
+    coordinator_options *parsed = state->input;
+    switch (key) {
+    case 'b':
+        parsed->core.bind = word;
+        return 0;
+    case OPTION_ADVERTISE:
+        parsed->core.advertise = word;
+        return 0;
+    case OPTION_INSECURE:
+        parsed->core.insecure = true;
+        return 0;
+    case 'v':
+        parsed->log_level = ZONDA_LOG_DEBUG;
+        return 0;
+    case 'q':
+        parsed->log_level = ZONDA_LOG_WARN;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int zn_cmd_coordinator(int argc, char **argv) {
+    static const struct argp argp = {
+        options,
+        parse,
+        NULL,
+        "Runs the coordinator of a cluster. Prints \"listening ENDPOINT\" when workers and drivers "
+        "can connect; ends in order on SIGINT or SIGTERM.",
+        NULL,
+        NULL,
+        NULL
+    };
+    coordinator_options parsed = { .core = { .bind = ZN_DEFAULT_ENDPOINT },
+                                   .log_level = ZONDA_LOG_INFO };
+    zn_cli_parse(&argp, argc, argv, &parsed);
+    zn_cli_log(parsed.log_level);
+    zn_cli_catch_signals();
+    zonda_error error = { 0 };
+    zn_coordinator *coordinator = zn_coordinator_start(&parsed.core, &error);
+    if (coordinator == NULL) {
+        return zn_cli_fail(&error);
+    }
+    printf("listening %s\n", zn_coordinator_endpoint(coordinator));
+    fflush(stdout);
+    while (!zn_cli_wait_signal(-1)) {
+    }
+    zn_coordinator_stop(&coordinator);
+    return ZN_EXIT_DONE;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* `zonda run`: builds datasets from verbs or from a Lua script and executes them, in this process
+ * or on a cluster. Records go to standard output as JSONL while they arrive; everything else goes
+ * to standard error. Ctrl-C cancels the job and waits until its attempts have ended. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+#include "cli/pipeline.h"
+#include "cli/progress.h"
+#include "cli/verbs.h"
+#include "record/json.h"
+
+enum {
+    OPTION_DRY_RUN = 1000,
+    OPTION_JSON,
+    OPTION_NAME,
+    OPTION_SCRATCH,
+    OPTION_TIMEOUT
+};
+
+typedef struct run_options {
+    const char *connect; /* NULL: in this process */
+    const char *name;
+    const char *scratch;
+    uint64_t slots;
+    uint64_t timeout_s;
+    bool dry_run;
+    zn_progress_mode progress;
+    zonda_log_level log_level;
+    bool log;
+    char **words; /* the pipeline */
+    size_t word_count;
+} run_options;
+
+/* Where the records of an execution go. */
+typedef struct output {
+    zn_buf text;
+    bool broken; /* nobody reads standard output any more */
+    zn_progress_display display;
+} output;
+
+static const struct argp_option options[] = {
+    { "connect", 'c', "ENDPOINT", 0, "run on the cluster at ENDPOINT; default: in this process",
+      0 },
+    { "slots", 's', "N", 0, "in this process: tasks that run at a time; default: the processors",
+      0 },
+    { "name", OPTION_NAME, "NAME", 0, "name of the job", 0 },
+    { "dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, run nothing", 0 },
+    { "scratch", OPTION_SCRATCH, "DIR", 0, "folder for large results; default: $TMPDIR or /tmp",
+      0 },
+    { "timeout", OPTION_TIMEOUT, "SECONDS", 0,
+      "how long the coordinator may take for an answer; default 30", 0 },
+    { "quiet", 'q', NULL, 0, "show no progress", 0 },
+    { "json", OPTION_JSON, NULL, 0, "show progress as JSON objects, for machines", 0 },
+    { "verbose", 'v', NULL, 0, "show log lines", 0 },
+    { 0 },
+};
+
+static error_t parse(int key, char *word, struct argp_state *state) {
+    run_options *parsed = state->input;
+    switch (key) {
+    case 'c':
+        parsed->connect = word;
+        return 0;
+    case 's':
+        if (!zn_cli_number(word, 1, ZN_SLOTS_MAX, &parsed->slots)) {
+            argp_error(state, "--slots: '%s' is not a number from 1 to %d", word, ZN_SLOTS_MAX);
+        }
+        return 0;
+    case OPTION_NAME:
+        parsed->name = word;
+        return 0;
+    case OPTION_DRY_RUN:
+        parsed->dry_run = true;
+        return 0;
+    case OPTION_SCRATCH:
+        parsed->scratch = word;
+        return 0;
+    case OPTION_TIMEOUT:
+        if (!zn_cli_number(word, 1, 86400, &parsed->timeout_s)) {
+            argp_error(state, "--timeout: '%s' is not a number of seconds from 1 to 86400", word);
+        }
+        return 0;
+    case 'q':
+        parsed->progress = ZN_PROGRESS_QUIET;
+        return 0;
+    case OPTION_JSON:
+        parsed->progress = ZN_PROGRESS_JSON;
+        return 0;
+    case 'v':
+        parsed->log_level = ZONDA_LOG_DEBUG;
+        parsed->log = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        /* The first plain word begins the pipeline; all that follows belongs to it. */
+        parsed->words = state->argv + state->next - 1;
+        parsed->word_count = (size_t)(state->argc - state->next + 1);
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "a pipeline or a script is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static char *help_filter(int key, const char *text, void *input) {
+    (void)input;
+    if (key != ARGP_KEY_HELP_EXTRA) {
+        return (char *)(uintptr_t)text;
+    }
+    char *out = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&out, &size);
+    if (stream == NULL) {
+        return NULL;
+    }
+    fputs("Verbs, joined by `then`:\n", stream);
+    zn_verbs_print(stream);
+    fputs(
+        "\nLUA is an expression in which a bare name is a field of the record and `r` the record;\n"
+        "for flat-map it is a block with `emit`.\n\n"
+        "Examples:\n"
+        "  zonda run read 'data/*.jsonl.zst' then filter 'size > 10000' then select name,size\n"
+        "  zonda run from-range 1000000 --shards 8 then map 'r * r' then count\n"
+        "  zonda run --connect tcp://host:7070 script.lua 10000",
+        stream);
+    fclose(stream);
+    return out;
+}
+
+static zonda_err flush_output(output *out, zonda_error *error) {
+    const uint8_t *at = out->text.data;
+    size_t left = out->text.len;
+    while (left > 0) {
+        ssize_t written = write(STDOUT_FILENO, at, left);
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written < 0) {
+            out->broken = errno == EPIPE;
+            return zn_error_set(error, ZONDA_ERR_IO, "standard output: %s", strerror(errno));
+        }
+        at += written;
+        left -= (size_t)written;
+    }
+    zn_buf_reset(&out->text, ZN_MIB);
+    return ZONDA_OK;
+}
+
+static zonda_err print_record(void *context, const void *record, size_t bytes) {
+    output *out = context;
+    zonda_error error = { 0 };
+    zonda_err code = zn_json_write((zn_bytes){ record, bytes }, &out->text, &error);
+    if (code == ZONDA_OK) {
+        zn_buf_append_byte(&out->text, '\n');
+        if (out->text.len >= 64 * ZN_KIB || out->display.terminal) {
+            zn_progress_clear(&out->display);
+            code = flush_output(out, &error);
+        }
+    }
+    if (code != ZONDA_OK && !out->broken) {
+        zn_progress_clear(&out->display);
+        zn_cli_fail(&error);
+    }
+    return code;
+}
+
+static void show_progress(void *context, const zonda_progress *progress) {
+    output *out = context;
+    zn_progress_update(&out->display, progress);
+}
+
+static zonda_cluster *open_cluster(const run_options *parsed, zonda_error *error) {
+    if (parsed->connect != NULL) {
+        zonda_connect_options connect = { .timeout_ms = (uint32_t)parsed->timeout_s * 1000 };
+        return zonda_cluster_connect(parsed->connect, &connect, error);
+    }
+    zonda_local_options local = { .slots = (uint32_t)parsed->slots, .scratch = parsed->scratch };
+    return zonda_cluster_open_local(&local, error);
+}
+
+/* Executes one dataset; prints its records. */
+static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const run_options *parsed,
+                   const volatile int *cancel) {
+    output out = { 0 };
+    zonda_error error = { 0 };
+    zn_progress_start(&out.display, parsed->progress);
+    zonda_execute_options execute = { .name = parsed->name,
+                                      .on_record = print_record,
+                                      .on_progress = show_progress,
+                                      .context = &out,
+                                      .cancel = cancel };
+    zonda_result *result = zonda_execute(cluster, dataset, &execute, &error);
+    int status = ZN_EXIT_DONE;
+    zn_progress_clear(&out.display);
+    if (result != NULL && flush_output(&out, &error) == ZONDA_OK) {
+        zn_progress_finish(&out.display, result);
+    } else if (*cancel) {
+        fputs("zonda: interrupted, the job was cancelled\n", stderr);
+        status = ZN_EXIT_INTERRUPTED;
+    } else if (!out.broken) {
+        zonda_error ignored;
+        (void)flush_output(&out, &ignored);
+        status = zn_cli_fail(&error);
+    }
+    zonda_result_destroy(&result);
+    zn_buf_free(&out.text);
+    if (out.broken) {
+        zonda_cluster_close(&cluster);
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+    return status;
+}
+
+static int dry_run(const zn_pipeline *pipeline) {
+    for (size_t i = 0; i < pipeline->count; i++) {
+        zonda_error error = { 0 };
+        char *text = zonda_dataset_explain(pipeline->datasets[i], &error);
+        if (text == NULL) {
+            return zn_cli_fail(&error);
+        }
+        fputs(text, stdout);
+        free(text);
+    }
+    return ZN_EXIT_DONE;
+}
+
+static int run(const run_options *parsed, const zn_pipeline *pipeline) {
+    const volatile int *cancel = zn_cli_catch_signals();
+    zonda_error error = { 0 };
+    /* A plan that is wrong should say so before a cluster is started or asked. */
+    zonda_cluster *cluster = open_cluster(parsed, &error);
+    if (cluster == NULL) {
+        return zn_cli_fail(&error);
+    }
+    int status = zn_pipeline_put_shared(pipeline, cluster, &error) == ZONDA_OK
+                     ? ZN_EXIT_DONE
+                     : zn_cli_fail(&error);
+    for (size_t i = 0; i < pipeline->count && status == ZN_EXIT_DONE; i++) {
+        status = execute(cluster, pipeline->datasets[i], parsed, cancel);
+    }
+    zonda_cluster_close(&cluster);
+    return status;
+}
+
+int zn_cmd_run(int argc, char **argv) {
+    static const struct argp argp = {
+        options,
+        parse,
+        "PIPELINE…\nSCRIPT.lua [ARGUMENT…]",
+        "Runs a pipeline, written as verbs or as a Lua script. Records go to standard output, one "
+        "JSON value a line.",
+        NULL,
+        help_filter,
+        NULL
+    };
+    run_options parsed = { 0 };
+    zn_cli_parse(&argp, argc, argv, &parsed);
+    if (parsed.log) {
+        zn_cli_log(parsed.log_level);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    zonda_error error = { 0 };
+    zn_pipeline pipeline = { 0 };
+    if (zn_pipeline_build(parsed.words, parsed.word_count, &pipeline, &error) != ZONDA_OK) {
+        return zn_cli_fail(&error);
+    }
+    int status = parsed.dry_run ? dry_run(&pipeline) : run(&parsed, &pipeline);
+    zn_pipeline_free(&pipeline);
+    return status;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Verbs of the command line: words between "then" are one operator with its arguments. All that is
+ * known about operators comes from the operator table, so a new operator is a new verb by itself.
+ * A word becomes the MessagePack value that the argument's type asks for; checking the values is
+ * left to the dataset layer, which all faces share. */
+#include "cli/verbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "cli/cli.h"
+#include "ops/op_table.h"
+#include "plan/dataset.h"
+#include "record/json.h"
+#include "record/value.h"
+
+/* The words of one verb while they are turned into an argument map. */
+typedef struct verb_parse {
+    const zn_op_def *op;
+    char *const *words;
+    size_t count;
+    size_t next;       /* word to look at next */
+    size_t positional; /* argument that the next plain word is for */
+    zn_buf values;     /* name and value pairs so far */
+    uint32_t pairs;
+    zn_json_reader *json;
+} verb_parse;
+
+static char *verb_name(const zn_op_def *op) {
+    char *name = zn_strdup(op->name);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '_' ? '-' : *at;
+    }
+    return name;
+}
+
+/* A word that is a JSON number, constant, list or object is that value, any other is a text. */
+static void put_value(verb_parse *verb, const char *word) {
+    zonda_error ignored;
+    bool json_like = strchr("-0123456789[{tfn", word[0]) != NULL && word[0] != '\0';
+    if (!json_like ||
+        zn_json_read(verb->json, zn_bytes_of_text(word), &verb->values, &ignored) != ZONDA_OK) {
+        zn_put_text(&verb->values, word);
+    }
+}
+
+/* Fields may be given as several words, or joined by commas. */
+static uint32_t put_texts(zn_buf *out, const char *word) {
+    uint32_t count = 0;
+    while (true) {
+        size_t length = strcspn(word, ",");
+        zn_put_string(out, (zn_bytes){ (const uint8_t *)word, length });
+        count++;
+        if (word[length] == '\0') {
+            return count;
+        }
+        word += length + 1;
+    }
+}
+
+static bool is_option(const char *word) {
+    return word[0] == '-' && word[1] == '-' && word[2] != '\0';
+}
+
+/* All plain words that are left, as one list. */
+static void put_list(verb_parse *verb, const zn_arg_def *arg) {
+    zn_buf items = { 0 };
+    uint32_t count = 0;
+    zn_buf outer = verb->values;
+    verb->values = items;
+    while (verb->next < verb->count && !is_option(verb->words[verb->next])) {
+        const char *word = verb->words[verb->next++];
+        if (arg->type == ZN_ARG_TEXTS) {
+            count += put_texts(&verb->values, word);
+        } else {
+            put_value(verb, word);
+            count++;
+        }
+    }
+    items = verb->values;
+    verb->values = outer;
+    zn_put_array(&verb->values, count);
+    zn_buf_append(&verb->values, items.data, items.len);
+    zn_buf_free(&items);
+}
+
+static void put_function(verb_parse *verb, const zn_arg_def *arg, const char *text) {
+    zn_put_map(&verb->values, 2);
+    zn_put_text(&verb->values, "kind");
+    zn_put_text(&verb->values, arg->block ? "lua-block" : "lua-expression");
+    zn_put_text(&verb->values, "text");
+    zn_put_text(&verb->values, text);
+}
+
+static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *word,
+                          zonda_error *error) {
+    uint64_t number = 0;
+    switch (arg->type) {
+    case ZN_ARG_UINT:
+        if (!zn_cli_number(word, 0, arg->max == 0 ? UINT64_MAX : arg->max, &number)) {
+            return zn_error_set(error, ZONDA_ERR_PLAN,
+                                "%s: '%s' is not a whole number from 0 to %llu", arg->name, word,
+                                (unsigned long long)(arg->max == 0 ? UINT64_MAX : arg->max));
+        }
+        zn_put_uint(&verb->values, number);
+        return ZONDA_OK;
+    case ZN_ARG_TEXT:
+        zn_put_text(&verb->values, word);
+        return ZONDA_OK;
+    case ZN_ARG_FUNCTION:
+        put_function(verb, arg, word);
+        return ZONDA_OK;
+    case ZN_ARG_VALUE:
+        put_value(verb, word);
+        return ZONDA_OK;
+    case ZN_ARG_BOOL:
+    case ZN_ARG_TEXTS:
+    case ZN_ARG_VALUES:
+        break;
+    }
+    return zn_error_set(error, ZONDA_ERR_INTERNAL, "%s: cannot be given as a word", arg->name);
+}
+
+static zonda_err parse_option(verb_parse *verb, zonda_error *error) {
+    const char *word = verb->words[verb->next++] + 2;
+    size_t length = strcspn(word, "=");
+    char *name = zn_strndup(word, length);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '-' ? '_' : *at;
+    }
+    const zn_arg_def *arg = zn_op_arg(verb->op, zn_bytes_of_text(name));
+    if (arg == NULL) {
+        zn_buf known = { 0 };
+        for (size_t i = 0; i < verb->op->arg_count; i++) {
+            if (verb->op->args[i].use != ZN_ARG_POSITIONAL) {
+                zn_buf_printf(&known, " --%s", verb->op->args[i].name);
+            }
+        }
+        zn_buf_append_byte(&known, '\0');
+        zn_error_set(error, ZONDA_ERR_PLAN, "unknown option --%s; known:%s", name,
+                     known.len > 1 ? (const char *)known.data : " none");
+        zn_buf_free(&known);
+        free(name);
+        return error->code;
+    }
+    free(name);
+    zn_put_text(&verb->values, arg->name);
+    verb->pairs++;
+    if (arg->type == ZN_ARG_BOOL) {
+        zn_put_bool(&verb->values, true);
+        return word[length] == '\0'
+                   ? ZONDA_OK
+                   : zn_error_set(error, ZONDA_ERR_PLAN, "option --%s takes no value", arg->name);
+    }
+    if (word[length] == '=') {
+        return put_word(verb, arg, word + length + 1, error);
+    }
+    if (verb->next == verb->count) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "option --%s needs a value", arg->name);
+    }
+    return put_word(verb, arg, verb->words[verb->next++], error);
+}
+
+static zonda_err parse_plain(verb_parse *verb, zonda_error *error) {
+    const zn_op_def *op = verb->op;
+    if (verb->positional == op->arg_count || op->args[verb->positional].use == ZN_ARG_OPTION) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "unexpected word '%s'", verb->words[verb->next]);
+    }
+    const zn_arg_def *arg = &op->args[verb->positional++];
+    zn_put_text(&verb->values, arg->name);
+    verb->pairs++;
+    if (arg->type == ZN_ARG_TEXTS || arg->type == ZN_ARG_VALUES) {
+        put_list(verb, arg);
+        return ZONDA_OK;
+    }
+    return put_word(verb, arg, verb->words[verb->next++], error);
+}
+
+/* `from-list` without words is the empty list, not a missing argument. */
+static void add_empty_list(verb_parse *verb) {
+    const zn_op_def *op = verb->op;
+    if (verb->positional == 0 && op->arg_count > 0 && op->args[0].type == ZN_ARG_VALUES) {
+        zn_put_text(&verb->values, op->args[0].name);
+        zn_put_array(&verb->values, 0);
+        verb->pairs++;
+    }
+}
+
+/* Consumes `*dataset` (may be NULL) and sets it to the dataset with this verb applied. */
+static zonda_err apply_verb(verb_parse *verb, zonda_dataset **dataset, zonda_error *error) {
+    while (verb->next < verb->count) {
+        zonda_err code = is_option(verb->words[verb->next]) ? parse_option(verb, error)
+                                                            : parse_plain(verb, error);
+        if (code != ZONDA_OK) {
+            return code;
+        }
+    }
+    add_empty_list(verb);
+    zn_buf args = { 0 };
+    zn_put_map(&args, verb->pairs);
+    zn_buf_append(&args, verb->values.data, verb->values.len);
+    *dataset =
+        zn_dataset_apply(verb->op->name, zn_buf_bytes(&args), dataset, *dataset == NULL ? 0 : 1);
+    zn_buf_free(&args);
+    return ZONDA_OK;
+}
+
+static zonda_err check_place(const zn_op_def *op, bool first, zonda_error *error) {
+    if (first && op->op_class != ZN_OP_SOURCE) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "a pipeline begins with a source, such as read or from-range");
+    }
+    if (!first && op->op_class == ZN_OP_SOURCE) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "a source begins a pipeline, it cannot follow");
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **dataset,
+                            zn_json_reader *json, zonda_error *error) {
+    if (count == 0) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "a verb is missing beside 'then'");
+    }
+    const zn_op_def *op = zn_op_find_user(zn_bytes_of_text(words[0]), error);
+    if (op == NULL) {
+        return error->code;
+    }
+    verb_parse verb = { .op = op, .words = words, .count = count, .next = 1, .json = json };
+    zonda_err code = check_place(op, *dataset == NULL, error);
+    if (code == ZONDA_OK) {
+        code = apply_verb(&verb, dataset, error);
+    }
+    if (code == ZONDA_OK && (*dataset)->error.code != ZONDA_OK) {
+        *error = (*dataset)->error;
+        code = error->code;
+    } else if (code != ZONDA_OK) {
+        zn_error_prefix(error, "%s: ", words[0]);
+    }
+    zn_buf_free(&verb.values);
+    return code;
+}
+
+zonda_dataset *zn_verbs_parse(char *const *words, size_t count, zonda_error *error) {
+    zn_json_reader *json = zn_json_reader_new();
+    zonda_dataset *dataset = NULL;
+    zonda_err code = ZONDA_OK;
+    size_t start = 0;
+    while (code == ZONDA_OK && start <= count) {
+        size_t end = start;
+        while (end < count && strcmp(words[end], "then") != 0) {
+            end++;
+        }
+        code = parse_verb(words + start, end - start, &dataset, json, error);
+        start = end + 1;
+    }
+    zn_json_reader_destroy(&json);
+    if (code != ZONDA_OK) {
+        zonda_dataset_destroy(&dataset);
+    }
+    return dataset;
+}
+
+static void print_arg(FILE *out, const zn_arg_def *arg) {
+    static const char *const words[] = { "N", "", "TEXT", "NAME…", "VALUE", "VALUE…", "LUA" };
+    const char *word = words[arg->type];
+    if (arg->use == ZN_ARG_POSITIONAL) {
+        fprintf(out, " %s", word);
+    } else if (arg->use == ZN_ARG_OPTIONAL) {
+        fprintf(out, " [%s]", word);
+    } else {
+        fprintf(out, " [--%s%s%s]", arg->name, word[0] != '\0' ? " " : "", word);
+    }
+}
+
+void zn_verbs_print(FILE *out) {
+    size_t count = 0;
+    const zn_op_def *table = zn_op_table(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].op_class == ZN_OP_INNER) {
+            continue;
+        }
+        char *name = verb_name(&table[i]);
+        fprintf(out, "  %s", name);
+        free(name);
+        for (size_t j = 0; j < table[i].arg_count; j++) {
+            print_arg(out, &table[i].args[j]);
+        }
+        fprintf(out, "\n      %s\n", table[i].doc);
+    }
+}
