@@ -49,7 +49,7 @@ void release(zn_simdjson *self) {
 }
 
 bool make_room(zn_simdjson *self, size_t bytes) {
-    if (bytes <= self->capacity) {
+    if (self->padded != nullptr && bytes <= self->capacity) {
         return true;
     }
     size_t capacity = self->capacity == 0 ? first_bytes : self->capacity;
