@@ -87,9 +87,14 @@ static inline bool has_special(const uint8_t *at) {
 
 /* The first byte that needs an escape, or is not valid UTF-8, or the end. */
 static const uint8_t *end_of_run(const uint8_t *at, const uint8_t *end) {
+    const uint8_t *start = at;
     for (;;) {
         while (end - at >= 8 && !has_special(at)) {
             at += 8;
+        }
+        /* The last few bytes are looked at together with some that are known to be good. */
+        if (end - at < 8 && end - start >= 8 && !has_special(end - 8)) {
+            return end;
         }
         const uint8_t *near = end - at >= 8 ? at + 8 : end;
         while (at < near) {
