@@ -85,8 +85,11 @@ static void drain(zn_channel *channel) {
 }
 
 void zn_monitor_unbind(zn_channel *channel) {
-    if (strncmp(channel->endpoint, "inproc://", 9) == 0 ||
-        (channel->monitor == NULL && zn_channel_monitor(channel, NULL) != ZONDA_OK) ||
+    if (strncmp(channel->endpoint, "inproc://", 9) == 0) {
+        zmq_unbind(channel->handle, channel->endpoint);
+        return;
+    }
+    if ((channel->monitor == NULL && zn_channel_monitor(channel, NULL) != ZONDA_OK) ||
         zmq_unbind(channel->handle, channel->endpoint) != 0) {
         return;
     }
