@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The end of every chain. A small result stays in a buffer and travels inside the outcome; once it
+ * outgrows ZN_INLINE_BYTES_MAX it moves to the stage's segment, of which the file is made only
+ * then. One segment serves all tasks that this slot runs of the stage; a result that was begun and
+ * not finished is cut off by the segment at the next start. */
+#include "ops/collect.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "record/value.h"
+#include "store/segment.h"
+
+typedef struct collector {
+    zn_buf records; /* while the result is inline */
+    zn_segment *segment;
+    bool spilled; /* the result is in the segment */
+    uint64_t bytes;
+    uint64_t offset;
+    uint64_t length;
+} collector;
+
+static zonda_err open_collector(zn_op *op, zonda_error *error) {
+    (void)error;
+    op->state = ZN_NEW(collector);
+    return ZONDA_OK;
+}
+
+static void close_collector(zn_op *op) {
+    collector *self = op->state;
+    if (self == NULL) {
+        return;
+    }
+    zn_segment_destroy(&self->segment);
+    zn_buf_free(&self->records);
+    free(self);
+    op->state = NULL;
+}
+
+static zonda_err begin_result(zn_op *op, zonda_task *task, zonda_error *error) {
+    (void)task;
+    (void)error;
+    collector *self = op->state;
+    zn_buf_reset(&self->records, ZN_INLINE_BYTES_MAX);
+    self->spilled = false;
+    self->bytes = 0;
+    return ZONDA_OK;
+}
+
+/* Moves what is there to the segment. */
+static zonda_err spill(zn_op *op, collector *self, zonda_error *error) {
+    if (self->segment == NULL) {
+        const zn_task_host *host = zn_stage_exec_host(op->stage);
+        self->segment = zn_segment_new(host->scratch, zn_stage_exec_job(op->stage),
+                                       zn_stage_exec_stage(op->stage), host->owner);
+    }
+    zonda_err err = zn_segment_start(self->segment, error);
+    zn_cursor cursor = zn_cursor_of(zn_buf_bytes(&self->records));
+    while (err == ZONDA_OK && cursor.at < cursor.end) {
+        err = zn_segment_add(self->segment, zn_cursor_skip(&cursor), error);
+    }
+    zn_buf_reset(&self->records, ZN_INLINE_BYTES_MAX);
+    self->spilled = err == ZONDA_OK;
+    return err;
+}
+
+static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+    collector *self = op->state;
+    task->records_out++;
+    self->bytes += record.len;
+    if (!self->spilled && self->bytes <= ZN_INLINE_BYTES_MAX) {
+        zn_buf_append(&self->records, record.data, record.len);
+        return ZONDA_OK;
+    }
+    zonda_err err = self->spilled ? ZONDA_OK : spill(op, self, error);
+    if (err == ZONDA_OK) {
+        err = zn_segment_add(self->segment, record, error);
+    }
+    return err;
+}
+
+static zonda_err end_result(zn_op *op, zonda_task *task, zonda_error *error) {
+    (void)task;
+    collector *self = op->state;
+    if (!self->spilled) {
+        return ZONDA_OK;
+    }
+    return zn_segment_finish(self->segment, &self->offset, &self->length, error);
+}
+
+bool zn_collect_result(const zn_op *op, zn_bytes *records, zn_reference *reference) {
+    const collector *self = op->state;
+    if (!self->spilled) {
+        *records = zn_buf_bytes(&self->records);
+        return false;
+    }
+    *reference = (zn_reference){ .segment = zn_bytes_of_text(zn_segment_name(self->segment)),
+                                 .offset = self->offset,
+                                 .length = self->length };
+    return true;
+}
+
+uint64_t zn_collect_bytes(const zn_op *op) {
+    const collector *self = op->state;
+    return self->bytes;
+}
+
+static const zn_op_runtime run_collect = {
+    .open = open_collector,
+    .close = close_collector,
+    .begin = begin_result,
+    .push = push_record,
+    .end = end_result,
+};
+
+const zn_op_def zn_op_collect = {
+    .name = "collect",
+    .op_class = ZN_OP_INNER,
+    .runtime = &run_collect,
+    .doc = "keeps the result of a task",
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Formats by suffix, for read and write alike. Decided when the plan is made, so that a typing
+ * error costs nothing; the planner puts the outcome into the arguments of `read` and replaces
+ * `write` by the writer of the format. Suffixes are compared as they are written. */
+#include "ops/format.h"
+
+#include <string.h>
+
+static const struct {
+    const char *suffix;
+    const char *format;
+} suffixes[] = {
+    { ".jsonl", "jsonl" }, { ".ndjson", "jsonl" }, { ".txt", "text" },
+    { ".text", "text" },   { ".log", "text" },
+};
+
+static const char suffixes_known[] = ".jsonl .ndjson (jsonl), .txt .text .log (text)";
+static const char formats_known[] = "jsonl, text";
+static const char *const compressions[] = { ".gz", ".zst", ".zstd", ".xz" };
+
+static bool ends_with(zn_bytes text, const char *suffix) {
+    size_t len = strlen(suffix);
+    return text.len > len && memcmp(text.data + text.len - len, suffix, len) == 0;
+}
+
+/* Takes a compression's suffix off. Returns it, or NULL. */
+static const char *strip_compression(zn_bytes *path) {
+    for (size_t i = 0; i < sizeof compressions / sizeof compressions[0]; i++) {
+        if (ends_with(*path, compressions[i])) {
+            path->len -= strlen(compressions[i]);
+            return compressions[i];
+        }
+    }
+    return NULL;
+}
+
+static zonda_err by_suffix(const char *path, zn_bytes stem, const char *how, const char **format,
+                           zonda_error *error) {
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (ends_with(stem, suffixes[i].suffix)) {
+            *format = suffixes[i].format;
+            return ZONDA_OK;
+        }
+    }
+    return zn_error_set(error, ZONDA_ERR_PLAN,
+                        "the suffix of \"%s\" says nothing about its format; known: %s, each also "
+                        "before .gz or .zst; %s",
+                        path, suffixes_known, how);
+}
+
+/* What is before the suffix of a compression that there is code for. */
+static zonda_err find_stem(const char *path, zn_bytes *stem, zonda_error *error) {
+    *stem = zn_bytes_of_text(path);
+    const char *compression = strip_compression(stem);
+    if (compression != NULL && strcmp(compression, ".xz") == 0) {
+        return zn_error_set(error, ZONDA_ERR_UNSUPPORTED,
+                            "\"%s\": .xz is not supported; .gz and .zst are", path);
+    }
+    return ZONDA_OK;
+}
+
+zonda_err zn_read_format(const char *path, zn_bytes given, const char **format,
+                         zonda_error *error) {
+    zn_bytes stem;
+    zonda_err err = find_stem(path, &stem, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    if (given.len == 0) {
+        return by_suffix(path, stem, "or give the format", format, error);
+    }
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        if (zn_bytes_equal(given, zn_bytes_of_text(suffixes[i].format))) {
+            *format = suffixes[i].format;
+            return ZONDA_OK;
+        }
+    }
+    int shown = given.len < 64 ? (int)given.len : 64;
+    return zn_error_set(error, ZONDA_ERR_PLAN, "there is no format \"%.*s\"; known: %s", shown,
+                        (const char *)given.data, formats_known);
+}
+
+zonda_err zn_write_format(const char *pattern, const char **format, zonda_error *error) {
+    zn_bytes stem;
+    zonda_err err = find_stem(pattern, &stem, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    return by_suffix(pattern, stem, "or use write_jsonl or write_text", format, error);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_OPS_FORMAT_H
+#define ZN_OPS_FORMAT_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* The format that `read` uses for `path`: `given` (the argument "format"; empty: none) wins, else
+ * the suffix before .gz, .zst, .zstd decides. `*format` is "jsonl" or "text", static.
+ * Errors: PLAN listing what is known; UNSUPPORTED (.xz). */
+zonda_err zn_read_format(const char *path, zn_bytes given, const char **format, zonda_error *error);
+
+/* The same for `write`; the operator is then "write_<format>". Errors: PLAN, UNSUPPORTED. */
+zonda_err zn_write_format(const char *pattern, const char **format, zonda_error *error);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* User functions behind one interface: picks the kind of function that an argument names, and
+ * checks what a function gives, whatever its kind: every value whole and within the limits of a
+ * record, exactly one from a map or a fold. Operators downstream may therefore trust the bytes.
+ * begin and end pair up for each task, also when the task failed before or in begin. */
+#include "ops/function.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "record/value.h"
+#include "wire/shape.h"
+
+#pragma weak zn_function_lua
+
+struct zn_function {
+    const zn_function_kind *kind;
+    zn_call_form form;
+    void *state;
+    bool begun;
+};
+
+static zonda_err find_kind(zn_op *op, zn_bytes spec, const zn_function_kind **out,
+                           zonda_error *error) {
+    zn_bytes name = { 0 };
+    zn_value_field_text(spec, "kind", &name);
+    if (zn_bytes_equal(name, zn_bytes_of_text("c"))) {
+        *out = &zn_function_c;
+        return ZONDA_OK;
+    }
+    if (name.len > 4 && zn_bytes_equal((zn_bytes){ name.data, 4 }, zn_bytes_of_text("lua-"))) {
+#ifdef ZN_HAVE_LUA
+        if (&zn_function_lua != NULL) {
+            *out = &zn_function_lua;
+            return ZONDA_OK;
+        }
+#endif
+        return zn_error_set(error, ZONDA_ERR_UNSUPPORTED,
+                            "the function of %s is Lua, but this program was built without Lua",
+                            op->def->name);
+    }
+    return zn_error_set(error, ZONDA_ERR_PLAN, "the function of %s has no known kind",
+                        op->def->name);
+}
+
+zonda_err zn_function_bind(zn_op *op, const char *arg, zn_call_form form, zn_function **out,
+                           zonda_error *error) {
+    zn_bytes spec;
+    if (!zn_value_field(op->args, zn_bytes_of_text(arg), &spec)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "%s has no argument \"%s\"", op->def->name, arg);
+    }
+    const zn_function_kind *kind = NULL;
+    zonda_err err = find_kind(op, spec, &kind, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    void *state = NULL;
+    err = kind->bind(spec, form, op, &state, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    zn_function *function = ZN_NEW(zn_function);
+    function->kind = kind;
+    function->form = form;
+    function->state = state;
+    *out = function;
+    return ZONDA_OK;
+}
+
+void zn_function_unbind(zn_function **function) {
+    if (*function == NULL) {
+        return;
+    }
+    (*function)->kind->unbind((*function)->state);
+    free(*function);
+    *function = NULL;
+}
+
+zonda_err zn_function_begin(zn_function *function, zonda_task *task, zonda_error *error) {
+    zonda_err err = ZONDA_OK;
+    if (function->kind->begin != NULL) {
+        err = function->kind->begin(function->state, task, error);
+    }
+    function->begun = err == ZONDA_OK;
+    return err;
+}
+
+void zn_function_end(zn_function *function, zonda_task *task) {
+    if (!function->begun) {
+        return;
+    }
+    function->begun = false;
+    if (function->kind->end != NULL) {
+        function->kind->end(function->state, task);
+    }
+}
+
+/* Checks concatenated values; at most `count_max` of them. */
+static zonda_err check_values(zn_bytes values, uint64_t count_max, uint64_t *count,
+                              zonda_error *error) {
+    *count = 0;
+    while (values.len > 0) {
+        size_t used = 0;
+        zonda_err err = zn_shape_check(values, ZN_RECORD_DEPTH_MAX, &used, error);
+        if (err != ZONDA_OK) {
+            zn_error_prefix(error, "the function gave bad MessagePack: ");
+            error->code = ZONDA_ERR_USER;
+            return ZONDA_ERR_USER;
+        }
+        if (used > ZN_RECORD_BYTES_MAX) {
+            return zn_error_set(error, ZONDA_ERR_USER,
+                                "the function gave a record of %zu bytes, more than the limit of "
+                                "%u",
+                                used, ZN_RECORD_BYTES_MAX);
+        }
+        *count += 1;
+        if (*count > count_max) {
+            return zn_error_set(error, ZONDA_ERR_USER,
+                                "the function gave more than one value where one is wanted");
+        }
+        values.data += used;
+        values.len -= used;
+    }
+    return ZONDA_OK;
+}
+
+zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_bytes *args,
+                           zn_buf *out, bool *truth, zonda_error *error) {
+    size_t start = out == NULL ? 0 : out->len;
+    zonda_err err = function->kind->call(function->state, task, args, out, truth, error);
+    if (err != ZONDA_OK || function->form == ZN_CALL_FILTER) {
+        return err;
+    }
+    zn_bytes values = { .data = out->data + start, .len = out->len - start };
+    bool many = function->form == ZN_CALL_FLAT_MAP;
+    uint64_t count = 0;
+    err = check_values(values, many ? UINT64_MAX : 1, &count, error);
+    if (err == ZONDA_OK && count == 0 && !many) {
+        err = zn_error_set(error, ZONDA_ERR_USER, "the function gave no value where one is wanted");
+    }
+    return err;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* User functions in C, registered by name. The registry is a fixed table that only grows: an entry
+ * is complete before the count that makes it visible is raised, so lookups on slot threads need no
+ * lock. Registering happens before clusters open, on one thread.
+ *
+ * A call decodes its arguments into zones that are reused, and collects what the function packs in
+ * the caller's buffer; function.c checks those bytes. State that `open` made is closed exactly
+ * once, also when the task fails. Words of zonda_task_fail become the error; a bare code becomes a
+ * sentence that names the function. */
+#include "ops/function.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "record/object.h"
+#include "record/value.h"
+#include "wire/text.h"
+
+enum {
+    FUNCTIONS_MAX = 4096,
+    ARGS_MAX = 2
+};
+
+typedef struct registered {
+    char name[ZN_NAME_BYTES_MAX + 1];
+    zonda_function function;
+} registered;
+
+static registered *registry[FUNCTIONS_MAX];
+static atomic_size_t registry_count;
+
+typedef struct c_function {
+    const registered *entry;
+    zn_call_form form;
+    zn_object_decoder *decoders[ARGS_MAX];
+    zn_buf answer; /* of a filter */
+    msgpack_packer packer;
+    void *task_state;
+} c_function;
+
+static const registered *find(zn_bytes name) {
+    size_t count = atomic_load_explicit(&registry_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
+        if (zn_bytes_equal(name, zn_bytes_of_text(registry[i]->name))) {
+            return registry[i];
+        }
+    }
+    return NULL;
+}
+
+zonda_err zonda_register(const char *name, const zonda_function *function, zonda_error *error) {
+    zn_bytes text = zn_bytes_of_text(name == NULL ? "" : name);
+    if (text.len == 0 || text.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(text)) {
+        return zn_error_set(error, ZONDA_ERR_INVALID,
+                            "the name of a function must be UTF-8 of 1 to %u bytes",
+                            ZN_NAME_BYTES_MAX);
+    }
+    if (function == NULL || function->call == NULL) {
+        return zn_error_set(error, ZONDA_ERR_INVALID, "function \"%s\" has no call", name);
+    }
+    if (find(text) != NULL) {
+        return zn_error_set(error, ZONDA_ERR_REFUSED, "a function \"%s\" is registered already",
+                            name);
+    }
+    size_t count = atomic_load_explicit(&registry_count, memory_order_relaxed);
+    if (count == FUNCTIONS_MAX) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT,
+                            "function \"%s\" is one more than the limit of %u", name,
+                            FUNCTIONS_MAX);
+    }
+    registered *entry = ZN_NEW(registered);
+    memcpy(entry->name, text.data, text.len);
+    entry->function = *function;
+    registry[count] = entry;
+    atomic_store_explicit(&registry_count, count + 1, memory_order_release);
+    return ZONDA_OK;
+}
+
+static zonda_err fail_unknown(zn_bytes name, zonda_error *error) {
+    zn_buf known = { 0 };
+    size_t count = atomic_load_explicit(&registry_count, memory_order_acquire);
+    for (size_t i = 0; i < count && known.len < ZN_ERROR_TEXT_BYTES_MAX; i++) {
+        zn_buf_printf(&known, "%s%s", i == 0 ? "" : ", ", registry[i]->name);
+    }
+    if (count == 0) {
+        zn_buf_append_text(&known, "none");
+    }
+    int shown = name.len < ZN_NAME_BYTES_MAX ? (int)name.len : ZN_NAME_BYTES_MAX;
+    zn_error_set(error, ZONDA_ERR_NOT_FOUND,
+                 "function \"%.*s\" is not registered in this process; registered: %.*s", shown,
+                 (const char *)name.data, (int)known.len, (const char *)known.data);
+    zn_buf_free(&known);
+    return ZONDA_ERR_NOT_FOUND;
+}
+
+static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void **state,
+                               zonda_error *error) {
+    zn_bytes name;
+    if (!zn_value_field_text(spec, "name", &name)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "the function of %s has no name", op->def->name);
+    }
+    const registered *entry = find(name);
+    if (entry == NULL) {
+        return fail_unknown(name, error);
+    }
+    c_function *self = ZN_NEW(c_function);
+    self->entry = entry;
+    self->form = form;
+    for (size_t i = 0; i < ARGS_MAX; i++) {
+        self->decoders[i] = zn_object_decoder_new();
+    }
+    *state = self;
+    return ZONDA_OK;
+}
+
+static void unbind_function(void *state) {
+    c_function *self = state;
+    for (size_t i = 0; i < ARGS_MAX; i++) {
+        zn_object_decoder_destroy(&self->decoders[i]);
+    }
+    zn_buf_free(&self->answer);
+    free(self);
+}
+
+/* What the function said through the task, else what its code says. A function that ignored a
+ * failed look-up of shared data and went on has not failed. */
+static zonda_err take_failure(const c_function *self, zonda_task *task, zonda_err code,
+                              zonda_error *error) {
+    zonda_err said = task->failure.code;
+    if (said == ZONDA_ERR_USER || (said != ZONDA_OK && said == code)) {
+        *error = task->failure;
+        task->failure.code = ZONDA_OK;
+        return said;
+    }
+    if (code == ZONDA_OK) {
+        return ZONDA_OK;
+    }
+    return zn_error_set(error, ZONDA_ERR_USER, "function \"%s\" returned %s (%d)",
+                        self->entry->name, zonda_err_name(code), (int)code);
+}
+
+static zonda_err begin_shard(void *state, zonda_task *task, zonda_error *error) {
+    c_function *self = state;
+    self->task_state = NULL;
+    if (self->entry->function.open == NULL) {
+        return ZONDA_OK;
+    }
+    task->failure.code = ZONDA_OK;
+    task->state = NULL;
+    zonda_err code = self->entry->function.open(task, &self->task_state);
+    return take_failure(self, task, code, error);
+}
+
+static void end_shard(void *state, zonda_task *task) {
+    c_function *self = state;
+    if (self->entry->function.close == NULL) {
+        return;
+    }
+    task->state = self->task_state;
+    self->entry->function.close(task, self->task_state);
+    task->state = NULL;
+    self->task_state = NULL;
+}
+
+static int append_packed(void *out, const char *data, size_t len) {
+    zn_buf_append(out, data, len);
+    return 0;
+}
+
+/* The truth of the one value that a filter packed. */
+static zonda_err read_truth(zn_bytes answer, bool *truth, zonda_error *error) {
+    if (answer.len == 0) {
+        return zn_error_set(error, ZONDA_ERR_USER,
+                            "the function gave no value where one is wanted");
+    }
+    if (zn_value_check(answer, error) != ZONDA_OK) {
+        zn_error_prefix(error, "the answer of the function: ");
+        error->code = ZONDA_ERR_USER;
+        return ZONDA_ERR_USER;
+    }
+    zn_value head = zn_value_head(answer);
+    *truth = head.type != ZN_VALUE_NIL && (head.type != ZN_VALUE_BOOL || head.boolean);
+    return ZONDA_OK;
+}
+
+static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *args, zn_buf *out,
+                               bool *truth, zonda_error *error) {
+    c_function *self = state;
+    size_t count = self->form == ZN_CALL_FOLD ? 2 : 1;
+    msgpack_object objects[ARGS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        const msgpack_object *object = NULL;
+        zonda_err err = zn_object_decode(self->decoders[i], args[i], &object, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+        objects[i] = *object;
+    }
+    bool filter = self->form == ZN_CALL_FILTER;
+    self->answer.len = 0;
+    msgpack_packer_init(&self->packer, filter ? &self->answer : out, append_packed);
+    task->state = self->task_state;
+    task->failure.code = ZONDA_OK;
+    zonda_err code = self->entry->function.call(task, objects, count, &self->packer);
+    task->state = NULL;
+    zonda_err err = take_failure(self, task, code, error);
+    if (err != ZONDA_OK || !filter) {
+        return err;
+    }
+    return read_truth(zn_buf_bytes(&self->answer), truth, error);
+}
+
+const zn_function_kind zn_function_c = {
+    .bind = bind_function,
+    .unbind = unbind_function,
+    .begin = begin_shard,
+    .end = end_shard,
+    .call = call_function,
+};

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What differs per task lies in one blob, a MessagePack array that may have millions of items. It
+ * is walked once when the stage opens; every STRIDE-th offset is kept, so finding the item of a
+ * shard skips at most STRIDE - 1 items, and ten million items cost 1.25 MB per slot. */
+#include "ops/inputs.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "record/value.h"
+#include "wire/shape.h"
+
+enum {
+    STRIDE = 64
+};
+
+struct zn_inputs {
+    zn_bytes blob;
+    size_t *offsets; /* of items 0, STRIDE, 2 * STRIDE, … */
+};
+
+static zonda_err fetch(zn_op *op, zn_bytes *out, zonda_error *error) {
+    zn_bytes value;
+    zn_digest digest;
+    if (!zn_value_field(op->args, zn_bytes_of_text("inputs"), &value) ||
+        zn_value_head(value).type != ZN_VALUE_BINARY ||
+        !zn_digest_from_bytes(zn_value_head(value).bytes, &digest)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "%s has no digest of its inputs", op->def->name);
+    }
+    const zn_task_host *host = zn_stage_exec_host(op->stage);
+    return host->blob(host->context, digest, out, error);
+}
+
+/* The blob comes from outside: it is larger than a record may be, its items are not. */
+static zonda_err check(zn_op *op, zn_bytes blob, zonda_error *error) {
+    size_t used = 0;
+    zonda_err err = ZONDA_ERR_PLAN;
+    if (blob.len > 0) {
+        err = zn_shape_check(blob, ZN_RECORD_DEPTH_MAX + 1, &used, NULL);
+    }
+    if (err != ZONDA_OK || used != blob.len || zn_value_head(blob).type != ZN_VALUE_ARRAY) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "the inputs of %s must be one array",
+                            op->def->name);
+    }
+    uint64_t count = zn_value_head(blob).count;
+    uint64_t shards = zn_stage_exec_shard_count(op->stage);
+    if (count != shards) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "%s has %" PRIu64 " inputs for %" PRIu64 " shards", op->def->name,
+                            count, shards);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err build_index(zn_inputs *inputs, zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(inputs->blob);
+    uint32_t count = zn_cursor_read(&cursor).count;
+    inputs->offsets = zn_calloc(count / STRIDE + 1, sizeof *inputs->offsets);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i % STRIDE == 0) {
+            inputs->offsets[i / STRIDE] = (size_t)(cursor.at - inputs->blob.data);
+        }
+        zn_bytes item = zn_cursor_skip(&cursor);
+        if (item.len > ZN_RECORD_BYTES_MAX) {
+            return zn_error_set(error, ZONDA_ERR_PLAN,
+                                "input %" PRIu32 " has %zu bytes, more than the limit of %u", i,
+                                item.len, ZN_RECORD_BYTES_MAX);
+        }
+    }
+    return ZONDA_OK;
+}
+
+zn_inputs *zn_inputs_open(zn_op *op, zonda_error *error) {
+    zn_bytes blob = { 0 };
+    if (fetch(op, &blob, error) != ZONDA_OK || check(op, blob, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_inputs *inputs = ZN_NEW(zn_inputs);
+    inputs->blob = blob;
+    if (build_index(inputs, error) != ZONDA_OK) {
+        zn_inputs_destroy(&inputs);
+    }
+    return inputs;
+}
+
+void zn_inputs_destroy(zn_inputs **inputs) {
+    if (*inputs == NULL) {
+        return;
+    }
+    free((*inputs)->offsets);
+    free(*inputs);
+    *inputs = NULL;
+}
+
+zn_bytes zn_inputs_item(const zn_inputs *inputs, uint64_t shard) {
+    size_t offset = inputs->offsets[shard / STRIDE];
+    zn_cursor cursor = zn_cursor_of(
+        (zn_bytes){ .data = inputs->blob.data + offset, .len = inputs->blob.len - offset });
+    for (uint64_t i = 0; i < shard % STRIDE; i++) {
+        zn_cursor_skip(&cursor);
+    }
+    return zn_cursor_skip(&cursor);
+}
+
+zonda_err zn_inputs_path(const zn_inputs *inputs, uint64_t shard, zn_buf *out, zonda_error *error) {
+    zn_value head = zn_value_head(zn_inputs_item(inputs, shard));
+    if (head.type != ZN_VALUE_STRING || head.bytes.len == 0 || head.bytes.len > ZN_PATH_BYTES_MAX ||
+        memchr(head.bytes.data, '\0', head.bytes.len) != NULL) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "input %" PRIu64 " is not a path", shard);
+    }
+    out->len = 0;
+    zn_buf_append(out, head.bytes.data, head.bytes.len);
+    zn_buf_append_byte(out, '\0');
+    return ZONDA_OK;
+}

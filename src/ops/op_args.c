@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Checks arguments against the operator table. Every face sends its arguments through here when a
+ * dataset is built, and slots send those of a body, which comes over the wire; so an operator that
+ * opens may rely on names, types and ranges. Messages name the operator, the argument, what is
+ * wanted and what was given, because they are read by whoever wrote the pipeline. */
+#include <inttypes.h>
+
+#include "base/digest.h"
+#include "ops/op_table.h"
+#include "record/value.h"
+
+/* Texts of people in messages are cut. */
+enum {
+    SHOWN_BYTES_MAX = 64
+};
+
+static int shown(zn_bytes text) {
+    return text.len < SHOWN_BYTES_MAX ? (int)text.len : SHOWN_BYTES_MAX;
+}
+
+static zonda_err fail_unknown(const zn_op_def *op, zn_bytes name, zonda_error *error) {
+    zn_buf known = { 0 };
+    for (size_t i = 0; i < op->arg_count; i++) {
+        zn_buf_printf(&known, "%s%s", i == 0 ? "" : ", ", op->args[i].name);
+    }
+    if (op->arg_count == 0) {
+        zn_buf_append_text(&known, "none");
+    }
+    zonda_err err = zn_error_set(error, ZONDA_ERR_PLAN, "%s has no argument \"%.*s\"; it has: %.*s",
+                                 op->name, shown(name), (const char *)name.data, (int)known.len,
+                                 (const char *)known.data);
+    zn_buf_free(&known);
+    return err;
+}
+
+static zonda_err fail_type(const zn_op_def *op, const zn_arg_def *arg, const char *wanted,
+                           zn_bytes value, zonda_error *error) {
+    return zn_error_set(error, ZONDA_ERR_PLAN, "argument \"%s\" of %s must be %s, not %s",
+                        arg->name, op->name, wanted, zn_value_type_name(zn_value_head(value).type));
+}
+
+static zonda_err check_uint(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                            zonda_error *error) {
+    zn_value head = zn_value_head(value);
+    if (head.type != ZN_VALUE_INT && head.type != ZN_VALUE_UINT) {
+        return fail_type(op, arg, "an integer", value, error);
+    }
+    if (head.type == ZN_VALUE_INT && head.integer < 0) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "argument \"%s\" of %s must not be negative; it is %" PRId64, arg->name,
+                            op->name, head.integer);
+    }
+    uint64_t number = head.type == ZN_VALUE_INT ? (uint64_t)head.integer : head.uinteger;
+    if (number > arg->max) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "argument \"%s\" of %s must be at most %" PRIu64 "; it is %" PRIu64,
+                            arg->name, op->name, arg->max, number);
+    }
+    return ZONDA_OK;
+}
+
+/* A text that may become a C string. */
+static bool is_plain_text(zn_value head) {
+    if (head.type != ZN_VALUE_STRING) {
+        return false;
+    }
+    for (size_t i = 0; i < head.bytes.len; i++) {
+        if (head.bytes.data[i] == '\0') {
+            return false;
+        }
+    }
+    return head.bytes.len > 0;
+}
+
+static zonda_err check_texts(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                             zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(value);
+    zn_value list = zn_cursor_read(&cursor);
+    if (list.type != ZN_VALUE_ARRAY || list.count == 0) {
+        return fail_type(op, arg, "a list of at least one text", value, error);
+    }
+    for (uint32_t i = 0; i < list.count; i++) {
+        zn_bytes item = zn_cursor_skip(&cursor);
+        if (!is_plain_text(zn_value_head(item))) {
+            return fail_type(op, arg, "a list of non-empty texts", item, error);
+        }
+    }
+    return ZONDA_OK;
+}
+
+/* True for the forms of function.h. Which functions exist is for those who run them. */
+static bool is_function(zn_bytes value) {
+    zn_bytes kind;
+    zn_bytes text;
+    if (!zn_value_field_text(value, "kind", &kind)) {
+        return false;
+    }
+    if (zn_bytes_equal(kind, zn_bytes_of_text("c"))) {
+        return zn_value_field_text(value, "name", &text) && text.len > 0;
+    }
+    if (zn_bytes_equal(kind, zn_bytes_of_text("lua-expression")) ||
+        zn_bytes_equal(kind, zn_bytes_of_text("lua-block"))) {
+        return zn_value_field_text(value, "text", &text);
+    }
+    if (!zn_bytes_equal(kind, zn_bytes_of_text("lua-script"))) {
+        return false;
+    }
+    uint64_t index;
+    zn_bytes script;
+    if (!zn_value_field(value, zn_bytes_of_text("script"), &script)) {
+        return false;
+    }
+    zn_value digest = zn_value_head(script);
+    return digest.type == ZN_VALUE_BINARY && digest.bytes.len == ZN_DIGEST_BYTES &&
+           zn_value_field_uint(value, "index", &index);
+}
+
+static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                            zonda_error *error) {
+    zn_value head = zn_value_head(value);
+    switch (arg->type) {
+    case ZN_ARG_UINT:
+        return check_uint(op, arg, value, error);
+    case ZN_ARG_BOOL:
+        return head.type == ZN_VALUE_BOOL ? ZONDA_OK
+                                          : fail_type(op, arg, "true or false", value, error);
+    case ZN_ARG_TEXT:
+        return is_plain_text(head) ? ZONDA_OK
+                                   : fail_type(op, arg, "a non-empty text", value, error);
+    case ZN_ARG_TEXTS:
+        return check_texts(op, arg, value, error);
+    case ZN_ARG_VALUES:
+        return head.type == ZN_VALUE_ARRAY ? ZONDA_OK : fail_type(op, arg, "a list", value, error);
+    case ZN_ARG_FUNCTION:
+        return is_function(value) ? ZONDA_OK : fail_type(op, arg, "a function", value, error);
+    case ZN_ARG_VALUE:
+        break;
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_required(const zn_op_def *op, zn_bytes args, zonda_error *error) {
+    for (size_t i = 0; i < op->arg_count; i++) {
+        zn_bytes value;
+        if (op->args[i].use == ZN_ARG_POSITIONAL &&
+            !zn_value_field(args, zn_bytes_of_text(op->args[i].name), &value)) {
+            return zn_error_set(error, ZONDA_ERR_PLAN, "%s needs the argument \"%s\" (%s)",
+                                op->name, op->args[i].name, op->args[i].doc);
+        }
+    }
+    return ZONDA_OK;
+}
+
+zonda_err zn_op_check_args(const zn_op_def *op, zn_bytes args, zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(args);
+    zn_value map = zn_cursor_read(&cursor);
+    if (map.type != ZN_VALUE_MAP) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "the arguments of %s must be a map, not %s",
+                            op->name, zn_value_type_name(map.type));
+    }
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < map.count; i++) {
+        zn_value key = zn_value_head(zn_cursor_skip(&cursor));
+        zn_bytes value = zn_cursor_skip(&cursor);
+        if (key.type != ZN_VALUE_STRING) {
+            return zn_error_set(error, ZONDA_ERR_PLAN,
+                                "the names of arguments of %s must be strings, not %s", op->name,
+                                zn_value_type_name(key.type));
+        }
+        const zn_arg_def *arg = zn_op_arg(op, key.bytes);
+        if (arg == NULL) {
+            return fail_unknown(op, key.bytes, error);
+        }
+        uint64_t bit = UINT64_C(1) << (arg - op->args);
+        if (seen & bit) {
+            return zn_error_set(error, ZONDA_ERR_PLAN, "argument \"%s\" of %s is given twice",
+                                arg->name, op->name);
+        }
+        seen |= bit;
+        zonda_err err = check_type(op, arg, value, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+    }
+    return check_required(op, args, error);
+}

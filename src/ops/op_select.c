@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Keeps some fields of each record, in the given order; what a record does not have is left out. A
+ * path "a.b" takes field b of field a and keeps it under the whole path as its name, so that "a.id"
+ * and "b.id" do not collide. Works on the bytes: values are copied, never decoded. */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "ops/op_list.h"
+#include "record/value.h"
+
+typedef struct selection {
+    uint32_t count;
+    zn_bytes *paths;  /* without the repeated ones */
+    zn_bytes *values; /* of the record at hand; no bytes: not there */
+    zn_buf out;
+} selection;
+
+static bool has_path(const selection *self, zn_bytes path) {
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (zn_bytes_equal(self->paths[i], path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static zonda_err open_select(zn_op *op, zonda_error *error) {
+    zn_bytes fields;
+    if (!zn_value_field(op->args, zn_bytes_of_text("fields"), &fields)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "select has no fields");
+    }
+    zn_cursor cursor = zn_cursor_of(fields);
+    uint32_t given = zn_cursor_read(&cursor).count;
+    selection *self = ZN_NEW(selection);
+    self->paths = zn_calloc(given, sizeof *self->paths);
+    self->values = zn_calloc(given, sizeof *self->values);
+    for (uint32_t i = 0; i < given; i++) {
+        zn_bytes path = zn_cursor_read(&cursor).bytes;
+        if (!has_path(self, path)) {
+            self->paths[self->count++] = path;
+        }
+    }
+    op->state = self;
+    return ZONDA_OK;
+}
+
+static void close_select(zn_op *op) {
+    selection *self = op->state;
+    if (self == NULL) {
+        return;
+    }
+    free(self->paths);
+    free(self->values);
+    zn_buf_free(&self->out);
+    free(self);
+    op->state = NULL;
+}
+
+/* The same record would fail again. */
+static zonda_err fail_type(zn_value_type type, zonda_error *error) {
+    zn_error_set(error, ZONDA_ERR_USER, "select needs a map as record, not %s",
+                 zn_value_type_name(type));
+    error->permanent = true;
+    return ZONDA_ERR_USER;
+}
+
+static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+    selection *self = op->state;
+    zn_value_type type = zn_value_head(record).type;
+    if (type != ZN_VALUE_MAP) {
+        return fail_type(type, error);
+    }
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < self->count; i++) {
+        self->values[i].len = 0;
+        found += zn_value_path(record, self->paths[i], &self->values[i]) ? 1 : 0;
+    }
+    self->out.len = 0;
+    zn_put_map(&self->out, found);
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (self->values[i].len > 0) {
+            zn_put_string(&self->out, self->paths[i]);
+            zn_buf_append(&self->out, self->values[i].data, self->values[i].len);
+        }
+    }
+    /* "a" and "a.b" together may double a record. */
+    if (self->out.len > ZN_RECORD_BYTES_MAX) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT,
+                            "the selected record has %zu bytes, more than the limit of %u",
+                            self->out.len, ZN_RECORD_BYTES_MAX);
+    }
+    return zn_op_emit(op, task, zn_buf_bytes(&self->out), error);
+}
+
+const zn_op_runtime zn_run_select = {
+    .open = open_select,
+    .close = close_select,
+    .push = push_record,
+};

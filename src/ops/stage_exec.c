@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* A stage on a slot: the chain of its operators, made once from the body, then run for one task
+ * after another. The source pushes records through the chain; the collector at the end holds the
+ * result. The first operator whose call fails is the one that is blamed: failures pass through all
+ * operators before it on their way out, so it is noted where the call returns first.
+ *
+ * A task that fails leaves the chain usable: abort is called on every operator, whatever it has
+ * seen of the task. Cancellation is asked between the records of the source. Called by the slots of
+ * the worker, one stage_exec per slot and stage, always on the slot's thread. */
+#include "ops/stage_exec.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "ops/body.h"
+#include "ops/collect.h"
+#include "ops/shared.h"
+#include "ops/task_state.h"
+#include "record/value.h"
+#include "wire/text.h"
+
+struct zn_stage_exec {
+    zn_job_id job;
+    const zn_task_host *host;
+    zn_buf bytes; /* the body; arguments of operators borrow from it */
+    zn_body body;
+    zn_op *ops; /* those of the body, then the collector */
+    size_t op_count;
+    bool has_sink;
+    zonda_task task;
+    zn_op *blamed; /* where the running task failed */
+    zonda_error error;
+    zn_failure failure;
+    zn_reference reference;
+    zn_counter counters[ZN_TASK_COUNTERS_MAX];
+};
+
+const zn_task_host *zn_stage_exec_host(const zn_stage_exec *stage) {
+    return stage->host;
+}
+
+zn_job_id zn_stage_exec_job(const zn_stage_exec *stage) {
+    return stage->job;
+}
+
+zn_stage_id zn_stage_exec_stage(const zn_stage_exec *stage) {
+    return stage->body.stage;
+}
+
+uint64_t zn_stage_exec_shard_count(const zn_stage_exec *stage) {
+    return stage->body.task_count;
+}
+
+static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
+    stage->op_count = stage->body.op_count + 1;
+    stage->ops = zn_calloc(stage->op_count, sizeof *stage->ops);
+    for (size_t i = 0; i < stage->op_count; i++) {
+        zn_op *op = &stage->ops[i];
+        bool last = i + 1 == stage->op_count;
+        op->def = last ? &zn_op_collect : stage->body.ops[i].def;
+        op->args = last ? (zn_bytes){ 0 } : stage->body.ops[i].args;
+        op->next = last ? NULL : op + 1;
+        op->stage = stage;
+        stage->has_sink = stage->has_sink || op->def->op_class == ZN_OP_SINK;
+    }
+    for (size_t i = 0; i < stage->op_count; i++) {
+        zn_op *op = &stage->ops[i];
+        zonda_err err =
+            op->def->runtime->open == NULL ? ZONDA_OK : op->def->runtime->open(op, error);
+        if (err != ZONDA_OK) {
+            zn_error_copy(error->op, sizeof error->op, op->def->name, strlen(op->def->name));
+            return err;
+        }
+    }
+    return ZONDA_OK;
+}
+
+/* Texts of user functions may be anything; on the wire they must be UTF-8. */
+static void scrub(char *text) {
+    size_t len = strlen(text);
+    for (size_t at = 0; at < len;) {
+        size_t step = zn_text_character((zn_bytes){ (const uint8_t *)text + at, len - at });
+        if (step == 0) {
+            text[at] = '?';
+            step = 1;
+        }
+        at += step;
+    }
+}
+
+static void scrub_error(zonda_error *error) {
+    scrub(error->op);
+    scrub(error->file);
+    scrub(error->text);
+    scrub(error->traceback);
+}
+
+zn_stage_exec *zn_stage_exec_new(zn_job_id job, zn_bytes body, const zn_task_host *host,
+                                 zonda_error *error) {
+    zonda_error unwanted;
+    error = error == NULL ? &unwanted : error;
+    zn_stage_exec *stage = ZN_NEW(zn_stage_exec);
+    stage->job = job;
+    stage->host = host;
+    zn_buf_append(&stage->bytes, body.data, body.len);
+    zonda_err err = zn_body_parse(zn_buf_bytes(&stage->bytes), &stage->body, error);
+    if (err == ZONDA_OK) {
+        stage->task.host = host;
+        stage->task.shard_count = stage->body.task_count;
+        stage->task.shared = zn_shared_new(stage->body.shared, host, error);
+        err = stage->task.shared == NULL ? error->code : open_ops(stage, error);
+    }
+    if (err != ZONDA_OK) {
+        scrub_error(error);
+        zn_stage_exec_destroy(&stage);
+    }
+    return stage;
+}
+
+void zn_stage_exec_destroy(zn_stage_exec **stage) {
+    zn_stage_exec *self = *stage;
+    if (self == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < self->op_count; i++) {
+        zn_op *op = &self->ops[i];
+        if (op->def->runtime->close != NULL) {
+            op->def->runtime->close(op);
+        }
+    }
+    zn_task_free(&self->task);
+    free(self->ops);
+    zn_body_free(&self->body);
+    zn_buf_free(&self->bytes);
+    free(self);
+    *stage = NULL;
+}
+
+/* Notes who failed first; later ones only pass it on. */
+static zonda_err blame(zn_op *op, zonda_err err) {
+    if (err != ZONDA_OK && op->stage->blamed == NULL) {
+        op->stage->blamed = op;
+    }
+    return err;
+}
+
+static zonda_err check_cancelled(const zonda_task *task, zonda_error *error) {
+    if (!task->host->cancelled(task->host->context)) {
+        return ZONDA_OK;
+    }
+    return zn_error_set(error, ZONDA_ERR_CANCELLED, "the attempt was cancelled");
+}
+
+zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+    if (op == op->stage->ops) {
+        zonda_err err = check_cancelled(task, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+        task->records_in++;
+    }
+    return blame(op->next, op->next->def->runtime->push(op->next, task, record, error));
+}
+
+zonda_err zn_op_emit_all(zn_op *op, zonda_task *task, zn_bytes records, zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(records);
+    zonda_err err = ZONDA_OK;
+    while (err == ZONDA_OK && cursor.at < cursor.end) {
+        err = check_cancelled(task, error);
+        if (err == ZONDA_OK) {
+            err = zn_op_emit(op, task, zn_cursor_skip(&cursor), error);
+        }
+    }
+    return err;
+}
+
+static zonda_err begin_ops(zn_stage_exec *stage, zonda_error *error) {
+    for (size_t i = stage->op_count; i > 0; i--) {
+        zn_op *op = &stage->ops[i - 1];
+        if (op->def->runtime->begin == NULL) {
+            continue;
+        }
+        zonda_err err = blame(op, op->def->runtime->begin(op, &stage->task, error));
+        if (err != ZONDA_OK) {
+            return err;
+        }
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err end_ops(zn_stage_exec *stage, zonda_error *error) {
+    for (size_t i = 0; i < stage->op_count; i++) {
+        zn_op *op = &stage->ops[i];
+        if (op->def->runtime->end == NULL) {
+            continue;
+        }
+        zonda_err err = blame(op, op->def->runtime->end(op, &stage->task, error));
+        if (err != ZONDA_OK) {
+            return err;
+        }
+    }
+    return ZONDA_OK;
+}
+
+static void abort_ops(zn_stage_exec *stage) {
+    for (size_t i = 0; i < stage->op_count; i++) {
+        zn_op *op = &stage->ops[i];
+        if (op->def->runtime->abort != NULL) {
+            op->def->runtime->abort(op, &stage->task);
+        }
+    }
+}
+
+static zonda_err run_ops(zn_stage_exec *stage, zonda_error *error) {
+    zn_op *source = stage->ops;
+    zonda_err err = check_cancelled(&stage->task, error);
+    if (err == ZONDA_OK) {
+        err = begin_ops(stage, error);
+    }
+    if (err == ZONDA_OK) {
+        err = blame(source, source->def->runtime->run(source, &stage->task, error));
+    }
+    if (err == ZONDA_OK) {
+        /* What fails from here on is not about the last record. */
+        stage->task.file = NULL;
+        stage->task.line = 0;
+        err = end_ops(stage, error);
+    }
+    return err;
+}
+
+/* Adds to the error what the operators do not know. */
+static void complete_error(zn_stage_exec *stage, zonda_err err) {
+    const zonda_task *task = &stage->task;
+    zonda_error *error = &stage->error;
+    error->code = err;
+    error->has_shard = true;
+    error->shard = task->attempt.task;
+    error->attempt = task->attempt.attempt;
+    if (error->op[0] == '\0' && stage->blamed != NULL) {
+        const char *name = stage->blamed->def->name;
+        zn_error_copy(error->op, sizeof error->op, name, strlen(name));
+    }
+    if (error->file[0] == '\0' && task->file != NULL) {
+        zn_error_at(error, task->file, task->line, error->column);
+    }
+    scrub_error(error);
+}
+
+static void fill_success(zn_stage_exec *stage, zn_outcome *outcome) {
+    const zonda_task *task = &stage->task;
+    const zn_op *last = &stage->ops[stage->op_count - 1];
+    outcome->records_in = task->records_in;
+    outcome->records_out = task->records_out;
+    outcome->bytes_in = task->bytes_in;
+    outcome->bytes_out = stage->has_sink ? task->bytes_out : zn_collect_bytes(last);
+    outcome->counters = stage->counters;
+    outcome->counters_count = zn_task_counters(task, stage->counters);
+    if (zn_collect_result(last, &outcome->records, &stage->reference)) {
+        outcome->reference = &stage->reference;
+        outcome->reference_count = 1;
+    }
+}
+
+static void fill_failure(zn_stage_exec *stage, zonda_err err, zn_outcome *outcome) {
+    complete_error(stage, err);
+    zn_failure_from_error(&stage->error, &stage->failure);
+    outcome->failure = &stage->failure;
+    outcome->failure_count = 1;
+}
+
+bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn_outcome *outcome) {
+    zn_task_begin(&stage->task, (zn_attempt_id){ .job = stage->job,
+                                                 .stage = stage->body.stage,
+                                                 .task = task,
+                                                 .attempt = attempt });
+    stage->blamed = NULL;
+    memset(&stage->error, 0, sizeof stage->error);
+    zonda_err err = ZONDA_OK;
+    if (task >= stage->body.task_count) {
+        err = zn_error_set(&stage->error, ZONDA_ERR_INVALID,
+                           "there is no task %" PRIu64 " in a stage of %" PRIu64, task,
+                           stage->body.task_count);
+    } else {
+        err = run_ops(stage, &stage->error);
+    }
+    if (err != ZONDA_OK) {
+        abort_ops(stage);
+    }
+    if (stage->task.withdrawn || err == ZONDA_ERR_CANCELLED ||
+        (err != ZONDA_OK && stage->host->cancelled(stage->host->context))) {
+        return false;
+    }
+    *outcome = (zn_outcome){ .first = task, .count = 1, .attempt = attempt };
+    if (err == ZONDA_OK) {
+        fill_success(stage, outcome);
+    } else {
+        fill_failure(stage, err, outcome);
+    }
+    return true;
+}
+
+void zn_stage_exec_sweep(zn_stage_exec *stage, uint64_t task, uint32_t attempt) {
+    zn_attempt_id id = {
+        .job = stage->job, .stage = stage->body.stage, .task = task, .attempt = attempt
+    };
+    for (size_t i = 0; i < stage->op_count; i++) {
+        zn_op *op = &stage->ops[i];
+        if (op->def->runtime->sweep != NULL) {
+            op->def->runtime->sweep(op, id);
+        }
+    }
+}
