@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Who gets which tasks: one step, called once after a batch of other steps, so that many results
+ * lead to few TASK messages.
+ *
+ * First it decides how many tasks each worker gets. Its share of everything outstanding, by slots,
+ * is what a worker may hold: with few tasks all slots get some, and near the end of a stage nobody
+ * hoards what others could run. What is then still left goes to workers whose slots would idle. If
+ * there is plenty to do, the share exceeds the credit and only the credit counts.
+ *
+ * Then it fills each worker's number from the jobs that have work, in turn, so that a small job
+ * does not wait for a large one. Lists rotate from step to step, so that nobody is always the
+ * first. */
+#include "coordinator/scheduler_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum {
+    PASSES = 3
+};
+
+/* How many tasks the worker may hold at the most in a pass: its whole share rounded down, rounded
+ * up, and at last as many as it has slots. */
+static uint64_t limit_in_pass(const zn_scheduler *scheduler, const zn_member *member, int pass) {
+    uint64_t outstanding = scheduler->pending + scheduler->running;
+    uint64_t share = outstanding * member->slots / scheduler->slots;
+    switch (pass) {
+    case 0:
+        return share > 0 ? share : 1;
+    case 1:
+        return share + 1;
+    default:
+        return share + 1 > member->slots ? share + 1 : member->slots;
+    }
+}
+
+/* Raises the worker's grant towards a limit; returns by how much. */
+static uint64_t raise_grant(zn_member *member, uint64_t limit, uint64_t left) {
+    uint32_t room = zn_member_room(member) - member->grant;
+    uint64_t has = (uint64_t)member->held + member->grant;
+    uint64_t more = limit > has ? limit - has : 0;
+    more = more < room ? more : room;
+    more = more < left ? more : left;
+    member->grant += (uint32_t)more;
+    return more;
+}
+
+static void decide_grants(zn_scheduler *scheduler) {
+    uint64_t left = scheduler->pending;
+    zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+        member->grant = 0;
+    }
+    for (int pass = 0; pass < PASSES; pass++) {
+        TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+            if (left == 0) {
+                return;
+            }
+            left -= raise_grant(member, limit_in_pass(scheduler, member, pass), left);
+        }
+    }
+}
+
+/* Moves up to `count` tasks of a stage to a worker in one TASK message; returns how many. */
+static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
+                          uint32_t count) {
+    zn_run *runs = NULL;
+    size_t run_count = 0;
+    size_t run_capacity = 0;
+    uint32_t given = 0;
+    zn_task_run run;
+    while (run_count < ZN_RUNS_MAX && zn_live_stage_take(stage, count - given, &run)) {
+        zn_member_hold(member, stage, run);
+        ZN_GROW(runs, run_count, run_capacity);
+        runs[run_count++] = (zn_run){ run.first, run.count, run.value };
+        given += run.count;
+    }
+    scheduler->running += given;
+    /* The letter may outlive the stage: the digest goes behind its runs. */
+    runs = zn_realloc(runs, 1, run_count * sizeof(*runs) + sizeof(stage->body));
+    zn_digest *body = memcpy(runs + run_count, &stage->body, sizeof(stage->body));
+    zn_member_touch(member, stage->job->id);
+    zn_scheduler_refresh_stage(scheduler, stage);
+    zn_message message = { .number = ZN_MSG_TASK };
+    message.task = (zn_msg_task){ .epoch = member->epoch,
+                                  .sequence = ++member->sent,
+                                  .job = stage->job->id,
+                                  .stage = stage->index,
+                                  .body = zn_digest_bytes(body),
+                                  .runs = runs,
+                                  .runs_count = run_count };
+    zn_scheduler_outbox_send(&scheduler->outbox, member->epoch, &member->peer, &message, runs);
+    return given;
+}
+
+/* Gives the worker what was decided, an equal part from each job that has work. */
+static void hand_out(zn_scheduler *scheduler, zn_member *member) {
+    uint64_t jobs = scheduler->runnable_count;
+    uint32_t part = (uint32_t)((member->grant + jobs - 1) / jobs);
+    while (member->grant > 0) {
+        zn_live_job *job = TAILQ_FIRST(&scheduler->runnable);
+        ZN_ASSERT(job != NULL);
+        TAILQ_REMOVE(&scheduler->runnable, job, runnable_link);
+        TAILQ_INSERT_TAIL(&scheduler->runnable, job, runnable_link);
+        zn_live_stage *stage = TAILQ_FIRST(&job->runnable);
+        uint32_t count = part < member->grant ? part : member->grant;
+        member->grant -= send_task(scheduler, member, stage, count);
+    }
+    zn_scheduler_refresh_member(scheduler, member);
+}
+
+void zn_scheduler_assign(zn_scheduler *scheduler) {
+    if (scheduler->stopping || scheduler->pending == 0 || TAILQ_EMPTY(&scheduler->ready)) {
+        return;
+    }
+    decide_grants(scheduler);
+    zn_member *member = TAILQ_FIRST(&scheduler->ready);
+    zn_member *last = TAILQ_LAST(&scheduler->ready, zn_ready_members);
+    while (member != NULL) {
+        zn_member *next = member == last ? NULL : TAILQ_NEXT(member, ready_link);
+        if (member->grant > 0) {
+            hand_out(scheduler, member);
+            if (member->ready) { /* the others come first next time */
+                TAILQ_REMOVE(&scheduler->ready, member, ready_link);
+                TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
+            }
+        }
+        member = next;
+    }
+}

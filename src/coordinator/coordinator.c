@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The coordinator as others see it: checks the options, runs the shell on a thread of its own, and
+ * hands out the endpoint. The sockets are opened and closed by that thread; the start waits until
+ * they are bound or have failed to. */
+#include "coordinator/coordinator.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "coordinator/coordinator_shell.h"
+#include "wire/endpoint.h"
+
+enum {
+    INTERVAL_MS_MAX = 3600000
+};
+
+struct zn_coordinator {
+    zn_coordinator_options options; /* texts are owned */
+    char *bind;
+    char *advertise;
+    char *endpoint; /* set by the thread before it is ready */
+    zn_actor *actor;
+};
+
+static zonda_err check_options(const zn_coordinator_options *options, zonda_error *error) {
+    if (options->bind == NULL) {
+        return zn_error_set(error, ZONDA_ERR_INVALID, "a coordinator needs an endpoint to bind");
+    }
+    zonda_err err = zn_endpoint_check(options->bind, true, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    if (options->heartbeat_ms > INTERVAL_MS_MAX || options->lost_ms > INTERVAL_MS_MAX) {
+        return zn_error_set(error, ZONDA_ERR_INVALID,
+                            "heartbeats every %u ms and loss after %u ms: at most %d ms",
+                            options->heartbeat_ms, options->lost_ms, INTERVAL_MS_MAX);
+    }
+    if (!options->insecure && !zn_endpoint_is_loopback(options->bind)) {
+        return zn_error_set(error, ZONDA_ERR_REFUSED,
+                            "binding %s would let other machines in without keys; bind a loopback "
+                            "address, or say --insecure if everybody on that network is trusted",
+                            options->bind);
+    }
+    return ZONDA_OK;
+}
+
+static char *own_host_name(void) {
+    char name[ZN_NAME_BYTES_MAX + 1];
+    if (gethostname(name, sizeof(name)) != 0) {
+        return zn_strdup("localhost");
+    }
+    name[sizeof(name) - 1] = '\0';
+    return zn_strdup(name);
+}
+
+static void run_coordinator(zn_actor_pipe *pipe, void *context) {
+    zn_coordinator *coordinator = context;
+    zonda_error error;
+    zn_coordinator_shell *shell = zn_coordinator_shell_open(&coordinator->options, &error);
+    if (shell == NULL) {
+        zn_actor_failed(pipe, &error);
+        return;
+    }
+    coordinator->endpoint = zn_strdup(zn_coordinator_shell_endpoint(shell));
+    zn_actor_ready(pipe);
+    zn_coordinator_shell_run(shell, pipe);
+    zn_coordinator_shell_close(&shell);
+}
+
+zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zonda_error *error) {
+    if (check_options(options, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_coordinator *coordinator = ZN_NEW(zn_coordinator);
+    coordinator->bind = zn_strdup(options->bind);
+    coordinator->advertise =
+        options->advertise != NULL ? zn_strdup(options->advertise) : own_host_name();
+    coordinator->options = (zn_coordinator_options){
+        .bind = coordinator->bind,
+        .advertise = coordinator->advertise,
+        .insecure = options->insecure,
+        .heartbeat_ms = options->heartbeat_ms > 0 ? options->heartbeat_ms : ZN_HEARTBEAT_MS,
+        .lost_ms = options->lost_ms > 0 ? options->lost_ms : ZN_WORKER_LOST_MS,
+    };
+    coordinator->actor = zn_actor_start(run_coordinator, coordinator, error);
+    if (coordinator->actor == NULL) {
+        zn_coordinator_stop(&coordinator);
+    }
+    return coordinator;
+}
+
+const char *zn_coordinator_endpoint(const zn_coordinator *coordinator) {
+    return coordinator->endpoint;
+}
+
+void zn_coordinator_stop(zn_coordinator **coordinator) {
+    if (coordinator == NULL || *coordinator == NULL) {
+        return;
+    }
+    zn_actor_stop(&(*coordinator)->actor);
+    free((*coordinator)->bind);
+    free((*coordinator)->advertise);
+    free((*coordinator)->endpoint);
+    free(*coordinator);
+    *coordinator = NULL;
+}

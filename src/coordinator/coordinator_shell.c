@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The I/O of the coordinator: poll, take a bounded batch from each socket, step the scheduler, send
+ * what it decided, let time pass. Batches are bounded so that a flood on one socket delays the
+ * others by a moment only; what was not taken makes the next poll return at once.
+ *
+ * All input is foreign: what cannot be decoded is counted, logged once per peer and at most once a
+ * second, answered where an answer is due (control always, others if the versions differ), and has
+ * no other effect. A worker to which nothing can be sent is lost; a closed connection makes us send
+ * something to everybody, so that the one behind it shows at once. */
+#include "coordinator/coordinator_shell.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/control.h"
+#include "wire/endpoint.h"
+
+enum {
+    CONTROL_BATCH = 64,
+    WORK_BATCH = 256,
+    BLOBS_BATCH = 16,
+    WARNED_PEERS = 32,
+    STOP_MS = 200,
+};
+
+struct zn_coordinator_shell {
+    zn_channel *control;
+    zn_channel *work;
+    zn_channel *blobs;
+    zn_channel *events;
+    char *endpoint; /* of control, as others write it */
+    zn_scheduler *scheduler;
+    zn_control *calls;
+    uint64_t warned[WARNED_PEERS]; /* checksums of peers whose garbage was logged */
+    size_t warned_next;
+    uint64_t warned_at_ns;
+    uint64_t bad_messages;
+};
+
+/* ---- opening ---- */
+
+static zn_channel *bind_sibling(zn_channel_kind kind, const zn_coordinator_options *options,
+                                const char *suffix, zonda_error *error) {
+    char *endpoint = zn_endpoint_sibling(options->bind, suffix);
+    zn_channel *channel = zn_channel_bind(kind, endpoint, error);
+    free(endpoint);
+    return channel;
+}
+
+static zonda_err bind_all(zn_coordinator_shell *shell, const zn_coordinator_options *options,
+                          zonda_error *error) {
+    shell->control = zn_channel_bind(ZN_CHANNEL_REP, options->bind, error);
+    if (shell->control == NULL) {
+        return error->code;
+    }
+    shell->work = bind_sibling(ZN_CHANNEL_ROUTER, options, "work", error);
+    if (shell->work == NULL) {
+        return error->code;
+    }
+    shell->blobs = bind_sibling(ZN_CHANNEL_ROUTER, options, "blobs", error);
+    if (shell->blobs == NULL) {
+        return error->code;
+    }
+    shell->events = bind_sibling(ZN_CHANNEL_PUB, options, "events", error);
+    if (shell->events == NULL) {
+        return error->code;
+    }
+    return zn_channel_monitor(shell->work, error);
+}
+
+/* Ids of jobs and epochs differ from one coordinator to the next, so that a driver or worker that
+ * outlives one cannot take another's for its own; jobs keep short, readable numbers. */
+static zn_scheduler *new_scheduler(const zn_coordinator_options *options) {
+    uint64_t cluster = zn_random_id();
+    zn_scheduler_config config = { .cluster = cluster,
+                                   .first_job = (cluster % 90000 + 10000) * 100000 + 1,
+                                   .first_epoch = (zn_random_id() >> 8) + 1,
+                                   .heartbeat_ms = options->heartbeat_ms,
+                                   .lost_ms = options->lost_ms,
+                                   .blob_bytes_max = ZN_BLOB_STORE_BYTES_MAX };
+    return zn_scheduler_new(&config, zn_clock_ns());
+}
+
+static zn_control *new_control(const zn_coordinator_shell *shell, const char *host) {
+    char *work = zn_endpoint_advertise(zn_channel_endpoint(shell->work), host);
+    char *blobs = zn_endpoint_advertise(zn_channel_endpoint(shell->blobs), host);
+    char *events = zn_endpoint_advertise(zn_channel_endpoint(shell->events), host);
+    zn_control_endpoints endpoints = { .work = work, .blobs = blobs, .events = events };
+    zn_control *control = zn_control_new(shell->scheduler, &endpoints);
+    free(work);
+    free(blobs);
+    free(events);
+    return control;
+}
+
+zn_coordinator_shell *zn_coordinator_shell_open(const zn_coordinator_options *options,
+                                                zonda_error *error) {
+    zonda_error reason;
+    zn_coordinator_shell *shell = ZN_NEW(zn_coordinator_shell);
+    if (bind_all(shell, options, &reason) != ZONDA_OK) {
+        zn_coordinator_shell_close(&shell);
+        if (error != NULL) {
+            *error = reason;
+        }
+        return NULL;
+    }
+    shell->endpoint =
+        zn_endpoint_advertise(zn_channel_endpoint(shell->control), options->advertise);
+    shell->scheduler = new_scheduler(options);
+    shell->calls = new_control(shell, options->advertise);
+    return shell;
+}
+
+const char *zn_coordinator_shell_endpoint(const zn_coordinator_shell *shell) {
+    return shell->endpoint;
+}
+
+/* ---- bad input ---- */
+
+static bool was_warned(const zn_coordinator_shell *shell, uint64_t peer) {
+    for (size_t i = 0; i < WARNED_PEERS; i++) {
+        if (shell->warned[i] == peer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Logs a bad message, unless its sender or the last second had one already. `peer` is NULL where
+ * senders have no names. */
+static void warn_bad_message(zn_coordinator_shell *shell, const char *socket, const zn_peer *peer,
+                             const zonda_error *error) {
+    shell->bad_messages++;
+    uint64_t now = zn_clock_ns();
+    uint64_t mark = peer != NULL ? zn_checksum((zn_bytes){ peer->id, peer->len }) : 1;
+    bool recent = shell->warned_at_ns != 0 && now - shell->warned_at_ns < ZN_NS_PER_S;
+    if (recent || (peer != NULL && was_warned(shell, mark))) {
+        return;
+    }
+    shell->warned_at_ns = now;
+    shell->warned[shell->warned_next] = mark;
+    shell->warned_next = (shell->warned_next + 1) % WARNED_PEERS;
+    zn_log(ZONDA_LOG_WARN, "bad-message", "socket=%s code=%s total=%llu text=%s", socket,
+           zonda_err_name(error->code), (unsigned long long)shell->bad_messages, error->text);
+}
+
+/* A peer of another version has to be told, or it would wait for ever; it understands a REFUSAL as
+ * far as the version in the header of its frame. */
+static void answer_bad_message(zn_coordinator_shell *shell, zn_channel *channel, const char *socket,
+                               const zn_peer *peer, const zonda_error *error) {
+    warn_bad_message(shell, socket, peer, error);
+    if (error->code == ZONDA_ERR_VERSION) {
+        zn_channel_send(channel, peer, zn_control_refuse(shell->calls, error), NULL);
+    }
+}
+
+/* ---- sockets ---- */
+
+static void drain_control(zn_coordinator_shell *shell) {
+    for (int i = 0; i < CONTROL_BATCH; i++) {
+        zn_message request;
+        zonda_error error;
+        bool got = false;
+        zonda_err err = zn_channel_recv(shell->control, NULL, &request, &got, &error);
+        if (!got) {
+            return;
+        }
+        const zn_message *reply;
+        if (err == ZONDA_OK) {
+            reply = zn_control_call(shell->calls, zn_clock_ns(), &request);
+        } else {
+            warn_bad_message(shell, "control", NULL, &error);
+            reply = zn_control_refuse(shell->calls, &error);
+        }
+        zn_channel_send(shell->control, NULL, reply, NULL); /* who went away needs no reply */
+    }
+}
+
+static void drain_work(zn_coordinator_shell *shell) {
+    uint64_t now = zn_clock_ns();
+    for (int i = 0; i < WORK_BATCH; i++) {
+        zn_message message;
+        zn_peer peer;
+        zonda_error error;
+        bool got = false;
+        zonda_err err = zn_channel_recv(shell->work, &peer, &message, &got, &error);
+        if (!got) {
+            return;
+        }
+        if (err == ZONDA_OK) {
+            zn_scheduler_message(shell->scheduler, now, &peer, &message);
+        } else {
+            answer_bad_message(shell, shell->work, "work", &peer, &error);
+        }
+    }
+}
+
+static void drain_blobs(zn_coordinator_shell *shell) {
+    for (int i = 0; i < BLOBS_BATCH; i++) {
+        zn_message request;
+        zn_peer peer;
+        zonda_error error;
+        bool got = false;
+        zonda_err err = zn_channel_recv(shell->blobs, &peer, &request, &got, &error);
+        if (!got) {
+            return;
+        }
+        if (err == ZONDA_OK) {
+            const zn_message *reply = zn_control_bulk(shell->calls, zn_clock_ns(), &request);
+            zn_channel_send(shell->blobs, &peer, reply, NULL);
+        } else {
+            answer_bad_message(shell, shell->blobs, "blobs", &peer, &error);
+        }
+    }
+}
+
+/* Sends what the scheduler decided. That a worker cannot be reached is news for the scheduler,
+ * which may decide more. */
+static void flush(zn_coordinator_shell *shell) {
+    zn_scheduler_outbox *outbox = &shell->scheduler->outbox;
+    for (size_t i = 0; i < outbox->count; i++) {
+        zn_letter letter = outbox->letters[i];
+        if (letter.kind == ZN_LETTER_EVENT) {
+            zn_channel_send(shell->events, NULL, &letter.message, NULL);
+            continue;
+        }
+        zonda_err err = zn_channel_send(shell->work, &letter.peer, &letter.message, NULL);
+        if (err != ZONDA_OK && letter.epoch != 0) {
+            zn_scheduler_unreachable(shell->scheduler, zn_clock_ns(), letter.epoch);
+        }
+    }
+    zn_scheduler_outbox_clear(outbox);
+}
+
+static int timeout_until(uint64_t deadline_ns) {
+    uint64_t now = zn_clock_ns();
+    if (deadline_ns <= now) {
+        return 0;
+    }
+    uint64_t ms = (deadline_ns - now + ZN_NS_PER_MS - 1) / ZN_NS_PER_MS;
+    return ms < 1000 ? (int)ms : 1000;
+}
+
+/* One round of the loop; waits until `deadline_ns` at the longest. `stop_fd` may be -1. */
+static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns) {
+    zn_poll_item items[] = {
+        { .kind = ZN_POLL_CHANNEL, .channel = shell->control },
+        { .kind = ZN_POLL_CHANNEL, .channel = shell->work },
+        { .kind = ZN_POLL_MONITOR, .channel = shell->work },
+        { .kind = ZN_POLL_CHANNEL, .channel = shell->blobs },
+        { .kind = ZN_POLL_FD, .fd = stop_fd },
+    };
+    zn_poll(items, stop_fd >= 0 ? 5 : 4, timeout_until(deadline_ns));
+    if (items[0].ready) {
+        drain_control(shell);
+    }
+    if (items[1].ready) {
+        drain_work(shell);
+    }
+    if (items[3].ready) {
+        drain_blobs(shell);
+    }
+    if (items[2].ready && zn_channel_peers_closed(shell->work)) {
+        zn_scheduler_probe(shell->scheduler, zn_clock_ns());
+        flush(shell);
+    }
+    zn_scheduler_tick(shell->scheduler, zn_clock_ns());
+    zn_scheduler_assign(shell->scheduler);
+    flush(shell);
+}
+
+/* Tells the workers that the cluster ends and waits until they have left; not for long, because a
+ * worker that does not answer will find out by itself. */
+static void say_goodbye(zn_coordinator_shell *shell) {
+    uint64_t end = zn_clock_ns() + STOP_MS * ZN_NS_PER_MS;
+    zn_scheduler_stop(shell->scheduler, zn_clock_ns());
+    flush(shell);
+    while (zn_scheduler_worker_count(shell->scheduler) > 0 && zn_clock_ns() < end) {
+        serve(shell, -1, end);
+    }
+}
+
+void zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe) {
+    int stop_fd = zn_actor_pipe_fd(pipe);
+    while (!zn_actor_stopping(pipe)) {
+        serve(shell, stop_fd, zn_scheduler_deadline(shell->scheduler));
+    }
+    say_goodbye(shell);
+}
+
+void zn_coordinator_shell_close(zn_coordinator_shell **shell) {
+    if (*shell == NULL) {
+        return;
+    }
+    zn_control_destroy(&(*shell)->calls);
+    zn_scheduler_destroy(&(*shell)->scheduler);
+    zn_channel_destroy(&(*shell)->control);
+    zn_channel_destroy(&(*shell)->work);
+    zn_channel_destroy(&(*shell)->blobs);
+    zn_channel_destroy(&(*shell)->events);
+    free((*shell)->endpoint);
+    free(*shell);
+    *shell = NULL;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What holds between two steps of the scheduler:
+ * - a task of a running stage is exactly one of pending, held by one worker, completed;
+ * - a stage is complete if and only if all its tasks are; one that failed or was cancelled has
+ *   nothing pending and nothing held;
+ * - every worker holds what its count says, and only of running stages of jobs that it touched;
+ * - sums and lists that exist for speed say what a full count says;
+ * - a job waits for exactly those workers that were told DONE and have not answered.
+ * Everything is counted anew here, from the sets alone. */
+#include "coordinator/invariants.h"
+
+#include "base/assert.h"
+
+#define BROKEN(error, ...) zn_error_set(error, ZONDA_ERR_INTERNAL, __VA_ARGS__)
+
+/* Adds all tasks of `from` to `all`, which fails if one is there already. */
+static bool add_all(zn_task_set *all, const zn_task_set *from) {
+    zn_task_run run;
+    zn_task_run clash;
+    for (uint32_t at = 0; zn_task_set_next(from, at, &run); at = run.first + run.count) {
+        if (zn_task_set_next(all, run.first, &clash) && clash.first < run.first + run.count) {
+            return false;
+        }
+        run.value = 0;
+        zn_task_set_insert(all, run);
+    }
+    return true;
+}
+
+/* Gathers the tasks of a stage from everywhere; false if a task is in two places. */
+static bool gather_tasks(const zn_scheduler *scheduler, const zn_live_stage *stage,
+                         zn_task_set *all, uint64_t *held) {
+    bool disjoint = add_all(all, &stage->pending) && add_all(all, &stage->results);
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        const zn_holding *holding = zn_member_holding(member, stage);
+        if (holding != NULL) {
+            *held += holding->tasks.task_count;
+            disjoint = disjoint && add_all(all, &holding->tasks);
+        }
+    }
+    return disjoint;
+}
+
+static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
+    uint64_t away = 0;
+    uint64_t records = 0;
+    zn_task_run run;
+    for (uint32_t at = 0; zn_task_set_next(&stage->results, at, &run); at = run.first + run.count) {
+        const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
+        away += result->home != NULL ? run.count : 0;
+        records += result->records_out * run.count;
+        if (result->tasks < run.count) {
+            return BROKEN(error, "result of task %u counts too few tasks", run.first);
+        }
+    }
+    if (away != stage->away || records != stage->records_out) {
+        return BROKEN(error, "stage %u: results and sums differ", stage->index);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_tasks(const zn_scheduler *scheduler, const zn_live_stage *stage,
+                             zonda_error *error) {
+    zn_task_set all = { 0 };
+    uint64_t held = 0;
+    bool disjoint = gather_tasks(scheduler, stage, &all, &held);
+    uint64_t known = all.task_count;
+    bool one_run = all.run_count <= 1;
+    zn_task_set_free(&all);
+    if (!disjoint) {
+        return BROKEN(error, "stage %u: a task is in two places", stage->index);
+    }
+    if (held != stage->running) {
+        return BROKEN(error, "stage %u: %llu tasks held, %llu counted", stage->index,
+                      (unsigned long long)held, (unsigned long long)stage->running);
+    }
+    bool runs = stage->state == ZN_STAGE_RUNNING;
+    if (runs && (known != stage->total || !one_run)) {
+        return BROKEN(error, "stage %u: %llu of %u tasks known", stage->index,
+                      (unsigned long long)known, stage->total);
+    }
+    if (!runs && (held > 0 || stage->pending.task_count > 0)) {
+        return BROKEN(error, "stage %u has ended and has work", stage->index);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage *stage,
+                             zonda_error *error) {
+    zonda_err err = check_tasks(scheduler, stage, error);
+    if (err == ZONDA_OK) {
+        err = check_results(stage, error);
+    }
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    bool all_done = stage->results.task_count == stage->total;
+    if ((stage->state == ZN_STAGE_COMPLETE) != all_done) {
+        return BROKEN(error, "stage %u is %s with %llu of %u tasks completed", stage->index,
+                      zn_live_stage_state_name(stage->state),
+                      (unsigned long long)stage->results.task_count, stage->total);
+    }
+    bool failed = stage->state == ZN_STAGE_FAILED || stage->state == ZN_STAGE_CANCELLED;
+    if (failed != (stage->failure != NULL)) {
+        return BROKEN(error, "stage %u: failure and state differ", stage->index);
+    }
+    bool runnable = stage->state == ZN_STAGE_RUNNING && stage->pending.task_count > 0;
+    if (stage->runnable != runnable ||
+        stage->pending_counted != (runnable ? stage->pending.task_count : 0)) {
+        return BROKEN(error, "stage %u: lists do not know what is pending", stage->index);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_job(const zn_scheduler *scheduler, const zn_live_job *job,
+                           zonda_error *error) {
+    uint32_t waiting = 0;
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        const zn_touched_job *touched = zn_member_touched(member, job->id);
+        waiting += touched != NULL && touched->done ? 1 : 0;
+    }
+    if (waiting != job->waiting || (job->state == ZN_JOB_CLOSING && waiting == 0)) {
+        return BROKEN(error, "job %llu waits for %u workers, counted %u",
+                      (unsigned long long)job->id, job->waiting, waiting);
+    }
+    for (size_t i = 0; i < job->stage_count; i++) {
+        const zn_live_stage *stage = job->stages[i];
+        if (stage->job != job || (stage->state == ZN_STAGE_RUNNING && job->state != ZN_JOB_OPEN)) {
+            return BROKEN(error, "stage %u runs in a job that has ended", stage->index);
+        }
+        zonda_err err = check_stage(scheduler, stage, error);
+        if (err != ZONDA_OK) {
+            return zn_error_prefix(error, "job %llu: ", (unsigned long long)job->id);
+        }
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *member,
+                              zonda_error *error) {
+    uint64_t held = 0;
+    for (size_t i = 0; i < member->holding_count; i++) {
+        const zn_holding *holding = &member->holdings[i];
+        held += holding->tasks.task_count;
+        if (holding->tasks.task_count == 0 || holding->stage->state != ZN_STAGE_RUNNING ||
+            zn_member_touched(member, holding->stage->job->id) == NULL) {
+            return BROKEN(error, "worker %llu holds what it cannot",
+                          (unsigned long long)member->id);
+        }
+    }
+    if (held != member->held) {
+        return BROKEN(error, "worker %llu holds %llu tasks, counted %u",
+                      (unsigned long long)member->id, (unsigned long long)held, member->held);
+    }
+    bool registered = member->state == ZN_MEMBER_JOINED || member->state == ZN_MEMBER_LEAVING;
+    if (registered != (zn_scheduler_member(scheduler, member->epoch) == member) ||
+        (!registered && (held > 0 || member->touched_count > 0))) {
+        return BROKEN(error, "worker %llu: registration and state differ",
+                      (unsigned long long)member->id);
+    }
+    if (member->ready != (zn_member_room(member) > 0)) {
+        return BROKEN(error, "worker %llu: list and credit differ", (unsigned long long)member->id);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_sums(const zn_scheduler *scheduler, zonda_error *error) {
+    uint64_t running = 0;
+    uint64_t slots = 0;
+    uint64_t pending = 0;
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        running += member->held;
+        slots += member->slots_counted;
+    }
+    const zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        for (size_t i = 0; i < job->stage_count; i++) {
+            pending += job->stages[i]->pending_counted;
+        }
+    }
+    if (running != scheduler->running || slots != scheduler->slots ||
+        pending != scheduler->pending) {
+        return BROKEN(error, "sums over workers and stages differ from what is kept");
+    }
+    return ZONDA_OK;
+}
+
+zonda_err zn_scheduler_check(const zn_scheduler *scheduler, zonda_error *error) {
+    const zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        zonda_err err = check_job(scheduler, job, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+    }
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        zonda_err err = check_member(scheduler, member, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+    }
+    return check_sums(scheduler, error);
+}

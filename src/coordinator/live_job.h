@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_LIVE_JOB_H
+#define ZN_COORDINATOR_LIVE_JOB_H
+
+#include "coordinator/blob_store.h"
+#include "coordinator/live_stage.h"
+
+typedef enum zn_job_event {
+    ZN_JOB_EVENT_START = 0, /* START_STAGE */
+    ZN_JOB_EVENT_FAIL,      /* one of its stages failed */
+    ZN_JOB_EVENT_CANCEL,    /* CANCEL_JOB */
+    ZN_JOB_EVENT_CLOSE,     /* CLOSE_JOB */
+    ZN_JOB_EVENTS,
+} zn_job_event;
+
+enum {
+    ZN_JOB_STATES = 4
+}; /* zn_job_state */
+
+/* A job as the coordinator has it. Open data; changed by the scheduler. */
+typedef struct zn_live_job {
+    uint64_t id;
+    int state; /* zn_job_state */
+    char *name;
+    zn_digest fingerprint;
+    uint64_t opened_ns;
+    zn_live_stage **stages; /* owned, ascending by index */
+    size_t stage_count;
+    size_t stage_capacity;
+    zn_blob **blobs; /* one reference to each */
+    size_t blob_count;
+    size_t blob_capacity;
+    uint32_t waiting;   /* workers that were told DONE and have not answered */
+    zonda_error *ended; /* why it failed or was cancelled; owned, NULL before that */
+
+    /* The scheduler's book-keeping. */
+    TAILQ_HEAD(, zn_live_stage) runnable;
+    TAILQ_ENTRY(zn_live_job) link;
+    TAILQ_ENTRY(zn_live_job) runnable_link;
+} zn_live_job;
+
+zn_live_job *zn_live_job_new(uint64_t id, zn_bytes name, zn_digest fingerprint, uint64_t now_ns);
+
+/* The state after `event`, or -1 if it is not legal in `state`. */
+int zn_live_job_next(int state, zn_job_event event);
+
+/* Changes the state. If that is not legal: the error that ended the job, or CLOSED. */
+zonda_err zn_live_job_apply(zn_live_job *job, zn_job_event event, zonda_error *error);
+
+/* NULL if it was not started. */
+zn_live_stage *zn_live_job_stage(const zn_live_job *job, uint64_t index);
+
+/* Takes a stage whose index is new. */
+void zn_live_job_add_stage(zn_live_job *job, zn_live_stage *stage);
+
+/* Makes the job refer to a blob, if it does not yet. */
+void zn_live_job_keep_blob(zn_live_job *job, zn_blob *blob);
+
+/* Releases its blobs and frees everything. */
+void zn_live_job_destroy(zn_live_job **job, zn_blob_store *blobs);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* One stage: the tasks that wait, what the finished ones gave, and the sums over accepted attempts.
+ * Which worker holds a running task is not known here but in member.h; here they are only counted.
+ *
+ * Invariants while the stage runs: pending, running and completed tasks add up to `total`; no task
+ * is both pending and completed; sums cover exactly the completed tasks; failure counts exist only
+ * for tasks that are not completed. */
+#include "coordinator/live_stage.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+static const char *const state_names[ZN_STAGE_STATES] = { "new", "running", "complete", "failed",
+                                                          "cancelled" };
+static const char *const event_names[ZN_STAGE_EVENTS] = { "start", "finish", "fail", "cancel" };
+
+static const int next_state[ZN_STAGE_STATES][ZN_STAGE_EVENTS] = {
+    /*                     START                FINISH              FAIL             CANCEL */
+    [ZN_STAGE_NEW] = { ZN_STAGE_RUNNING, -1, -1, -1 },
+    [ZN_STAGE_RUNNING] = { ZN_STAGE_RUNNING, ZN_STAGE_COMPLETE, ZN_STAGE_FAILED,
+                           ZN_STAGE_CANCELLED },
+    [ZN_STAGE_COMPLETE] = { ZN_STAGE_COMPLETE, -1, -1, -1 },
+    [ZN_STAGE_FAILED] = { -1, -1, -1, -1 },
+    [ZN_STAGE_CANCELLED] = { -1, -1, -1, -1 },
+};
+
+zn_live_stage *zn_live_stage_new(struct zn_live_job *job, uint32_t index, zn_bytes name,
+                                 zn_digest body, uint32_t total) {
+    ZN_ASSERT(total > 0);
+    zn_live_stage *stage = ZN_NEW(zn_live_stage);
+    stage->job = job;
+    stage->index = index;
+    stage->total = total;
+    stage->body = body;
+    stage->name = zn_format("%.*s", (int)name.len, name.len > 0 ? (const char *)name.data : "");
+    zn_task_set_insert(&stage->pending, (zn_task_run){ 0, total, 1 });
+    return stage;
+}
+
+int zn_live_stage_next(int state, zn_stage_event event) {
+    ZN_ASSERT(state >= 0 && state < ZN_STAGE_STATES && event < ZN_STAGE_EVENTS);
+    return next_state[state][event];
+}
+
+zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_error *error) {
+    int next = zn_live_stage_next(stage->state, event);
+    if (next < 0) {
+        return zn_error_set(error, ZONDA_ERR_REFUSED, "stage %u is %s, which does not allow %s",
+                            stage->index, state_names[stage->state], event_names[event]);
+    }
+    stage->state = next;
+    return ZONDA_OK;
+}
+
+bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out) {
+    if (!zn_task_set_pop(&stage->pending, count_max, out)) {
+        return false;
+    }
+    stage->running += out->count;
+    if (out->value > 1) {
+        stage->retries += out->count;
+    }
+    return true;
+}
+
+void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run) {
+    ZN_ASSERT(stage->running >= run.count);
+    stage->running -= run.count;
+    run.value++;
+    zn_task_set_insert(&stage->pending, run);
+}
+
+/* A result that a neighbour already has and that `outcome` repeats, or NULL. */
+static zn_task_result *neighbour_result(const zn_live_stage *stage, uint32_t first, uint32_t count,
+                                        const zn_outcome *outcome) {
+    uint64_t value;
+    if (first > 0 && zn_task_set_get(&stage->results, first - 1, &value)) {
+        zn_task_result *before = (zn_task_result *)(uintptr_t)value;
+        if (zn_task_result_matches(before, outcome)) {
+            return before;
+        }
+    }
+    if (zn_task_set_get(&stage->results, first + count, &value)) {
+        zn_task_result *after = (zn_task_result *)(uintptr_t)value;
+        if (zn_task_result_matches(after, outcome)) {
+            return after;
+        }
+    }
+    return NULL;
+}
+
+void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
+                            const zn_outcome *outcome, uint64_t epoch, uint64_t worker) {
+    ZN_ASSERT(stage->running >= count);
+    stage->running -= count;
+    zn_task_result *result = neighbour_result(stage, first, count, outcome);
+    if (result == NULL) {
+        result = zn_task_result_new(outcome, epoch, worker);
+    }
+    result->tasks += count;
+    stage->away += result->home != NULL ? count : 0;
+    zn_task_set_insert(&stage->results, (zn_task_run){ first, count, (uintptr_t)result });
+    if (stage->failures.task_count > 0) {
+        zn_retry_forget(&stage->failures, first, count);
+    }
+    stage->records_in += outcome->records_in * count;
+    stage->records_out += outcome->records_out * count;
+    stage->bytes_in += outcome->bytes_in * count;
+    stage->bytes_out += outcome->bytes_out * count;
+    zn_counter_totals_add(&stage->counters, outcome->counters, outcome->counters_count, count);
+}
+
+static void lose_run(zn_live_stage *stage, zn_task_run run) {
+    zn_task_result *result = (zn_task_result *)(uintptr_t)run.value;
+    const zn_result_home *home = result->home;
+    stage->away -= run.count;
+    stage->records_in -= home->records_in * run.count;
+    stage->records_out -= result->records_out * run.count;
+    stage->bytes_in -= home->bytes_in * run.count;
+    stage->bytes_out -= home->bytes_out * run.count;
+    zn_counter_totals_subtract(&stage->counters, home->counters.items, home->counters.count,
+                               run.count);
+    zn_task_set_remove(&stage->results, run.first, run.count);
+    zn_task_set_insert(&stage->pending,
+                       (zn_task_run){ run.first, run.count, (uint64_t)home->attempt + 1 });
+    zn_task_result_release(result, run.count);
+}
+
+uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t epoch) {
+    uint64_t lost = 0;
+    zn_task_run run = { 0, 0, 0 };
+    uint32_t at = 0;
+    while (stage->away > 0 && zn_task_set_next(&stage->results, at, &run)) {
+        const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
+        if (result->home != NULL && result->home->epoch == epoch) {
+            lost += run.count;
+            lose_run(stage, run);
+        }
+        at = run.first + run.count;
+    }
+    return lost;
+}
+
+void zn_live_stage_drop_pending(zn_live_stage *stage) {
+    zn_task_set_free(&stage->pending);
+    zn_task_set_free(&stage->failures);
+}
+
+void zn_live_stage_destroy(zn_live_stage **stage) {
+    if (*stage == NULL) {
+        return;
+    }
+    zn_task_run run;
+    while (zn_task_set_pop(&(*stage)->results, UINT32_MAX, &run)) {
+        zn_task_result_release((zn_task_result *)(uintptr_t)run.value, run.count);
+    }
+    zn_live_stage_drop_pending(*stage);
+    zn_task_set_free(&(*stage)->results);
+    zn_counter_totals_free(&(*stage)->counters);
+    free((*stage)->failure);
+    free((*stage)->name);
+    free(*stage);
+    *stage = NULL;
+}
+
+const char *zn_live_stage_state_name(int state) {
+    return state >= 0 && state < ZN_STAGE_STATES ? state_names[state] : "?";
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_LIVE_STAGE_H
+#define ZN_COORDINATOR_LIVE_STAGE_H
+
+#include <sys/queue.h>
+
+#include "base/digest.h"
+#include "coordinator/retry.h"
+#include "coordinator/task_result.h"
+#include "coordinator/task_set.h"
+
+typedef enum zn_stage_event {
+    ZN_STAGE_EVENT_START = 0, /* START_STAGE, the first or a repeated one */
+    ZN_STAGE_EVENT_FINISH,    /* the last task was completed */
+    ZN_STAGE_EVENT_FAIL,      /* a task used up its attempts */
+    ZN_STAGE_EVENT_CANCEL,    /* its job failed or was ended */
+    ZN_STAGE_EVENTS,
+} zn_stage_event;
+
+enum {
+    ZN_STAGE_NEW = 0,
+    ZN_STAGE_STATES = 5
+}; /* NEW precedes the states of zn_stage_state */
+
+/* A stage as the coordinator has it: which of its tasks wait, and what became of the others. Every
+ * task of a running stage is in exactly one of `pending`, the holdings of one worker (`running`
+ * counts those), and `results`. Open data; changed through the functions below. */
+typedef struct zn_live_stage {
+    struct zn_live_job *job; /* the owner, borrowed */
+    uint32_t index;
+    uint32_t total;
+    int state; /* ZN_STAGE_NEW or zn_stage_state */
+    char *name;
+    zn_digest body;
+    zn_task_set pending;  /* value: the attempt that is next */
+    uint64_t running;     /* tasks that workers hold */
+    zn_task_set results;  /* value: zn_task_result * */
+    uint64_t away;        /* completed tasks whose results are with workers */
+    zn_task_set failures; /* see retry.h */
+    uint64_t retries;
+    uint64_t records_in;
+    uint64_t records_out;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    zn_counter_totals counters;
+    zonda_error *failure; /* why it failed or was cancelled; owned, may be NULL */
+
+    /* The scheduler's book-keeping. */
+    TAILQ_ENTRY(zn_live_stage) runnable_link;
+    TAILQ_ENTRY(zn_live_stage) changed_link;
+    bool runnable;
+    bool changed;
+    uint64_t pending_counted;
+    uint64_t event_at_ns;
+} zn_live_stage;
+
+zn_live_stage *zn_live_stage_new(struct zn_live_job *job, uint32_t index, zn_bytes name,
+                                 zn_digest body, uint32_t total);
+
+/* The state after `event`, or -1 if it is not legal in `state`. */
+int zn_live_stage_next(int state, zn_stage_event event);
+
+/* Changes the state. REFUSED, with state and event in the text, if that is not legal. */
+zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_error *error);
+
+/* Moves up to `count_max` pending tasks to the running ones; `out->value` is their attempt. False
+ * if nothing is pending. */
+bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out);
+
+/* Makes running tasks pending again, one attempt higher. */
+void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run);
+
+/* Records what running tasks gave. `outcome` describes each of them. */
+void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
+                            const zn_outcome *outcome, uint64_t epoch, uint64_t worker);
+
+/* Makes those completed tasks pending again whose results lay with an epoch that is over. Returns
+ * how many. */
+uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t epoch);
+
+/* Forgets what is pending, for a stage that has ended. */
+void zn_live_stage_drop_pending(zn_live_stage *stage);
+
+void zn_live_stage_destroy(zn_live_stage **stage);
+
+const char *zn_live_stage_state_name(int state);
+
+#endif

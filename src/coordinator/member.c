@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* One worker: its registration, its credit, the tasks that it holds and the jobs of which it may
+ * still have bodies, running attempts or segments. Everything of an epoch ends with the epoch; the
+ * scheduler gives the tasks back to their stages.
+ *
+ * Invariants: `held` is the sum over the holdings and is not raised above `credit`; no holding is
+ * empty; a member without an epoch holds and has touched nothing. */
+#include "coordinator/member.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+static const char *const state_names[ZN_MEMBER_STATES] = { "new", "joined", "asked", "leaving",
+                                                           "gone" };
+static const char *const event_names[ZN_MEMBER_EVENTS] = { "hello", "gap", "leave", "stop",
+                                                           "lost" };
+
+static const int next_state[ZN_MEMBER_STATES][ZN_MEMBER_EVENTS] = {
+    /*                   HELLO            GAP            LEAVE            STOP            LOST */
+    [ZN_MEMBER_NEW] = { ZN_MEMBER_JOINED, -1, -1, -1, -1 },
+    [ZN_MEMBER_JOINED] = { ZN_MEMBER_JOINED, ZN_MEMBER_ASKED, ZN_MEMBER_GONE, ZN_MEMBER_LEAVING,
+                           ZN_MEMBER_GONE },
+    [ZN_MEMBER_ASKED] = { ZN_MEMBER_JOINED, -1, -1, ZN_MEMBER_GONE, ZN_MEMBER_GONE },
+    [ZN_MEMBER_LEAVING] = { -1, -1, ZN_MEMBER_GONE, -1, ZN_MEMBER_GONE },
+    [ZN_MEMBER_GONE] = { -1, -1, -1, -1, -1 },
+};
+
+zn_member *zn_member_new(uint64_t id, uint64_t client) {
+    zn_member *member = ZN_NEW(zn_member);
+    member->id = id;
+    member->client = client;
+    return member;
+}
+
+int zn_member_next(int state, zn_member_event event) {
+    ZN_ASSERT(state >= 0 && state < ZN_MEMBER_STATES && event < ZN_MEMBER_EVENTS);
+    return next_state[state][event];
+}
+
+zonda_err zn_member_apply(zn_member *member, zn_member_event event, zonda_error *error) {
+    int next = zn_member_next(member->state, event);
+    if (next < 0) {
+        return zn_error_set(error, ZONDA_ERR_REFUSED, "worker %llu is %s, which does not allow %s",
+                            (unsigned long long)member->id, state_names[member->state],
+                            event_names[event]);
+    }
+    member->state = next;
+    return ZONDA_OK;
+}
+
+static char *text_of(zn_bytes bytes) {
+    return zn_format("%.*s", (int)bytes.len, bytes.len > 0 ? (const char *)bytes.data : "");
+}
+
+void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer *peer,
+                     uint64_t epoch, uint64_t now_ns) {
+    ZN_ASSERT(member->holding_count == 0 && member->touched_count == 0);
+    free(member->host);
+    free(member->data);
+    member->host = text_of(hello->host);
+    member->data = text_of(hello->data);
+    member->pid = hello->pid;
+    member->slots = hello->slots > 0 ? (uint32_t)hello->slots : 1;
+    member->peer = *peer;
+    member->epoch = epoch;
+    member->credit = 0;
+    member->sent = 0;
+    member->received = 0;
+    member->expected_beat = 0;
+    member->heard_at_ns = now_ns;
+    member->beat_at_ns = now_ns;
+}
+
+uint32_t zn_member_room(const zn_member *member) {
+    bool open = member->state == ZN_MEMBER_JOINED && member->credit > member->held;
+    return open ? member->credit - member->held : 0;
+}
+
+zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stage) {
+    for (size_t i = 0; i < member->holding_count; i++) {
+        if (member->holdings[i].stage == stage) {
+            return &member->holdings[i];
+        }
+    }
+    return NULL;
+}
+
+void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run) {
+    ZN_ASSERT(run.count <= zn_member_room(member));
+    zn_holding *holding = zn_member_holding(member, stage);
+    if (holding == NULL) {
+        ZN_GROW(member->holdings, member->holding_count, member->holding_capacity);
+        holding = &member->holdings[member->holding_count++];
+        *holding = (zn_holding){ .stage = stage };
+    }
+    zn_task_set_insert(&holding->tasks, run);
+    member->held += run.count;
+}
+
+void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint32_t count) {
+    zn_task_set_remove(&holding->tasks, first, count);
+    member->held -= count;
+    if (holding->tasks.task_count == 0) {
+        zn_task_set_free(&holding->tasks);
+        *holding = member->holdings[--member->holding_count];
+    }
+}
+
+static size_t touched_place(const zn_member *member, uint64_t job) {
+    size_t low = 0;
+    size_t high = member->touched_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (member->touched[middle].job < job) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+zn_touched_job *zn_member_touched(const zn_member *member, uint64_t job) {
+    size_t at = touched_place(member, job);
+    return at < member->touched_count && member->touched[at].job == job ? &member->touched[at]
+                                                                        : NULL;
+}
+
+void zn_member_touch(zn_member *member, uint64_t job) {
+    if (zn_member_touched(member, job) != NULL) {
+        return;
+    }
+    size_t at = touched_place(member, job);
+    ZN_GROW(member->touched, member->touched_count, member->touched_capacity);
+    memmove(&member->touched[at + 1], &member->touched[at],
+            (member->touched_count - at) * sizeof(member->touched[0]));
+    member->touched[at] = (zn_touched_job){ .job = job };
+    member->touched_count++;
+}
+
+void zn_member_forget_job(zn_member *member, uint64_t job) {
+    size_t at = touched_place(member, job);
+    ZN_ASSERT(at < member->touched_count && member->touched[at].job == job);
+    memmove(&member->touched[at], &member->touched[at + 1],
+            (member->touched_count - at - 1) * sizeof(member->touched[0]));
+    member->touched_count--;
+}
+
+void zn_member_destroy(zn_member **member) {
+    if (*member == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < (*member)->holding_count; i++) {
+        zn_task_set_free(&(*member)->holdings[i].tasks);
+    }
+    free((*member)->holdings);
+    free((*member)->touched);
+    free((*member)->host);
+    free((*member)->data);
+    free(*member);
+    *member = NULL;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_MEMBER_H
+#define ZN_COORDINATOR_MEMBER_H
+
+#include "coordinator/live_job.h"
+#include "wire/channel.h"
+
+typedef enum zn_member_event {
+    ZN_MEMBER_EVENT_HELLO = 0, /* registers, or registers again */
+    ZN_MEMBER_EVENT_GAP,       /* a message was lost: its epoch is given up */
+    ZN_MEMBER_EVENT_LEAVE,     /* DONE of everything: it leaves on purpose */
+    ZN_MEMBER_EVENT_STOP,      /* the cluster ends */
+    ZN_MEMBER_EVENT_LOST,      /* silent, or not reachable */
+    ZN_MEMBER_EVENTS,
+} zn_member_event;
+
+typedef enum zn_member_state {
+    ZN_MEMBER_NEW = 0,
+    ZN_MEMBER_JOINED,  /* has an epoch, gets tasks */
+    ZN_MEMBER_ASKED,   /* was asked to register again; has no epoch, holds nothing */
+    ZN_MEMBER_LEAVING, /* was told that the cluster ends */
+    ZN_MEMBER_GONE,
+    ZN_MEMBER_STATES,
+} zn_member_state;
+
+/* The tasks of one stage that a worker holds; values are attempts. */
+typedef struct zn_holding {
+    zn_live_stage *stage;
+    zn_task_set tasks;
+} zn_holding;
+
+/* A job of which a worker got a task in its epoch. */
+typedef struct zn_touched_job {
+    uint64_t job;
+    bool done; /* was told DONE, has not answered */
+} zn_touched_job;
+
+/* A worker as the coordinator has it. Open data; changed by the scheduler. */
+typedef struct zn_member {
+    uint64_t id;
+    uint64_t client; /* random id that it chose: the same worker says HELLO again */
+    uint64_t epoch;  /* 0: none */
+    int state;       /* zn_member_state */
+    zn_peer peer;
+    char *host;
+    char *data; /* endpoint of its segments */
+    uint64_t pid;
+    uint32_t slots; /* at least 1 */
+    uint32_t credit;
+    uint32_t held;  /* sum over the holdings */
+    uint32_t grant; /* scratch of the assignment */
+    uint64_t completed;
+    uint64_t heard_at_ns;
+    uint64_t beat_at_ns;
+
+    uint64_t sent;          /* last TASK */
+    uint64_t received;      /* last RESULT */
+    uint64_t expected_beat; /* last RESULT of which its previous heartbeat spoke */
+
+    zn_holding *holdings;
+    size_t holding_count;
+    size_t holding_capacity;
+    zn_touched_job *touched; /* ascending by job */
+    size_t touched_count;
+    size_t touched_capacity;
+
+    uint32_t slots_counted; /* its part of the scheduler's sum of slots */
+    bool ready;             /* in the scheduler's list of workers with free credit */
+    TAILQ_ENTRY(zn_member) ready_link;
+    TAILQ_ENTRY(zn_member) link;
+} zn_member;
+
+zn_member *zn_member_new(uint64_t id, uint64_t client);
+
+/* The state after `event`, or -1 if it is not legal in `state`. */
+int zn_member_next(int state, zn_member_event event);
+
+/* Changes the state. REFUSED, with state and event in the text, if that is not legal. */
+zonda_err zn_member_apply(zn_member *member, zn_member_event event, zonda_error *error);
+
+/* Takes what HELLO says and begins an epoch. Nothing may be held from the one before. */
+void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer *peer,
+                     uint64_t epoch, uint64_t now_ns);
+
+/* Tasks that may still be given to it. */
+uint32_t zn_member_room(const zn_member *member);
+
+/* What it holds of a stage, or NULL. Valid until something is held or dropped. */
+zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stage);
+
+/* Adds tasks to what it holds. */
+void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run);
+
+/* Takes tasks away again; forgets the holding when it is empty. */
+void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint32_t count);
+
+/* The entry of a job of which it got tasks, or NULL. */
+zn_touched_job *zn_member_touched(const zn_member *member, uint64_t job);
+
+void zn_member_touch(zn_member *member, uint64_t job);
+void zn_member_forget_job(zn_member *member, uint64_t job);
+
+void zn_member_destroy(zn_member **member);
+
+#endif

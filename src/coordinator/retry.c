@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Counts failed attempts per task and class. Only tasks that failed and have not succeeded since
+ * are in the set, as runs whose value packs the three counts (16 bits each): a stage without
+ * failures costs nothing, and a worker that dies with thousands of tasks adds one run. */
+#include "coordinator/retry.h"
+
+#include "base/assert.h"
+#include "base/limits.h"
+
+enum {
+    COUNT_BITS = 16,
+    COUNT_MASK = 0xffff
+};
+
+zn_retry_class zn_retry_class_of(zonda_err code) {
+    switch (code) {
+    case ZONDA_ERR_WORKER_LOST:
+        return ZN_RETRY_INFRA;
+    case ZONDA_ERR_CRASH:
+        return ZN_RETRY_CRASH;
+    default:
+        return ZN_RETRY_USER;
+    }
+}
+
+uint32_t zn_retry_limit(zn_retry_class class) {
+    static const uint32_t limits[ZN_RETRY_CLASSES] = {
+        [ZN_RETRY_USER] = ZN_ATTEMPTS_USER_MAX,
+        [ZN_RETRY_INFRA] = ZN_ATTEMPTS_INFRA_MAX,
+        [ZN_RETRY_CRASH] = ZN_ATTEMPTS_CRASH_MAX,
+    };
+    ZN_ASSERT(class < ZN_RETRY_CLASSES);
+    return limits[class];
+}
+
+/* The part of [task, end) that has one value: what is counted for it, or 0 for a gap. */
+static zn_task_run next_part(const zn_task_set *failures, uint32_t task, uint32_t end) {
+    zn_task_run part = { task, end - task, 0 };
+    zn_task_run found;
+    if (!zn_task_set_next(failures, task, &found)) {
+        return part;
+    }
+    if (found.first > task) {
+        part.count = found.first < end ? found.first - task : part.count;
+        return part;
+    }
+    part.count = found.count < part.count ? found.count : part.count;
+    part.value = found.value;
+    return part;
+}
+
+uint32_t zn_retry_count(zn_task_set *failures, uint32_t first, uint32_t count, zn_retry_class class,
+                        uint32_t *task) {
+    unsigned shift = (unsigned)class * COUNT_BITS;
+    uint32_t highest = 0;
+    uint32_t end = first + count;
+    for (uint32_t at = first; at < end;) {
+        zn_task_run part = next_part(failures, at, end);
+        if (part.value != 0) {
+            zn_task_set_remove(failures, part.first, part.count);
+        }
+        part.value += UINT64_C(1) << shift;
+        zn_task_set_insert(failures, part);
+        uint32_t counted = (uint32_t)(part.value >> shift) & COUNT_MASK;
+        if (counted > highest) {
+            highest = counted;
+            *task = part.first;
+        }
+        at += part.count;
+    }
+    return highest;
+}
+
+void zn_retry_forget(zn_task_set *failures, uint32_t first, uint32_t count) {
+    uint32_t end = first + count;
+    zn_task_run run;
+    for (uint32_t at = first; at < end && zn_task_set_next(failures, at, &run); at = run.first) {
+        if (run.first >= end) {
+            return;
+        }
+        uint32_t behind = end - run.first;
+        uint32_t removed = run.count < behind ? run.count : behind;
+        zn_task_set_remove(failures, run.first, removed);
+        run.first += removed;
+    }
+}

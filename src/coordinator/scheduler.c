@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The core of the coordinator: takes messages of workers and the passing of time, and keeps the
+ * lists by which the other parts find work and workers without searching. Joining and leaving are
+ * in scheduler_members.c, jobs in scheduler_jobs.c, what became of tasks in scheduler_outcomes.c,
+ * who gets tasks in assign.c. invariants.h says what always holds between two steps.
+ *
+ * It reads no clock and touches no socket: the same events give the same letters. */
+#include "coordinator/scheduler.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/scheduler_internal.h"
+
+zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_ns) {
+    ZN_ASSERT(config->first_job > 0 && config->first_epoch > 0);
+    ZN_ASSERT(config->heartbeat_ms > 0 && config->lost_ms > 0);
+    zn_scheduler *scheduler = ZN_NEW(zn_scheduler);
+    scheduler->config = *config;
+    scheduler->now_ns = now_ns;
+    scheduler->tick_ns = now_ns;
+    scheduler->scan_ns = now_ns;
+    scheduler->next_job = config->first_job;
+    scheduler->next_epoch = config->first_epoch;
+    scheduler->next_worker = 1;
+    scheduler->blobs = zn_blob_store_new(config->blob_bytes_max);
+    TAILQ_INIT(&scheduler->jobs);
+    TAILQ_INIT(&scheduler->runnable);
+    TAILQ_INIT(&scheduler->members);
+    TAILQ_INIT(&scheduler->ready);
+    TAILQ_INIT(&scheduler->changed);
+    return scheduler;
+}
+
+/* ---- lists ---- */
+
+void zn_scheduler_refresh_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
+    zn_live_job *job = stage->job;
+    bool running = stage->state == ZN_STAGE_RUNNING;
+    uint64_t pending = running ? stage->pending.task_count : 0;
+    scheduler->pending += pending - stage->pending_counted;
+    stage->pending_counted = pending;
+    if (stage->runnable == (pending > 0)) {
+        return;
+    }
+    stage->runnable = pending > 0;
+    if (stage->runnable) {
+        if (TAILQ_EMPTY(&job->runnable)) {
+            TAILQ_INSERT_TAIL(&scheduler->runnable, job, runnable_link);
+            scheduler->runnable_count++;
+        }
+        TAILQ_INSERT_TAIL(&job->runnable, stage, runnable_link);
+    } else {
+        TAILQ_REMOVE(&job->runnable, stage, runnable_link);
+        if (TAILQ_EMPTY(&job->runnable)) {
+            TAILQ_REMOVE(&scheduler->runnable, job, runnable_link);
+            scheduler->runnable_count--;
+        }
+    }
+}
+
+void zn_scheduler_refresh_member(zn_scheduler *scheduler, zn_member *member) {
+    bool open = member->state == ZN_MEMBER_JOINED && member->credit > 0;
+    uint32_t slots = open ? member->slots : 0;
+    scheduler->slots += slots;
+    scheduler->slots -= member->slots_counted;
+    member->slots_counted = slots;
+    bool ready = zn_member_room(member) > 0;
+    if (ready && !member->ready) {
+        TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
+    } else if (!ready && member->ready) {
+        TAILQ_REMOVE(&scheduler->ready, member, ready_link);
+    }
+    member->ready = ready;
+}
+
+static void send_event(zn_scheduler *scheduler, zn_live_stage *stage) {
+    if (stage->changed) {
+        TAILQ_REMOVE(&scheduler->changed, stage, changed_link);
+        stage->changed = false;
+    }
+    stage->event_at_ns = scheduler->now_ns;
+    zn_message message = { .number = ZN_MSG_EVENT };
+    message.event = (zn_msg_event){ .job = stage->job->id, .stage = stage->index };
+    zn_scheduler_outbox_event(&scheduler->outbox, &message);
+}
+
+void zn_scheduler_stage_changed(zn_scheduler *scheduler, zn_live_stage *stage) {
+    if (stage->state != ZN_STAGE_RUNNING) {
+        send_event(scheduler, stage);
+    } else if (!stage->changed) {
+        TAILQ_INSERT_TAIL(&scheduler->changed, stage, changed_link);
+        stage->changed = true;
+    }
+}
+
+void zn_scheduler_unlink_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
+    ZN_ASSERT(!stage->runnable && stage->running == 0);
+    if (stage->changed) {
+        TAILQ_REMOVE(&scheduler->changed, stage, changed_link);
+        stage->changed = false;
+    }
+}
+
+/* ---- messages of workers ---- */
+
+zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch) {
+    return epoch == 0 ? NULL : zn_key_map_get(&scheduler->epoch_map, epoch);
+}
+
+void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member,
+                       const zn_message *message) {
+    zn_scheduler_outbox_send(&scheduler->outbox, member->epoch, &member->peer, message, NULL);
+}
+
+static void take_heartbeat(zn_scheduler *scheduler, zn_member *member,
+                           const zn_msg_heartbeat *heartbeat) {
+    if (member->received < member->expected_beat) {
+        zn_scheduler_give_up_epoch(scheduler, member);
+        return;
+    }
+    member->expected_beat = heartbeat->sent;
+}
+
+static void take_result(zn_scheduler *scheduler, zn_member *member,
+                        const zn_msg_outcomes *outcomes) {
+    if (outcomes->sequence <= member->received) {
+        scheduler->stats.duplicates++;
+        zn_log(ZONDA_LOG_DEBUG, "duplicate-result", "worker=%llu sequence=%llu",
+               (unsigned long long)member->id, (unsigned long long)outcomes->sequence);
+        return;
+    }
+    if (outcomes->sequence != member->received + 1) {
+        zn_scheduler_give_up_epoch(scheduler, member);
+        return;
+    }
+    member->received++;
+    zn_scheduler_outcomes(scheduler, member, outcomes);
+}
+
+static void take_commit(zn_scheduler *scheduler, zn_member *member, const zn_msg_commit *commit) {
+    const zn_live_job *job = zn_key_map_get(&scheduler->job_map, commit->job);
+    const zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, commit->stage) : NULL;
+    const zn_holding *holding = stage != NULL ? zn_member_holding(member, stage) : NULL;
+    uint64_t attempt = 0;
+    bool held = holding != NULL &&
+                zn_task_set_get(&holding->tasks, (uint32_t)commit->task, &attempt) &&
+                attempt == commit->attempt;
+    zn_message message = { .number = ZN_MSG_COMMITTED };
+    message.committed = (zn_msg_committed){ .epoch = member->epoch,
+                                            .job = commit->job,
+                                            .stage = commit->stage,
+                                            .task = commit->task,
+                                            .attempt = commit->attempt,
+                                            .granted = held ? 1 : 0 };
+    zn_scheduler_tell(scheduler, member, &message);
+}
+
+static void take_done(zn_scheduler *scheduler, zn_member *member, const zn_msg_done *done) {
+    if (done->scope == ZN_DONE_ALL) {
+        zn_scheduler_remove_member(scheduler, member, ZN_MEMBER_EVENT_LEAVE, "left");
+        return;
+    }
+    const zn_touched_job *touched = zn_member_touched(member, done->job);
+    if (touched != NULL && touched->done) {
+        zn_member_forget_job(member, done->job);
+        zn_scheduler_job_released(scheduler, done->job);
+    }
+}
+
+static void take_credit(zn_scheduler *scheduler, zn_member *member, const zn_msg_credit *credit) {
+    member->credit = (uint32_t)credit->tasks;
+    zn_scheduler_refresh_member(scheduler, member);
+}
+
+/* The registration that a message claims to belong to; false if workers do not send this kind. */
+static bool epoch_of(const zn_message *message, uint64_t *epoch) {
+    switch (message->number) {
+    case ZN_MSG_RESULT:
+        *epoch = message->outcomes.epoch;
+        return true;
+    case ZN_MSG_CREDIT:
+        *epoch = message->credit.epoch;
+        return true;
+    case ZN_MSG_HEARTBEAT:
+        *epoch = message->heartbeat.epoch;
+        return true;
+    case ZN_MSG_DONE:
+        *epoch = message->done.epoch;
+        return true;
+    case ZN_MSG_COMMIT:
+        *epoch = message->commit.epoch;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void ask_to_rejoin(zn_scheduler *scheduler, const zn_peer *peer, uint64_t epoch,
+                          const zn_message *message) {
+    scheduler->stats.unknown_epochs++;
+    if (message->number == ZN_MSG_DONE && message->done.scope == ZN_DONE_ALL) {
+        return; /* it leaves anyway */
+    }
+    zn_message rejoin = { .number = ZN_MSG_REJOIN };
+    rejoin.rejoin.epoch = epoch;
+    zn_scheduler_outbox_send(&scheduler->outbox, 0, peer, &rejoin, NULL);
+}
+
+static void take_message(zn_scheduler *scheduler, zn_member *member, const zn_message *message) {
+    if (member->state == ZN_MEMBER_LEAVING && message->number != ZN_MSG_DONE) {
+        return;
+    }
+    switch (message->number) {
+    case ZN_MSG_RESULT:
+        take_result(scheduler, member, &message->outcomes);
+        break;
+    case ZN_MSG_CREDIT:
+        take_credit(scheduler, member, &message->credit);
+        break;
+    case ZN_MSG_HEARTBEAT:
+        take_heartbeat(scheduler, member, &message->heartbeat);
+        break;
+    case ZN_MSG_DONE:
+        take_done(scheduler, member, &message->done);
+        break;
+    default:
+        take_commit(scheduler, member, &message->commit);
+        break;
+    }
+}
+
+void zn_scheduler_message(zn_scheduler *scheduler, uint64_t now_ns, const zn_peer *peer,
+                          const zn_message *message) {
+    scheduler->now_ns = now_ns;
+    if (message->number == ZN_MSG_HELLO) {
+        zn_scheduler_hello(scheduler, peer, &message->hello);
+        return;
+    }
+    uint64_t epoch = 0;
+    if (!epoch_of(message, &epoch)) {
+        scheduler->stats.unexpected++;
+        return;
+    }
+    zn_member *member = zn_scheduler_member(scheduler, epoch);
+    if (member == NULL || !zn_peer_equal(&member->peer, peer)) {
+        ask_to_rejoin(scheduler, peer, epoch, message);
+        return;
+    }
+    member->heard_at_ns = now_ns;
+    take_message(scheduler, member, message);
+}
+
+void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t epoch) {
+    scheduler->now_ns = now_ns;
+    zn_member *member = zn_scheduler_member(scheduler, epoch);
+    if (member != NULL) {
+        zn_scheduler_remove_member(scheduler, member, ZN_MEMBER_EVENT_LOST, "unreachable");
+    }
+}
+
+/* ---- time ---- */
+
+static void send_heartbeat(zn_scheduler *scheduler, zn_member *member) {
+    member->beat_at_ns = scheduler->now_ns;
+    zn_message message = { .number = ZN_MSG_HEARTBEAT };
+    message.heartbeat = (zn_msg_heartbeat){ .epoch = member->epoch,
+                                            .sent = member->sent,
+                                            .received = member->received };
+    zn_scheduler_tell(scheduler, member, &message);
+}
+
+void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns) {
+    scheduler->now_ns = now_ns;
+    zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        if (member->epoch != 0) {
+            send_heartbeat(scheduler, member);
+        }
+    }
+}
+
+/* How often workers are looked at: fine enough for both times that are watched. */
+static uint64_t scan_interval_ns(const zn_scheduler *scheduler) {
+    uint32_t heartbeat_ms = scheduler->config.heartbeat_ms;
+    uint32_t lost_ms = scheduler->config.lost_ms;
+    return (heartbeat_ms < lost_ms ? heartbeat_ms : lost_ms) * ZN_NS_PER_MS / 4;
+}
+
+static void look_at_member(zn_scheduler *scheduler, zn_member *member) {
+    uint64_t now = scheduler->now_ns;
+    if (now - member->heard_at_ns >= scheduler->config.lost_ms * ZN_NS_PER_MS) {
+        zn_scheduler_remove_member(scheduler, member, ZN_MEMBER_EVENT_LOST, "silent");
+        return;
+    }
+    uint64_t early = scan_interval_ns(scheduler) / 2;
+    bool due = now + early - member->beat_at_ns >= scheduler->config.heartbeat_ms * ZN_NS_PER_MS;
+    if (member->state != ZN_MEMBER_JOINED || !due) {
+        return;
+    }
+    send_heartbeat(scheduler, member);
+    for (size_t i = 0; i < member->touched_count; i++) {
+        if (member->touched[i].done) {
+            zn_scheduler_tell_done(scheduler, member, member->touched[i].job);
+        }
+    }
+}
+
+static void look_at_members(zn_scheduler *scheduler) {
+    scheduler->scan_ns = scheduler->now_ns;
+    zn_member *member = TAILQ_FIRST(&scheduler->members);
+    while (member != NULL) {
+        zn_member *next = TAILQ_NEXT(member, link);
+        look_at_member(scheduler, member);
+        member = next;
+    }
+}
+
+/* Who was not running itself (a stopped process, a sleeping machine) cannot say that others were
+ * silent. */
+static void excuse_members(zn_scheduler *scheduler) {
+    zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        member->heard_at_ns = scheduler->now_ns;
+    }
+}
+
+void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
+    scheduler->now_ns = now_ns;
+    if (now_ns - scheduler->tick_ns > scheduler->config.lost_ms * ZN_NS_PER_MS / 2) {
+        excuse_members(scheduler);
+    }
+    scheduler->tick_ns = now_ns;
+    zn_live_stage *stage = TAILQ_FIRST(&scheduler->changed);
+    while (stage != NULL) {
+        zn_live_stage *next = TAILQ_NEXT(stage, changed_link);
+        if (now_ns - stage->event_at_ns >= ZN_EVENT_NS) {
+            send_event(scheduler, stage);
+        }
+        stage = next;
+    }
+    if (now_ns - scheduler->scan_ns >= scan_interval_ns(scheduler)) {
+        look_at_members(scheduler);
+    }
+}
+
+uint64_t zn_scheduler_deadline(const zn_scheduler *scheduler) {
+    uint64_t scan = scheduler->scan_ns + scan_interval_ns(scheduler);
+    uint64_t event = scheduler->tick_ns + ZN_EVENT_NS;
+    return !TAILQ_EMPTY(&scheduler->changed) && event < scan ? event : scan;
+}
+
+uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler) {
+    return scheduler->client_map.count;
+}
+
+void zn_scheduler_destroy(zn_scheduler **scheduler_pointer) {
+    zn_scheduler *scheduler = *scheduler_pointer;
+    if (scheduler == NULL) {
+        return;
+    }
+    while (!TAILQ_EMPTY(&scheduler->members)) {
+        zn_member *member = TAILQ_FIRST(&scheduler->members);
+        TAILQ_REMOVE(&scheduler->members, member, link);
+        zn_member_destroy(&member);
+    }
+    while (!TAILQ_EMPTY(&scheduler->jobs)) {
+        zn_live_job *job = TAILQ_FIRST(&scheduler->jobs);
+        TAILQ_REMOVE(&scheduler->jobs, job, link);
+        zn_live_job_destroy(&job, scheduler->blobs);
+    }
+    zn_blob_store_destroy(&scheduler->blobs);
+    zn_key_map_free(&scheduler->job_map);
+    zn_key_map_free(&scheduler->epoch_map);
+    zn_key_map_free(&scheduler->client_map);
+    zn_scheduler_outbox_free(&scheduler->outbox);
+    free(scheduler);
+    *scheduler_pointer = NULL;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_SCHEDULER_H
+#define ZN_COORDINATOR_SCHEDULER_H
+
+#include "coordinator/key_map.h"
+#include "coordinator/member.h"
+#include "coordinator/scheduler_outbox.h"
+
+typedef struct zn_scheduler_config {
+    uint64_t cluster;     /* random, not 0 */
+    uint64_t first_job;   /* ids count up from here; not 0 */
+    uint64_t first_epoch; /* likewise */
+    uint32_t heartbeat_ms;
+    uint32_t lost_ms;
+    uint64_t blob_bytes_max;
+} zn_scheduler_config;
+
+/* What arrived and had no effect. For tests and the log. */
+typedef struct zn_scheduler_stats {
+    uint64_t unknown_epochs; /* messages of a registration that is not valid: REJOIN */
+    uint64_t duplicates;     /* RESULTs seen before */
+    uint64_t gaps;           /* epochs given up because messages were missing */
+    uint64_t stale_tasks;    /* outcomes of tasks that the worker does not hold */
+    uint64_t unexpected;     /* messages that a worker does not send */
+} zn_scheduler_stats;
+
+/* The coordinator's decisions, without I/O: every step gets the time, changes the state and appends
+ * to `outbox`. Open data for the modules of this folder and for tests; changed by steps only. */
+typedef struct zn_scheduler {
+    zn_scheduler_config config;
+    uint64_t now_ns; /* of the step */
+    uint64_t tick_ns;
+    uint64_t scan_ns; /* when workers were last looked at */
+    bool stopping;
+
+    zn_key_map job_map; /* by id */
+    TAILQ_HEAD(zn_all_jobs, zn_live_job) jobs;
+    TAILQ_HEAD(zn_runnable_jobs, zn_live_job) runnable;
+    uint64_t runnable_count;
+    uint64_t next_job;
+    zn_blob_store *blobs;
+
+    zn_key_map epoch_map;  /* workers by epoch */
+    zn_key_map client_map; /* workers by their own random id */
+    TAILQ_HEAD(, zn_member) members;
+    TAILQ_HEAD(zn_ready_members, zn_member) ready; /* with free credit */
+    uint64_t next_worker;
+    uint64_t next_epoch;
+
+    uint64_t pending; /* tasks of running stages that wait */
+    uint64_t running; /* tasks that workers hold */
+    uint64_t slots;   /* of workers that gave credit */
+    TAILQ_HEAD(, zn_live_stage) changed;
+    zn_scheduler_stats stats;
+    zn_scheduler_outbox outbox;
+} zn_scheduler;
+
+zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_ns);
+
+/* ---- steps ---- */
+
+/* A message came on the work socket. Any content is safe. */
+void zn_scheduler_message(zn_scheduler *scheduler, uint64_t now_ns, const zn_peer *peer,
+                          const zn_message *message);
+
+/* A letter to the worker of this epoch could not be sent: the worker is lost. */
+void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t epoch);
+
+/* Some connection was closed: sends to every worker, so that the closed one shows. */
+void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns);
+
+/* Time has passed: heartbeats, silent workers, events. */
+void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns);
+
+/* When the next tick is needed at the latest. */
+uint64_t zn_scheduler_deadline(const zn_scheduler *scheduler);
+
+/* Gives pending tasks to workers with free credit. Called once after a batch of other steps. */
+void zn_scheduler_assign(zn_scheduler *scheduler);
+
+/* The cluster ends: tells all workers. It has ended when zn_scheduler_worker_count is 0. */
+void zn_scheduler_stop(zn_scheduler *scheduler, uint64_t now_ns);
+
+/* ---- jobs, for control ---- */
+
+/* Errors: LIMIT (too many jobs), CLOSED (the cluster ends). */
+zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_bytes name,
+                                zn_digest fingerprint, zn_live_job **out, zonda_error *error);
+
+/* Errors: UNKNOWN_JOB. */
+zonda_err zn_scheduler_find_job(const zn_scheduler *scheduler, uint64_t id, zn_live_job **out,
+                                zonda_error *error);
+
+/* Installs the stage, or finds that it is installed. Errors: UNKNOWN_JOB, EMPTY_STAGE,
+ * STAGE_MISMATCH, UNKNOWN_BLOB, CLOSED, and the error that ended the job. */
+zonda_err zn_scheduler_start_stage(zn_scheduler *scheduler, uint64_t now_ns,
+                                   const zn_msg_start_stage *request, zn_live_stage **out,
+                                   zonda_error *error);
+
+/* Ends the job's work. `*waiting`: workers that have not let go of it. Errors: UNKNOWN_JOB. */
+zonda_err zn_scheduler_cancel_job(zn_scheduler *scheduler, uint64_t now_ns, uint64_t id,
+                                  zn_bytes reason, uint64_t *waiting, zonda_error *error);
+
+/* Ends the job and forgets it when no worker holds anything of it any more. A job that was
+ * forgotten already has nobody to wait for. Errors: UNKNOWN_JOB. */
+zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint64_t id,
+                                 uint64_t *waiting, zonda_error *error);
+
+/* ---- queries ---- */
+
+/* The worker whose current registration this is, or NULL. */
+zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch);
+
+uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler);
+
+void zn_scheduler_destroy(zn_scheduler **scheduler);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What the parts of the scheduler need of each other. Nobody else includes this. */
+#ifndef ZN_COORDINATOR_SCHEDULER_INTERNAL_H
+#define ZN_COORDINATOR_SCHEDULER_INTERNAL_H
+
+#include "coordinator/scheduler.h"
+
+#define ZN_EVENT_NS UINT64_C(5000000) /* at most one event per stage in this time */
+
+/* Brings the lists of runnable stages and jobs and the sum of pending tasks up to date. */
+void zn_scheduler_refresh_stage(zn_scheduler *scheduler, zn_live_stage *stage);
+
+/* Brings the list of ready workers and the sum of slots up to date. */
+void zn_scheduler_refresh_member(zn_scheduler *scheduler, zn_member *member);
+
+/* Remembers that subscribers want to know; the end of a stage is told at once. */
+void zn_scheduler_stage_changed(zn_scheduler *scheduler, zn_live_stage *stage);
+
+/* Takes the book-keeping of a stage out of all lists, before it is freed. */
+void zn_scheduler_unlink_stage(zn_scheduler *scheduler, zn_live_stage *stage);
+
+/* Fails the stage and its job; everything else of the job is cancelled. */
+void zn_scheduler_fail_stage(zn_scheduler *scheduler, zn_live_stage *stage,
+                             const zonda_error *error);
+
+/* One worker fewer to wait for; the last one lets a closing job go. */
+void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t job);
+
+/* Records what became of tasks (RESULT, already known to be the next in order). */
+void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
+                           const zn_msg_outcomes *outcomes);
+
+/* Counts a failure of tasks that are running no more. True if one of them has used up its attempts;
+ * then the stage and its job have failed. `error` says what happened. */
+bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
+                                 const zonda_error *error);
+
+/* Sends a message of the epoch to its worker. */
+void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member, const zn_message *message);
+
+/* Sends DONE for a job. */
+void zn_scheduler_tell_done(zn_scheduler *scheduler, const zn_member *member, uint64_t job);
+
+/* A worker says HELLO. */
+void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_msg_hello *hello);
+
+/* Ends the epoch because a message is missing, and asks for a new one. */
+void zn_scheduler_give_up_epoch(zn_scheduler *scheduler, zn_member *member);
+
+/* Ends the epoch and forgets the worker. `event` is LEAVE or LOST, `reason` is for the log. */
+void zn_scheduler_remove_member(zn_scheduler *scheduler, zn_member *member, zn_member_event event,
+                                const char *reason);
+
+#endif

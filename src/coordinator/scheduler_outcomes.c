@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* What became of tasks. An outcome counts for those of its tasks that the worker holds with that
+ * very attempt; all others (of a cancelled job, of a stage that ended, of nobody) are counted as
+ * stale and dropped. So every task's outcome is accepted at most once, whatever arrives. */
+#include "coordinator/scheduler_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/log.h"
+
+/* Puts words behind the text of an error, cutting the text if it must. */
+static void append_words(zonda_error *error, const char *words) {
+    size_t words_len = strlen(words);
+    char text[sizeof(error->text)];
+    zn_error_copy(text, sizeof(text) - words_len, error->text, strlen(error->text));
+    size_t len = strlen(text);
+    memcpy(text + len, words, words_len + 1);
+    memcpy(error->text, text, len + words_len + 1);
+}
+
+bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
+                                 const zonda_error *error) {
+    zn_retry_class class = zn_retry_class_of(error->code);
+    uint32_t limit = zn_retry_limit(class);
+    uint32_t task = run.first;
+    uint32_t failures = zn_retry_count(&stage->failures, run.first, run.count, class, &task);
+    if (failures < limit && !error->permanent) {
+        return false;
+    }
+    char words[64];
+    if (error->permanent) {
+        snprintf(words, sizeof(words), " (attempt %u, not worth another)", (unsigned)run.value);
+    } else {
+        snprintf(words, sizeof(words), " (attempt %u of %u)", failures, limit);
+    }
+    zonda_error final = *error;
+    final.attempt = (uint32_t)run.value;
+    append_words(&final, words);
+    zn_log(ZONDA_LOG_DEBUG, "task-failed", "job=%llu stage=%u task=%u",
+           (unsigned long long)stage->job->id, stage->index, task);
+    zn_scheduler_fail_stage(scheduler, stage, &final);
+    return true;
+}
+
+static void fail_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
+                      zn_task_run part, const zn_failure *failure) {
+    zonda_error error;
+    zn_failure_to_error(failure, &error);
+    error.worker = member->id;
+    if (error.code == ZONDA_OK) {
+        error.code = ZONDA_ERR_INTERNAL; /* a failure without a code */
+    }
+    zn_live_stage_give_back(stage, part);
+    zn_scheduler_refresh_stage(scheduler, stage);
+    zn_scheduler_attempt_failed(scheduler, stage, part, &error);
+}
+
+static void finish_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
+    zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_FINISH, NULL);
+    ZN_ASSERT(refused == ZONDA_OK);
+    zn_scheduler_refresh_stage(scheduler, stage);
+    zn_log(ZONDA_LOG_INFO, "stage-complete", "job=%llu stage=%u tasks=%u retries=%llu",
+           (unsigned long long)stage->job->id, stage->index, stage->total,
+           (unsigned long long)stage->retries);
+}
+
+/* Accepts the outcome for tasks that the worker holds. They are not held afterwards. */
+static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
+                        zn_task_run part, const zn_outcome *outcome) {
+    scheduler->running -= part.count;
+    if (outcome->failure_count > 0) {
+        fail_part(scheduler, member, stage, part, &outcome->failure[0]);
+        return;
+    }
+    member->completed += part.count;
+    zn_live_stage_complete(stage, part.first, part.count, outcome, member->epoch, member->id);
+    if (stage->results.task_count == stage->total) {
+        finish_stage(scheduler, stage);
+    }
+}
+
+/* Finds the next tasks from `at` on, before `end`, that the worker holds with this attempt. */
+static bool next_held(const zn_member *member, const zn_live_stage *stage, uint32_t at,
+                      uint32_t end, uint64_t attempt, zn_task_run *out) {
+    const zn_holding *holding = zn_member_holding(member, stage);
+    while (holding != NULL && at < end && zn_task_set_next(&holding->tasks, at, out) &&
+           out->first < end) {
+        if (out->value == attempt) {
+            out->count = out->count < end - out->first ? out->count : end - out->first;
+            return true;
+        }
+        at = out->first + out->count;
+    }
+    return false;
+}
+
+static void take_outcome(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
+                         const zn_outcome *outcome) {
+    uint32_t at = (uint32_t)outcome->first;
+    uint32_t end = at + (uint32_t)outcome->count;
+    uint64_t accepted = 0;
+    zn_task_run part;
+    while (stage->state == ZN_STAGE_RUNNING &&
+           next_held(member, stage, at, end, outcome->attempt, &part)) {
+        zn_member_drop(member, zn_member_holding(member, stage), part.first, part.count);
+        accept_part(scheduler, member, stage, part, outcome);
+        accepted += part.count;
+        at = part.first + part.count;
+    }
+    scheduler->stats.stale_tasks += outcome->count - accepted;
+}
+
+void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
+                           const zn_msg_outcomes *outcomes) {
+    const zn_live_job *job = zn_key_map_get(&scheduler->job_map, outcomes->job);
+    zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, outcomes->stage) : NULL;
+    if (stage == NULL || zn_member_holding(member, stage) == NULL) {
+        for (size_t i = 0; i < outcomes->outcomes_count; i++) {
+            scheduler->stats.stale_tasks += outcomes->outcomes[i].count;
+        }
+        zn_log(ZONDA_LOG_DEBUG, "stale-result", "worker=%llu job=%llu stage=%llu",
+               (unsigned long long)member->id, (unsigned long long)outcomes->job,
+               (unsigned long long)outcomes->stage);
+        return;
+    }
+    for (size_t i = 0; i < outcomes->outcomes_count; i++) {
+        take_outcome(scheduler, member, stage, &outcomes->outcomes[i]);
+    }
+    zn_scheduler_refresh_member(scheduler, member);
+    zn_scheduler_stage_changed(scheduler, stage);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_TASK_RESULT_H
+#define ZN_COORDINATOR_TASK_RESULT_H
+
+#include "coordinator/counter_totals.h"
+#include "wire/message.h"
+
+/* Where a large result is, and what must be taken back from the stage's sums if it is lost. */
+typedef struct zn_result_home {
+    uint64_t epoch;
+    uint64_t worker;
+    uint32_t attempt;
+    uint64_t records_in;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t offset;
+    uint64_t length;
+    zn_counter_totals counters;
+    size_t segment_len;
+    char segment[];
+} zn_result_home;
+
+/* What one task gave; equal small results of neighbouring tasks are one object. It lives for as
+ * long as `tasks` is not 0. */
+typedef struct zn_task_result {
+    uint64_t tasks;
+    uint64_t records_out;
+    zn_result_home *home; /* NULL: the records are in `bytes` */
+    uint32_t len;
+    uint8_t bytes[];
+} zn_task_result;
+
+/* Copies what `outcome` says; `tasks` is 0. */
+zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t epoch, uint64_t worker);
+
+/* Whether a task with this outcome can share the result: same small records, same count. */
+bool zn_task_result_matches(const zn_task_result *result, const zn_outcome *outcome);
+
+/* Takes `count` tasks from the result and frees it after the last. */
+void zn_task_result_release(zn_task_result *result, uint64_t count);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Sets of tasks as runs, in chunks of sorted runs under one sorted list of chunks: the scheduler
+ * keeps pending, held and completed tasks in them, so that tasks which nothing distinguishes cost
+ * nothing. A flat array would be simpler, but moving its tail for every result that comes out of
+ * order is quadratic in large stages; a chunk moves at most ZN_CHUNK_RUNS.
+ *
+ * Invariants: no chunk is empty; runs are disjoint and ascending over all chunks; two runs that
+ * touch have different values; run_count and task_count are the sums over all runs. */
+#include "coordinator/task_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+
+enum {
+    ZN_CHUNK_RUNS = 128,
+    ZN_CHUNK_RUNS_FIRST = 4,
+    ZN_CHUNK_RUNS_FEW = ZN_CHUNK_RUNS / 4
+};
+
+struct zn_task_chunk {
+    uint32_t count;
+    uint32_t capacity;
+    zn_task_run runs[];
+};
+
+/* Where a run is, or would be inserted. */
+typedef struct place {
+    size_t chunk;
+    size_t index;
+} place;
+
+static uint32_t end_of(zn_task_run run) {
+    return run.first + run.count;
+}
+
+static zn_task_run *run_at(const zn_task_set *set, place at) {
+    if (at.chunk >= set->chunk_count || at.index >= set->chunks[at.chunk]->count) {
+        return NULL;
+    }
+    return &set->chunks[at.chunk]->runs[at.index];
+}
+
+/* The last chunk that starts at or before `task`, else the first. */
+static size_t find_chunk(const zn_task_set *set, uint32_t task) {
+    size_t low = 0;
+    size_t high = set->chunk_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (set->chunks[middle]->runs[0].first <= task) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The place of the first run that ends behind `task`. If all runs end before, the place is behind
+ * the last run. */
+static place find_place(const zn_task_set *set, uint32_t task) {
+    if (set->chunk_count == 0) {
+        return (place){ 0, 0 };
+    }
+    place at = { .chunk = find_chunk(set, task) };
+    const zn_task_chunk *chunk = set->chunks[at.chunk];
+    size_t low = 0;
+    size_t high = chunk->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (end_of(chunk->runs[middle]) > task) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    at.index = low;
+    if (low == chunk->count && at.chunk + 1 < set->chunk_count) {
+        at = (place){ .chunk = at.chunk + 1 };
+    }
+    return at;
+}
+
+static zn_task_run *run_before(const zn_task_set *set, place at) {
+    if (at.index > 0) {
+        return &set->chunks[at.chunk]->runs[at.index - 1];
+    }
+    if (at.chunk == 0) {
+        return NULL;
+    }
+    zn_task_chunk *chunk = set->chunks[at.chunk - 1];
+    return &chunk->runs[chunk->count - 1];
+}
+
+static zn_task_chunk *add_chunk(zn_task_set *set, size_t index, uint32_t capacity) {
+    ZN_GROW(set->chunks, set->chunk_count, set->chunk_capacity);
+    memmove(&set->chunks[index + 1], &set->chunks[index],
+            (set->chunk_count - index) * sizeof(set->chunks[0]));
+    zn_task_chunk *chunk = zn_alloc(sizeof(zn_task_chunk) + capacity * sizeof(zn_task_run));
+    chunk->count = 0;
+    chunk->capacity = capacity;
+    set->chunks[index] = chunk;
+    set->chunk_count++;
+    return chunk;
+}
+
+static void remove_chunk(zn_task_set *set, size_t index) {
+    free(set->chunks[index]);
+    memmove(&set->chunks[index], &set->chunks[index + 1],
+            (set->chunk_count - index - 1) * sizeof(set->chunks[0]));
+    set->chunk_count--;
+}
+
+/* Makes room for one run at the place and returns where it then is. */
+static place make_room(zn_task_set *set, place at) {
+    if (set->chunk_count == 0) {
+        add_chunk(set, 0, ZN_CHUNK_RUNS_FIRST);
+        return at;
+    }
+    zn_task_chunk *chunk = set->chunks[at.chunk];
+    if (chunk->count < chunk->capacity) {
+        return at;
+    }
+    if (chunk->capacity < ZN_CHUNK_RUNS) {
+        chunk = zn_realloc(chunk, 1, sizeof(*chunk) + 2 * chunk->capacity * sizeof(zn_task_run));
+        chunk->capacity *= 2;
+        set->chunks[at.chunk] = chunk;
+        return at;
+    }
+    zn_task_chunk *next = add_chunk(set, at.chunk + 1, ZN_CHUNK_RUNS);
+    if (at.index == chunk->count) {
+        return (place){ .chunk = at.chunk + 1 }; /* growing in order leaves full chunks behind */
+    }
+    uint32_t keep = chunk->count / 2;
+    next->count = chunk->count - keep;
+    memcpy(next->runs, &chunk->runs[keep], next->count * sizeof(zn_task_run));
+    chunk->count = keep;
+    return at.index <= keep ? at : (place){ .chunk = at.chunk + 1, .index = at.index - keep };
+}
+
+static void insert_run(zn_task_set *set, place at, zn_task_run run) {
+    at = make_room(set, at);
+    zn_task_chunk *chunk = set->chunks[at.chunk];
+    memmove(&chunk->runs[at.index + 1], &chunk->runs[at.index],
+            (chunk->count - at.index) * sizeof(zn_task_run));
+    chunk->runs[at.index] = run;
+    chunk->count++;
+    set->run_count++;
+}
+
+/* Joins a chunk that has become small with its successor, so that removing scattered runs gives
+ * memory back. */
+static void join_small_chunk(zn_task_set *set, size_t index) {
+    zn_task_chunk *chunk = set->chunks[index];
+    if (chunk->count >= ZN_CHUNK_RUNS_FEW || index + 1 >= set->chunk_count) {
+        return;
+    }
+    zn_task_chunk *next = set->chunks[index + 1];
+    if (chunk->count + next->count > chunk->capacity) {
+        return;
+    }
+    memcpy(&chunk->runs[chunk->count], next->runs, next->count * sizeof(zn_task_run));
+    chunk->count += next->count;
+    remove_chunk(set, index + 1);
+}
+
+static void delete_run(zn_task_set *set, place at) {
+    zn_task_chunk *chunk = set->chunks[at.chunk];
+    memmove(&chunk->runs[at.index], &chunk->runs[at.index + 1],
+            (chunk->count - at.index - 1) * sizeof(zn_task_run));
+    chunk->count--;
+    set->run_count--;
+    if (chunk->count == 0) {
+        remove_chunk(set, at.chunk);
+    } else {
+        join_small_chunk(set, at.chunk);
+    }
+}
+
+void zn_task_set_insert(zn_task_set *set, zn_task_run run) {
+    ZN_ASSERT(run.count > 0);
+    place at = find_place(set, run.first);
+    zn_task_run *after = run_at(set, at);
+    zn_task_run *before = run_before(set, at);
+    ZN_ASSERT(after == NULL || after->first >= end_of(run));
+    bool joins_before =
+        before != NULL && end_of(*before) == run.first && before->value == run.value;
+    bool joins_after = after != NULL && after->first == end_of(run) && after->value == run.value;
+    set->task_count += run.count;
+    if (joins_before && joins_after) {
+        before->count += run.count + after->count;
+        delete_run(set, at);
+    } else if (joins_before) {
+        before->count += run.count;
+    } else if (joins_after) {
+        after->first = run.first;
+        after->count += run.count;
+    } else {
+        insert_run(set, at, run);
+    }
+}
+
+/* Removes tasks from one run, which must contain the first of them; returns how many. */
+static uint32_t remove_part(zn_task_set *set, uint32_t first, uint32_t count) {
+    place at = find_place(set, first);
+    zn_task_run *run = run_at(set, at);
+    ZN_ASSERT(run != NULL && run->first <= first);
+    uint32_t behind = end_of(*run) - first;
+    uint32_t removed = count < behind ? count : behind;
+    zn_task_run rest = { first + removed, behind - removed, run->value };
+    set->task_count -= removed;
+    if (run->first < first) {
+        run->count = first - run->first;
+        if (rest.count > 0) {
+            at.index++;
+            insert_run(set, at, rest);
+        }
+    } else if (rest.count > 0) {
+        *run = rest;
+    } else {
+        delete_run(set, at);
+    }
+    return removed;
+}
+
+void zn_task_set_remove(zn_task_set *set, uint32_t first, uint32_t count) {
+    while (count > 0) {
+        uint32_t removed = remove_part(set, first, count);
+        first += removed;
+        count -= removed;
+    }
+}
+
+bool zn_task_set_next(const zn_task_set *set, uint32_t task, zn_task_run *out) {
+    const zn_task_run *run = run_at(set, find_place(set, task));
+    if (run == NULL) {
+        return false;
+    }
+    *out = *run;
+    if (run->first < task) {
+        out->first = task;
+        out->count = end_of(*run) - task;
+    }
+    return true;
+}
+
+bool zn_task_set_get(const zn_task_set *set, uint32_t task, uint64_t *value) {
+    const zn_task_run *run = run_at(set, find_place(set, task));
+    if (run == NULL || run->first > task) {
+        return false;
+    }
+    if (value != NULL) {
+        *value = run->value;
+    }
+    return true;
+}
+
+bool zn_task_set_pop(zn_task_set *set, uint32_t count_max, zn_task_run *out) {
+    if (set->chunk_count == 0 || count_max == 0) {
+        return false;
+    }
+    zn_task_run run = set->chunks[0]->runs[0];
+    run.count = run.count < count_max ? run.count : count_max;
+    remove_part(set, run.first, run.count);
+    *out = run;
+    return true;
+}
+
+void zn_task_set_free(zn_task_set *set) {
+    for (size_t i = 0; i < set->chunk_count; i++) {
+        free(set->chunks[i]);
+    }
+    free(set->chunks);
+    *set = (zn_task_set){ 0 };
+}
