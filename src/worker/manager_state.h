@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Inside the slot manager only: its data, and what its parts (job_table.c, slot_table.c,
+ * dispatch.c, coordinator_link.c, slot_manager.c) offer to each other. Each step sets `now_ns` and
+ * `outbox` first. */
+#ifndef ZN_WORKER_MANAGER_STATE_H
+#define ZN_WORKER_MANAGER_STATE_H
+
+#include "base/digest.h"
+#include "worker/outcome_batch.h"
+#include "worker/pace.h"
+#include "worker/run_queue.h"
+#include "worker/slot_manager.h"
+
+typedef struct zn_held_job zn_held_job;
+
+typedef struct zn_held_stage {
+    zn_held_job *job;
+    uint32_t id;
+    uint64_t serial; /* tells stages apart over time */
+    uint8_t body[ZN_DIGEST_BYTES];
+    zn_pace pace;
+    zn_run_queue queue;
+    struct zn_held_stage *next;       /* of the job */
+    struct zn_held_stage *next_ready; /* in the order of arrival */
+    bool ready;                       /* is in that list */
+} zn_held_stage;
+
+/* An attempt that a dead slot left unfinished: something must remove its temporaries. */
+typedef struct zn_sweep {
+    zn_held_stage *stage;
+    uint64_t task;
+    uint64_t attempt;
+    uint64_t since_ns;
+} zn_sweep;
+
+/* A job that came in an epoch. One that is closing takes no more tasks: a TASK of the same job makes
+ * a new one, so there may be several of one id, the oldest last in the list. */
+struct zn_held_job {
+    uint64_t id;
+    zn_held_stage *stages;
+    bool closing;
+    bool answer;         /* the coordinator waits for DONE */
+    bool *known;         /* per slot: it has got tasks of the job */
+    bool *waiting;       /* per slot: it has been told DONE and has not answered */
+    uint32_t sweeping;   /* sweeps in slots */
+    zn_sweep *sweeps;    /* that wait for a slot */
+    size_t sweep_count;
+    size_t sweep_capacity;
+    zn_held_job *next;
+};
+
+/* What a slot gets at a time: tasks of one stage. */
+typedef struct zn_chunk {
+    uint64_t sequence; /* of the slot's life, from 1 */
+    zn_held_stage *stage;
+    bool sweep;     /* remove temporaries instead of running; holds nothing */
+    bool cancelled; /* holds nothing any more; the slot is still in it */
+    bool warm;      /* not the first of its stage in this slot: its time means something */
+    uint64_t cancelled_ns;
+    uint64_t sent_ns;
+    zn_run *runs;
+    size_t run_count;
+    uint32_t tasks;
+    uint32_t open; /* tasks without an outcome */
+    uint8_t reported[ZN_CHUNK_TASKS_MAX / 8];
+} zn_chunk;
+
+typedef enum zn_slot_state {
+    ZN_SLOT_ABSENT,   /* is started again at start_ns */
+    ZN_SLOT_STARTING, /* START_SLOT was asked for */
+    ZN_SLOT_READY,
+    ZN_SLOT_ENDED,
+} zn_slot_state;
+
+typedef struct zn_slot_entry {
+    zn_slot_state state;
+    zn_chunk chunks[ZN_CHUNKS_MAX]; /* the oldest first */
+    uint32_t chunk_count;
+    uint64_t sequence;    /* of the last chunk */
+    uint64_t warm_serial; /* stage of the last chunk, 0: none */
+    uint64_t finished_ns; /* when the last chunk ended */
+    uint64_t start_ns;    /* ABSENT: when to start; STARTING: when it was */
+    uint32_t failures;    /* deaths since a chunk ended well */
+    bool killed;
+    bool committing; /* waits for COMMITTED of `commit` */
+    zn_attempt_id commit;
+} zn_slot_entry;
+
+struct zn_slot_manager {
+    zn_slot_manager_config config;
+    char *host;
+    char *data;
+    uint64_t now_ns;
+    zn_outbox *outbox;
+
+    zn_registration_state state;
+    zonda_error reason;
+    uint64_t epoch;   /* 0: none */
+    uint64_t cluster; /* of the last WELCOME, 0: none */
+    uint64_t hello_request;
+    uint64_t since_ns; /* when the state began */
+    uint64_t retry_ns; /* when to say HELLO again */
+    uint32_t retry_ms;
+    uint32_t heartbeat_ms;
+    uint32_t lost_ms;
+    uint64_t heard_ns;
+    uint64_t beat_ns;         /* of our last heartbeat */
+    uint64_t received;        /* sequence of the last TASK */
+    uint64_t announced;       /* last TASK as of the coordinator's last heartbeat */
+    uint64_t sent;            /* sequence of the last RESULT */
+    uint32_t credit;          /* that was last sent, 0: none */
+    zn_pace pace;             /* of the last chunk that was measured */
+    uint64_t idle_ns;         /* since when nothing is held, 0: something is */
+
+    uint64_t held;
+    zn_task_totals totals;
+    zn_held_job *jobs;
+    uint64_t serial; /* of the last stage that was made */
+    zn_held_stage *ready_first;
+    zn_held_stage *ready_last;
+    zn_slot_entry *slots;
+
+    zn_outcome_batch batch;
+    uint64_t batch_job;
+    uint32_t batch_stage;
+};
+
+/* ---- job_table.c: jobs and stages ---- */
+
+/* The open job or its stage; made if it is not there. */
+zn_held_stage *zn_jobs_stage(zn_slot_manager *m, uint64_t job, uint32_t stage, zn_bytes body);
+
+/* Queues at the end (or at the front) of the stage and makes the stage ready. */
+void zn_jobs_queue(zn_slot_manager *m, zn_held_stage *stage, zn_run run, bool front);
+void zn_jobs_unready(zn_slot_manager *m, zn_held_stage *stage);
+
+/* Gives up all tasks of the job: queued ones are forgotten, chunks cancelled. */
+void zn_jobs_cancel(zn_slot_manager *m, zn_held_job *job);
+/* Also tells the slots to forget it. */
+void zn_jobs_close(zn_slot_manager *m, zn_held_job *job);
+/* DONE from the coordinator: closes, and answers when that is done. */
+void zn_jobs_done(zn_slot_manager *m, uint64_t id);
+/* Forgets jobs that are closed everywhere. */
+void zn_jobs_collect(zn_slot_manager *m);
+/* A slot answered DONE, or died (`id` 0: everything). */
+void zn_jobs_slot_answered(zn_slot_manager *m, uint32_t slot, uint64_t id);
+void zn_jobs_sweep(zn_slot_manager *m, zn_held_stage *stage, uint64_t task, uint64_t attempt);
+/* Gives up sweeps that have waited too long for a slot. */
+void zn_jobs_expire_sweeps(zn_slot_manager *m);
+void zn_jobs_free(zn_slot_manager *m);
+
+/* ---- slot_table.c: slots and chunks ---- */
+
+void zn_slots_ready(zn_slot_manager *m, uint32_t slot);
+void zn_slots_dead(zn_slot_manager *m, const zn_worker_event *event);
+void zn_slots_message(zn_slot_manager *m, uint32_t slot, const zn_message *message);
+void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job);
+/* Starts, kills and gives up slots for which it is time. */
+void zn_slots_tick(zn_slot_manager *m);
+/* Cancels everything and tells the slots to end. */
+void zn_slots_leave(zn_slot_manager *m);
+bool zn_slots_all_ended(const zn_slot_manager *m);
+
+/* ---- dispatch.c: queued tasks to slots ---- */
+
+void zn_dispatch(zn_slot_manager *m);
+
+/* ---- coordinator_link.c: registration and what goes to the coordinator ---- */
+
+void zn_link_register(zn_slot_manager *m, zn_registration_event event, const zonda_error *error);
+void zn_link_message(zn_slot_manager *m, const zn_message *message);
+void zn_link_unsent(zn_slot_manager *m, const zn_message *message);
+void zn_link_tick(zn_slot_manager *m);
+/* Adds an outcome of (job, stage) to what goes with the next RESULT. */
+void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome);
+void zn_link_flush(zn_slot_manager *m);
+void zn_link_commit(zn_slot_manager *m, const zn_slot_entry *slot);
+void zn_link_done(zn_slot_manager *m, uint64_t job);
+/* Tells the coordinator how much this worker may hold, if that changed enough. */
+void zn_link_credit(zn_slot_manager *m);
+
+#endif
