@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The serving side of fetch. Every FETCH gets one DATA with bytes or with the reason why there are
+ * none; the server keeps nothing about its peers, so readers may repeat, reorder and go away. It
+ * never blocks on a peer: an answer that a peer's queue does not take is dropped, and the reader
+ * asks again. In one turn a peer gets a few answers only, more than the window of an honest reader.
+ * What is no FETCH is dropped and counted, in a log line per second at the most.
+ * Started by the worker. */
+#include "store/data_server.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "store/segment.h"
+#include "wire/actor.h"
+#include "wire/channel.h"
+
+enum {
+    TURN_MESSAGES_MAX = 64,
+    TURN_PEER_MESSAGES_MAX = 16,
+    PIECE_BYTES = ZN_MIB
+};
+
+struct zn_data_server {
+    zn_channel *channel; /* of the actor, from its start to its end */
+    zn_actor *actor;
+    char *scratch;
+    uint8_t *piece;
+    uint64_t dropped; /* since the last log line */
+    uint64_t logged_ns;
+};
+
+/* Who has been served how often in this turn. */
+typedef struct turn {
+    zn_peer peers[TURN_MESSAGES_MAX];
+    size_t served[TURN_MESSAGES_MAX];
+    size_t count;
+} turn;
+
+static void drop(zn_data_server *server, const char *reason) {
+    server->dropped++;
+    uint64_t now = zn_clock_ns();
+    if (server->logged_ns == 0 || now - server->logged_ns >= ZN_NS_PER_S) {
+        zn_log(ZONDA_LOG_WARN, "data-dropped", "endpoint=%s count=%" PRIu64 " reason=\"%s\"",
+               zn_channel_endpoint(server->channel), server->dropped, reason);
+        server->logged_ns = now;
+        server->dropped = 0;
+    }
+}
+
+static bool within_share(turn *now, const zn_peer *peer) {
+    size_t i = 0;
+    while (i < now->count && !zn_peer_equal(&now->peers[i], peer)) {
+        i++;
+    }
+    if (i == now->count) {
+        now->peers[i] = *peer;
+        now->served[i] = 0;
+        now->count++;
+    }
+    return ++now->served[i] <= TURN_PEER_MESSAGES_MAX;
+}
+
+static void answer(zn_data_server *server, const zn_peer *peer, const zn_msg_fetch *fetch) {
+    zonda_error error = { 0 };
+    zn_failure failure;
+    size_t got = 0;
+    size_t size = fetch->length < PIECE_BYTES ? (size_t)fetch->length : PIECE_BYTES;
+    zn_message reply = { .number = ZN_MSG_DATA };
+    reply.data.request = fetch->request;
+    if (zn_segment_read_at(server->scratch, fetch->segment, fetch->offset, server->piece, size,
+                           &got, &error) == ZONDA_OK) {
+        reply.data.bytes = (zn_bytes){ server->piece, got };
+    } else {
+        zn_failure_from_error(&error, &failure);
+        reply.data.failure = &failure;
+        reply.data.failure_count = 1;
+    }
+    if (zn_channel_send(server->channel, peer, &reply, &error) != ZONDA_OK) {
+        drop(server, error.text);
+    }
+}
+
+/* Answers what is there, up to the share of a turn; the rest waits in the socket. */
+static void serve_turn(zn_data_server *server, turn *now) {
+    now->count = 0;
+    for (size_t i = 0; i < TURN_MESSAGES_MAX; i++) {
+        zn_peer peer;
+        zn_message message;
+        bool got = false;
+        zonda_error error = { 0 };
+        zonda_err code = zn_channel_recv(server->channel, &peer, &message, &got, &error);
+        if (!got) {
+            return;
+        }
+        if (code != ZONDA_OK) {
+            drop(server, error.text);
+        } else if (message.number != ZN_MSG_FETCH) {
+            drop(server, "not a FETCH");
+        } else if (!within_share(now, &peer)) {
+            drop(server, "a peer asks for too much at once");
+        } else {
+            answer(server, &peer, &message.fetch);
+        }
+    }
+}
+
+static void serve(zn_actor_pipe *pipe, void *context) {
+    zn_data_server *server = context;
+    turn *now = ZN_NEW(turn);
+    zn_actor_ready(pipe);
+    while (!zn_actor_stopping(pipe)) {
+        zn_poll_item items[] = {
+            { .kind = ZN_POLL_CHANNEL, .channel = server->channel },
+            { .kind = ZN_POLL_FD, .fd = zn_actor_pipe_fd(pipe) },
+        };
+        zn_poll(items, 2, -1);
+        serve_turn(server, now);
+    }
+    free(now);
+}
+
+zn_data_server *zn_data_server_start(const char *bind, const char *scratch, zonda_error *error) {
+    zn_data_server *server = ZN_NEW(zn_data_server);
+    server->scratch = zn_strdup(scratch);
+    server->piece = zn_alloc(PIECE_BYTES);
+    server->channel = zn_channel_bind(ZN_CHANNEL_ROUTER, bind, error);
+    if (server->channel != NULL) {
+        server->actor = zn_actor_start(serve, server, error);
+    }
+    if (server->actor == NULL) {
+        zn_data_server_stop(&server);
+    }
+    return server;
+}
+
+const char *zn_data_server_endpoint(const zn_data_server *server) {
+    return zn_channel_endpoint(server->channel);
+}
+
+void zn_data_server_stop(zn_data_server **server) {
+    zn_data_server *self = *server;
+    if (self == NULL) {
+        return;
+    }
+    zn_actor_stop(&self->actor);
+    zn_channel_destroy(&self->channel);
+    free(self->piece);
+    free(self->scratch);
+    free(self);
+    *server = NULL;
+}
