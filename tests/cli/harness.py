@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MPL-2.0
+"""What the tests of the program share: running it, clusters of real processes, folders."""
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+PROGRAM = os.environ["ZONDA_PROGRAM"]
+ROOT = pathlib.Path(os.environ["ZONDA_SOURCE"])
+DATA = ROOT / "examples" / "data"
+
+
+def zonda(*words, cwd=None, stdin=None, timeout=120, env=None):
+    """Runs the program to its end; the result has returncode, stdout, stderr."""
+    return subprocess.run([PROGRAM, *map(str, words)], cwd=cwd, stdin=stdin or subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})})
+
+
+def processes_below(pid):
+    """All living descendants of a process."""
+    children = {}
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, todo = [], [pid]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            found.append(child)
+            todo.append(child)
+    return found
+
+
+class Cluster:
+    """A coordinator and workers as real processes over "tcp" or "ipc"."""
+
+    def __init__(self, transport="tcp", workers=2, slots=2):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zonda-cli-"))
+        bind = "tcp://127.0.0.1:*" if transport == "tcp" else f"ipc://{self.folder}/control"
+        self.log = open(self.folder / "log", "w+")
+        self.coordinator = subprocess.Popen([PROGRAM, "coordinator", "--bind", bind], text=True,
+                                            stdout=subprocess.PIPE, stderr=self.log)
+        self.endpoint = self.coordinator.stdout.readline().split()[1]
+        self.slots = slots
+        self.workers = [self.add_worker() for _ in range(workers)]
+
+    def add_worker(self):
+        # TMPDIR is ours, so that what a worker leaves behind is seen.
+        scratch = self.folder / "tmp"
+        scratch.mkdir(exist_ok=True)
+        return subprocess.Popen(
+            [PROGRAM, "worker", "--connect", self.endpoint, "--slots", str(self.slots)],
+            stderr=self.log, env={**os.environ, "TMPDIR": str(scratch)})
+
+    def scratch_left(self):
+        return sorted(p.name for p in (self.folder / "tmp").iterdir())
+
+    def run(self, *words, **options):
+        return zonda("run", "--connect", self.endpoint, *words, **options)
+
+    def close(self):
+        """Ends everything in order; returns the exit statuses."""
+        statuses = []
+        for process in self.workers + [self.coordinator]:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            statuses.append(process.wait(timeout=30))
+        self.coordinator.stdout.close()
+        self.log.close()
+        shutil.rmtree(self.folder)
+        return statuses
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zonda-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def expect(self, result, status, *words):
+        """Checks the exit status and that standard error has all these words."""
+        self.assertEqual(result.returncode, status, result.stderr)
+        for word in words:
+            self.assertIn(word, result.stderr)
+        self.assertNotIn("Traceback", result.stderr)
+        return result
+
+    def files(self, folder=None):
+        base = self.folder if folder is None else folder
+        return sorted(str(p.relative_to(base)) for p in base.rglob("*") if p.is_file())
+
+
+def closed_port():
+    """A tcp endpoint where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
