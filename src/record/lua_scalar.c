@@ -170,8 +170,9 @@ static void set_methods(lua_State *lua, const luaL_Reg *methods) {
 void zn_lua_scalar_open(lua_State *lua) {
     static const luaL_Reg null_methods[] = { { "__tostring", print_null }, { NULL, NULL } };
     static const luaL_Reg uint64_methods[] = {
-        { "__tostring", print_uint64 }, { "__concat", concat },   { "__eq", is_equal },
-        { "__lt", is_less },            { "__le", is_at_most }, { NULL, NULL }
+        { "__tostring", print_uint64 }, { "__concat", concat },
+        { "__eq", is_equal },           { "__lt", is_less },
+        { "__le", is_at_most },         { NULL, NULL }
     };
     static const luaL_Reg ext_methods[] = { { "__tostring", print_ext }, { NULL, NULL } };
     zn_lua_new_type(lua, &zn_lua_null_type, "null");

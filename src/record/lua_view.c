@@ -309,7 +309,8 @@ static void assign_element(lua_State *lua) {
     lua_Integer number = lua_tointegerx(lua, 2, &is_integer);
     lua_Integer count = (lua_Integer)view->count;
     if (lua_type(lua, 2) != LUA_TNUMBER || is_integer == 0) {
-        luaL_error(lua, "a list has elements 1, 2, 3 …, no field '%s'", luaL_tolstring(lua, 2, NULL));
+        luaL_error(lua, "a list has elements 1, 2, 3 …, no field '%s'",
+                   luaL_tolstring(lua, 2, NULL));
     }
     bool removes = lua_isnil(lua, 3);
     if (removes && (number < 1 || number > count)) {
@@ -350,9 +351,10 @@ static int count_view(lua_State *lua) {
 }
 
 void zn_lua_view_open(lua_State *lua) {
-    static const luaL_Reg methods[] = {
-        { "__index", index_view }, { "__newindex", assign_view }, { "__len", count_view }, { NULL, NULL }
-    };
+    static const luaL_Reg methods[] = { { "__index", index_view },
+                                        { "__newindex", assign_view },
+                                        { "__len", count_view },
+                                        { NULL, NULL } };
     zn_lua_new_type(lua, &zn_lua_view_type, "record");
     luaL_setfuncs(lua, methods, 0);
     lua_pop(lua, 1);

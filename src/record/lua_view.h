@@ -12,7 +12,7 @@
 typedef struct zn_lua_view {
     struct zn_lua_view *parent; /* alive as long as this one; NULL: the whole record */
     zn_bytes bytes;             /* the value; of the root view, of a parent, or frozen */
-    uint32_t count;             /* elements of a list, with its changes; pairs of `bytes` of a map */
+    uint32_t count; /* elements of a list, with its changes; pairs of `bytes` of a map */
     bool is_list;
     bool frozen;       /* may not be changed */
     bool changed;      /* it, or a view in it; then so are all parents */
@@ -65,7 +65,5 @@ zn_cursor zn_lua_view_begin(const zn_lua_view *view);
 
 /* Moves all elements of a list to FIELDS, so that it can be changed. */
 void zn_lua_view_load(lua_State *lua, int index);
-
-bool zn_lua_view_next(lua_State *lua, int index);
 
 #endif

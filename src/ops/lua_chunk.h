@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_OPS_LUA_CHUNK_H
+#define ZN_OPS_LUA_CHUNK_H
+
+#include "ops/function.h"
+#include "ops/lua_state.h"
+
+/* An expression or block, compiled in a state of its own. A bare name in it is a field of the
+ * record, else a global of the sandbox; `r` is the record, in folds `a` is the accumulated value,
+ * in blocks `emit` gives a record. */
+typedef struct zn_lua_chunk zn_lua_chunk;
+
+/* `name` is what messages call it, such as "filter". Errors: USER (it does not compile), LIMIT. */
+zn_lua_chunk *zn_lua_chunk_new(zn_lua_state *state, const char *name, bool is_block,
+                               zn_call_form form, zn_bytes text, zonda_error *error);
+
+/* Calls it as zn_function_call does. */
+zonda_err zn_lua_chunk_call(zn_lua_chunk *chunk, const zn_bytes *args, zn_buf *out, bool *truth,
+                            zonda_error *error);
+void zn_lua_chunk_destroy(zn_lua_chunk **chunk);
+
+/* What both chunks and functions of scripts do with results; in protected calls. */
+
+/* The truth of a filter's answer: false, nil and null are false. */
+bool zn_lua_truth(lua_State *lua, int index);
+
+/* The global `emit`: appends its argument to state->out. */
+int zn_lua_emit(lua_State *lua);
+
+/* Appends the value at `index` to state->out. */
+void zn_lua_give(lua_State *lua, int index);
+
+#endif
