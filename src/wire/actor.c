@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -80,9 +79,9 @@ static zactor_t *start_thread(zn_actor_pipe *pipe) {
 
 zn_actor *zn_actor_start(zn_actor_body *body, void *context, zonda_error *error) {
     zn_context_init();
-    int stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int stop_fd = zn_context_has_room() ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
     if (stop_fd < 0) {
-        zn_error_set(error, ZONDA_ERR_LIMIT, "cannot start a thread: %s", strerror(errno));
+        zn_error_set(error, ZONDA_ERR_LIMIT, "cannot start a thread: no file descriptor is left");
         return NULL;
     }
     zn_actor *actor = ZN_NEW(zn_actor);

@@ -50,12 +50,17 @@ static int socket_type(zn_channel_kind kind) {
 }
 
 static zonda_err open_socket(zn_channel *channel, const char *endpoint, zonda_error *error) {
-    channel->socket = zsock_new(socket_type(channel->kind));
-    if (channel->socket == NULL) {
-        return zn_error_set(error, ZONDA_ERR_LIMIT, "no more sockets: %s", zmq_strerror(errno));
+    if (!zn_context_has_room()) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT, "%s: no file descriptor is left for a socket",
+                            endpoint);
     }
+    channel->socket = zsock_new(socket_type(channel->kind));
+    ZN_ASSERT(channel->socket != NULL);
     channel->handle = zsock_resolve(channel->socket);
     zn_socket_set_options(channel->handle, channel->kind, endpoint);
+    if (strncmp(endpoint, "tcp://", 6) != 0) {
+        zn_framer_keep_plain(channel->framer);
+    }
     return ZONDA_OK;
 }
 
@@ -319,10 +324,10 @@ void zn_channel_reset(zn_channel *channel) {
     if (!channel->awaiting) {
         return;
     }
-    /* A new socket and not only a new request: the connection may be dead without knowing it, and
-     * requests that were not delivered would wait in the queue of the old one. */
-    zsock_destroy(&channel->socket);
-    zonda_err code = connect_socket(channel, channel->endpoint, NULL);
-    ZN_ASSERT(code == ZONDA_OK);
+    /* A new connection and not only a new request: the old one may be dead without knowing it, and
+     * requests that were not delivered would wait in its queue. */
+    zmq_disconnect(channel->handle, channel->endpoint);
+    int rc = zmq_connect(channel->handle, channel->endpoint);
+    ZN_ASSERT(rc == 0);
     channel->awaiting = false;
 }

@@ -8,6 +8,13 @@
 #include <czmq.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* The first socket starts libzmq's threads, which need six; an actor needs two. */
+enum {
+    SPARE_FDS = 8
+};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -25,4 +32,21 @@ static void init(void) {
 
 void zn_context_init(void) {
     pthread_once(&once, init);
+}
+
+bool zn_context_has_room(void) {
+    int spare[SPARE_FDS];
+    size_t count = 0;
+    while (count < SPARE_FDS) {
+        spare[count] = eventfd(0, EFD_CLOEXEC);
+        if (spare[count] < 0) {
+            break;
+        }
+        count++;
+    }
+    bool room = count == SPARE_FDS;
+    while (count > 0) {
+        close(spare[--count]);
+    }
+    return room;
 }

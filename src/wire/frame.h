@@ -17,6 +17,9 @@ typedef struct zn_framer zn_framer;
 zn_framer *zn_framer_new(void);
 void zn_framer_destroy(zn_framer **framer);
 
+/* From now on packs nothing compressed: for links that are faster than zstd. */
+void zn_framer_keep_plain(zn_framer *framer);
+
 /* Replaces `out` by the frame of `raw` (at most ZN_FRAME_BYTES_MAX). It is compressed from
  * ZN_FRAME_COMPRESS_BYTES_MIN on, where that makes it smaller. */
 void zn_framer_pack(zn_framer *framer, zn_bytes raw, zn_buf *out);

@@ -14,6 +14,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "wire/context.h"
 
 #define SETTLE_NS (10 * ZN_NS_PER_MS)
 
@@ -29,7 +30,10 @@ zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error) {
     char *endpoint =
         zn_format("inproc://zonda.monitor.%016llx", (unsigned long long)zn_random_id());
     zonda_err code = ZONDA_OK;
-    if (zmq_socket_monitor(channel->handle, endpoint, EVENTS) != 0) {
+    if (!zn_context_has_room()) {
+        code = zn_error_set(error, ZONDA_ERR_LIMIT, "cannot watch %s: no file descriptor is left",
+                            channel->endpoint);
+    } else if (zmq_socket_monitor(channel->handle, endpoint, EVENTS) != 0) {
         code = zn_error_set(error, ZONDA_ERR_IO, "cannot watch %s: %s", channel->endpoint,
                             zmq_strerror(errno));
     } else {

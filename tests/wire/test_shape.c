@@ -118,7 +118,9 @@ static void test_text_validity_table(void **state) {
         { "\xed\x9f\xbf\xee\x80\x80", 6, true },
         { "\0", 1, false },
         { "12345678\0", 9, false },
-        { "1234\0678", 8, false },
+        { "1234\0"
+          "678",
+          8, false },
         { "\x80", 1, false },
         { "\xc0\x80", 2, false },
         { "\xc1\xbf", 2, false },
