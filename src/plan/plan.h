@@ -40,6 +40,10 @@ typedef zonda_err zn_plan_glob(const char *pattern, zn_paths *out, zonda_error *
 /* Compiles. Errors: what the dataset's chain kept, PLAN, NO_MATCH. */
 zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
                      size_t shared_count, zn_plan_glob *glob, zonda_error *error);
+
+/* NULL if the plan has no such blob. Borrowed. */
+const zn_plan_blob *zn_plan_find_blob(const zn_plan *plan, zn_digest digest);
+
 void zn_plan_destroy(zn_plan **plan);
 
 /* Appends what would run, for people (--dry-run). */

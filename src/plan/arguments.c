@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The one place where arguments of operators are written as MessagePack from C values. Whether an
+ * operator has such an argument is the operator table's business; here only the values themselves
+ * are checked, because a NULL or a broken value could not be written at all. */
+#include "plan/arguments.h"
+
+#include "record/value.h"
+#include "wire/text.h"
+
+static void begin(zn_arguments *args, const char *name) {
+    zn_put_text(&args->pairs, name);
+    args->count++;
+}
+
+static void fail(zn_arguments *args, const char *name, const char *problem) {
+    zonda_error error;
+    zn_error_set(&error, ZONDA_ERR_INVALID, "argument %s %s", name, problem);
+    zn_arguments_fail(args, &error);
+}
+
+void zn_arguments_fail(zn_arguments *args, const zonda_error *error) {
+    if (args->error.code == ZONDA_OK) {
+        args->error = *error;
+    }
+}
+
+void zn_arguments_uint(zn_arguments *args, const char *name, uint64_t value) {
+    begin(args, name);
+    zn_put_uint(&args->pairs, value);
+}
+
+void zn_arguments_bool(zn_arguments *args, const char *name, bool value) {
+    begin(args, name);
+    zn_put_bool(&args->pairs, value);
+}
+
+void zn_arguments_text(zn_arguments *args, const char *name, const char *text) {
+    if (text == NULL) {
+        fail(args, name, "is NULL");
+    } else if (!zn_text_is_valid(zn_bytes_of_text(text))) {
+        fail(args, name, "is not UTF-8");
+    } else {
+        begin(args, name);
+        zn_put_text(&args->pairs, text);
+    }
+}
+
+void zn_arguments_value(zn_arguments *args, const char *name, zn_bytes value) {
+    zonda_error error = { 0 };
+    if (zn_value_check(value, &error) != ZONDA_OK) {
+        zn_error_prefix(&error, "argument %s: ", name);
+        zn_arguments_fail(args, &error);
+        return;
+    }
+    begin(args, name);
+    zn_buf_append(&args->pairs, value.data, value.len);
+}
+
+static void put_kind(zn_arguments *args, const char *kind, const char *key, const char *text) {
+    zn_put_map(&args->pairs, 2);
+    zn_put_text(&args->pairs, "kind");
+    zn_put_text(&args->pairs, kind);
+    zn_put_text(&args->pairs, key);
+    zn_put_text(&args->pairs, text);
+}
+
+void zn_arguments_function(zn_arguments *args, const char *name, zonda_func function) {
+    if (function.kind == ZONDA_FUNC_NONE) {
+        fail(args, name, "has no function");
+        return;
+    }
+    if (function.text == NULL || !zn_text_is_valid(zn_bytes_of_text(function.text))) {
+        fail(args, name, "has a function whose text is NULL or not UTF-8");
+        return;
+    }
+    switch (function.kind) {
+    case ZONDA_FUNC_NONE:
+        break;
+    case ZONDA_FUNC_C:
+        begin(args, name);
+        put_kind(args, "c", "name", function.text);
+        return;
+    case ZONDA_FUNC_LUA_EXPRESSION:
+        begin(args, name);
+        put_kind(args, "lua-expression", "text", function.text);
+        return;
+    case ZONDA_FUNC_LUA_BLOCK:
+        begin(args, name);
+        put_kind(args, "lua-block", "text", function.text);
+        return;
+    }
+    fail(args, name, "has a function of an unknown kind");
+}
+
+zonda_err zn_arguments_finish(zn_arguments *args, zn_buf *out, zonda_error *error) {
+    zonda_err err = args->error.code;
+    if (err == ZONDA_OK) {
+        zn_put_map(out, args->count);
+        zn_buf_append(out, args->pairs.data, args->pairs.len);
+    } else {
+        *error = args->error;
+    }
+    zn_buf_free(&args->pairs);
+    return err;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_PLAN_ARGUMENTS_H
+#define ZN_PLAN_ARGUMENTS_H
+
+#include <zonda/function.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* A map of operator arguments that is being written. All zero is an empty one. The first problem
+ * is kept and comes out of finish. */
+typedef struct zn_arguments {
+    zn_buf pairs;
+    uint32_t count;
+    zonda_error error;
+} zn_arguments;
+
+void zn_arguments_uint(zn_arguments *args, const char *name, uint64_t value);
+void zn_arguments_bool(zn_arguments *args, const char *name, bool value);
+
+/* Problems: NULL, not UTF-8 (INVALID). */
+void zn_arguments_text(zn_arguments *args, const char *name, const char *text);
+
+/* Problems: not one value (INVALID). */
+void zn_arguments_value(zn_arguments *args, const char *name, zn_bytes value);
+
+/* A function in the form of ops/function.h. Problems: none given (INVALID), Lua that does not
+ * compile (USER). */
+void zn_arguments_function(zn_arguments *args, const char *name, zonda_func function);
+
+/* Keeps `error` as the problem, unless there is one already. */
+void zn_arguments_fail(zn_arguments *args, const zonda_error *error);
+
+/* Appends the MessagePack map to `out`, or returns the problem. Frees what `args` holds. */
+zonda_err zn_arguments_finish(zn_arguments *args, zn_buf *out, zonda_error *error);
+
+#endif

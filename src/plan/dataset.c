@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Datasets as trees of nodes. A node is immutable once it is made, so handles are counted
+ * references and sharing costs nothing. All three faces (C, Lua, command line) come here with an
+ * operator name and a map of arguments; the operator table says what is allowed, and the first
+ * thing that is wrong in a chain stays in it until somebody executes or explains it.
+ *
+ * Chains may be long, so nothing here recurses along them. */
+#include "plan/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+
+static zonda_dataset *new_node(void) {
+    zonda_dataset *node = ZN_NEW(zonda_dataset);
+    node->references = 1;
+    return node;
+}
+
+zonda_dataset *zn_dataset_failed(const zonda_error *error) {
+    ZN_ASSERT(error->code != ZONDA_OK);
+    zonda_dataset *node = new_node();
+    node->error = *error;
+    return node;
+}
+
+/* How many datasets an operator works on; wide operators with two will say so in the table. */
+static size_t inputs_wanted(const zn_op_def *op) {
+    return op->op_class == ZN_OP_SOURCE ? 0 : 1;
+}
+
+static zonda_err check_inputs(const zn_op_def *op, zonda_dataset *const *inputs, size_t input_count,
+                              zonda_error *error) {
+    for (size_t i = 0; i < input_count; i++) {
+        if (inputs[i] == NULL) {
+            return zn_error_set(error, ZONDA_ERR_INVALID, "%s got NULL for a dataset", op->name);
+        }
+    }
+    if (input_count != inputs_wanted(op)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "%s works on %zu datasets, not on %zu", op->name,
+                            inputs_wanted(op), input_count);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err fill(zonda_dataset *node, const char *name, zn_bytes args,
+                      zonda_dataset *const *inputs, size_t input_count, zonda_error *error) {
+    for (size_t i = 0; i < input_count; i++) {
+        if (inputs[i] != NULL && inputs[i]->error.code != ZONDA_OK) {
+            *error = inputs[i]->error;
+            return error->code;
+        }
+    }
+    const zn_op_def *op = zn_op_find_user(zn_bytes_of_text(name), error);
+    if (op == NULL) {
+        return error->code;
+    }
+    zonda_err err = check_inputs(op, inputs, input_count, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    err = zn_op_check_args(op, args, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    node->op = op;
+    zn_buf_append(&node->args, args.data, args.len);
+    return ZONDA_OK;
+}
+
+zonda_dataset *zn_dataset_apply(const char *op, zn_bytes args, zonda_dataset **inputs,
+                                size_t input_count) {
+    return zn_dataset_apply_script(op, args, inputs, input_count, (zn_bytes){ 0 });
+}
+
+zonda_dataset *zn_dataset_apply_script(const char *op, zn_bytes args, zonda_dataset **inputs,
+                                       size_t input_count, zn_bytes script) {
+    zonda_dataset *node = new_node();
+    zonda_error error = { 0 };
+    if (fill(node, op, args, inputs, input_count, &error) != ZONDA_OK) {
+        node->error = error;
+        for (size_t i = 0; i < input_count; i++) {
+            zonda_dataset_destroy(&inputs[i]);
+        }
+        return node;
+    }
+    zn_buf_append(&node->script, script.data, script.len);
+    if (input_count > 0) {
+        node->inputs = zn_calloc(input_count, sizeof *node->inputs);
+        memcpy(node->inputs, inputs, input_count * sizeof *inputs);
+        node->input_count = input_count;
+    }
+    return node;
+}
+
+zonda_dataset *zonda_dataset_share(zonda_dataset *dataset) {
+    if (dataset == NULL) {
+        zonda_error error;
+        zn_error_set(&error, ZONDA_ERR_INVALID, "zonda_dataset_share got NULL for a dataset");
+        return zn_dataset_failed(&error);
+    }
+    ZN_ASSERT(dataset->references < UINT32_MAX);
+    dataset->references++;
+    return dataset;
+}
+
+/* Nodes whose last reference is gone, waiting to be freed. */
+typedef struct dead_nodes {
+    zonda_dataset **items;
+    size_t count;
+    size_t capacity;
+} dead_nodes;
+
+static void release(dead_nodes *dead, zonda_dataset *node) {
+    ZN_ASSERT(node->references > 0);
+    node->references--;
+    if (node->references == 0) {
+        ZN_GROW(dead->items, dead->count, dead->capacity);
+        dead->items[dead->count++] = node;
+    }
+}
+
+void zonda_dataset_destroy(zonda_dataset **dataset) {
+    if (dataset == NULL || *dataset == NULL) {
+        return;
+    }
+    dead_nodes dead = { 0 };
+    release(&dead, *dataset);
+    *dataset = NULL;
+    while (dead.count > 0) {
+        zonda_dataset *node = dead.items[--dead.count];
+        for (size_t i = 0; i < node->input_count; i++) {
+            release(&dead, node->inputs[i]);
+        }
+        zn_buf_free(&node->args);
+        zn_buf_free(&node->script);
+        free(node->inputs);
+        free(node);
+    }
+    free(dead.items);
+}

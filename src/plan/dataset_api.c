@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The public functions that build datasets. Each only writes a map of arguments and leaves the
+ * rest to zn_dataset_apply; what cannot be written as arguments (a NULL text, bytes that are not
+ * MessagePack) becomes a dataset that is only an error. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "plan/arguments.h"
+#include "plan/dataset.h"
+#include "plan/plan.h"
+#include "record/json.h"
+#include "record/value.h"
+#include "wire/shape.h"
+#include "wire/text.h"
+
+/* Ends a wrapper: applies the operator, or keeps what was wrong with its arguments. */
+static zonda_dataset *apply(const char *op, zn_arguments *args, zonda_dataset **input) {
+    zn_buf map = { 0 };
+    zonda_error error = { 0 };
+    zonda_dataset *made = NULL;
+    if (zn_arguments_finish(args, &map, &error) == ZONDA_OK) {
+        made = zn_dataset_apply(op, zn_buf_bytes(&map), input, input == NULL ? 0 : 1);
+    } else {
+        /* What went wrong earlier in the chain is what the user wants to see first. */
+        bool failed_before = input != NULL && *input != NULL && (*input)->error.code != ZONDA_OK;
+        made = zn_dataset_failed(failed_before ? &(*input)->error : &error);
+        if (input != NULL) {
+            zonda_dataset_destroy(input);
+        }
+    }
+    zn_buf_free(&map);
+    return made;
+}
+
+/* Splits concatenated values, checks each and appends them as one array. */
+static zonda_err put_items(zn_buf *out, zn_bytes items, zonda_error *error) {
+    uint64_t count = 0;
+    zn_buf values = { 0 };
+    zonda_err err = ZONDA_OK;
+    while (err == ZONDA_OK && items.len > 0) {
+        size_t used = 0;
+        err = zn_shape_check(items, ZN_RECORD_DEPTH_MAX, &used, error);
+        if (err == ZONDA_OK) {
+            err = zn_value_check((zn_bytes){ .data = items.data, .len = used }, error);
+        }
+        if (err != ZONDA_OK) {
+            zn_error_prefix(error, "item %llu of from_list: ", (unsigned long long)count);
+            break;
+        }
+        zn_buf_append(&values, items.data, used);
+        items.data += used;
+        items.len -= used;
+        count++;
+    }
+    if (err == ZONDA_OK && count > ZN_STAGE_TASKS_MAX) {
+        err = zn_error_set(error, ZONDA_ERR_LIMIT,
+                           "from_list has %llu items, at most %u are possible",
+                           (unsigned long long)count, (unsigned)ZN_STAGE_TASKS_MAX);
+    }
+    if (err == ZONDA_OK) {
+        zn_put_array(out, (uint32_t)count);
+        zn_buf_append(out, values.data, values.len);
+    }
+    zn_buf_free(&values);
+    return err;
+}
+
+zonda_dataset *zonda_from_list(const void *items, size_t bytes) {
+    zn_arguments args = { 0 };
+    zn_buf array = { 0 };
+    zonda_error error = { 0 };
+    zn_bytes values = { .data = items, .len = bytes };
+    if (items == NULL && bytes > 0) {
+        zn_error_set(&error, ZONDA_ERR_INVALID, "from_list got NULL for its items");
+        zn_arguments_fail(&args, &error);
+    } else if (put_items(&array, values, &error) != ZONDA_OK) {
+        zn_arguments_fail(&args, &error);
+    } else {
+        zn_arguments_value(&args, "items", zn_buf_bytes(&array));
+    }
+    zn_buf_free(&array);
+    return apply("from_list", &args, NULL);
+}
+
+/* Reads the text of a JSON array as one MessagePack array. */
+static zonda_err read_json_array(const char *text, zn_buf *out, zonda_error *error) {
+    if (text == NULL) {
+        return zn_error_set(error, ZONDA_ERR_INVALID, "from_json got NULL for its text");
+    }
+    zn_json_reader *reader = zn_json_reader_new();
+    zonda_err err = zn_json_read(reader, zn_bytes_of_text(text), out, error);
+    zn_json_reader_destroy(&reader);
+    if (err == ZONDA_OK) {
+        zn_value_type type = zn_value_head(zn_buf_bytes(out)).type;
+        if (type != ZN_VALUE_ARRAY) {
+            err = zn_error_set(error, ZONDA_ERR_INVALID, "from_json wants a JSON array, not a %s",
+                               zn_value_type_name(type));
+        }
+    }
+    return err;
+}
+
+zonda_dataset *zonda_from_json(const char *json_array) {
+    zn_arguments args = { 0 };
+    zn_buf array = { 0 };
+    zonda_error error = { 0 };
+    if (read_json_array(json_array, &array, &error) == ZONDA_OK) {
+        zn_arguments_value(&args, "items", zn_buf_bytes(&array));
+    } else {
+        zn_arguments_fail(&args, &error);
+    }
+    zn_buf_free(&array);
+    return apply("from_list", &args, NULL);
+}
+
+zonda_dataset *zonda_from_range(uint64_t n, const zonda_range_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_uint(&args, "n", n);
+    if (options != NULL && options->shards > 0) {
+        zn_arguments_uint(&args, "shards", options->shards);
+    }
+    return apply("from_range", &args, NULL);
+}
+
+zonda_dataset *zonda_from_files(const char *glob, const zonda_files_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_text(&args, "glob", glob);
+    if (options != NULL && options->empty_ok) {
+        zn_arguments_bool(&args, "empty_ok", true);
+    }
+    return apply("from_files", &args, NULL);
+}
+
+zonda_dataset *zonda_read(const char *glob, const zonda_read_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_text(&args, "glob", glob);
+    if (options != NULL && options->format != NULL) {
+        zn_arguments_text(&args, "format", options->format);
+    }
+    if (options != NULL && options->empty_ok) {
+        zn_arguments_bool(&args, "empty_ok", true);
+    }
+    return apply("read", &args, NULL);
+}
+
+static zonda_dataset *apply_function(const char *op, zonda_dataset *dataset, zonda_func function) {
+    zn_arguments args = { 0 };
+    zn_arguments_function(&args, "function", function);
+    return apply(op, &args, &dataset);
+}
+
+zonda_dataset *zonda_map(zonda_dataset *dataset, zonda_func function) {
+    return apply_function("map", dataset, function);
+}
+
+zonda_dataset *zonda_flat_map(zonda_dataset *dataset, zonda_func function) {
+    return apply_function("flat_map", dataset, function);
+}
+
+zonda_dataset *zonda_filter(zonda_dataset *dataset, zonda_func function) {
+    return apply_function("filter", dataset, function);
+}
+
+zonda_dataset *zonda_select(zonda_dataset *dataset, ...) {
+    zn_arguments args = { 0 };
+    zn_buf fields = { 0 };
+    zn_buf array = { 0 };
+    uint32_t count = 0;
+    va_list names;
+    va_start(names, dataset);
+    for (const char *name = va_arg(names, const char *); name != NULL;
+         name = va_arg(names, const char *)) {
+        if (!zn_text_is_valid(zn_bytes_of_text(name))) {
+            zonda_error error;
+            zn_error_set(&error, ZONDA_ERR_INVALID, "field %u of select is not UTF-8", count + 1);
+            zn_arguments_fail(&args, &error);
+        }
+        zn_put_text(&fields, name);
+        count++;
+    }
+    va_end(names);
+    zn_put_array(&array, count);
+    zn_buf_append(&array, fields.data, fields.len);
+    zn_arguments_value(&args, "fields", zn_buf_bytes(&array));
+    zn_buf_free(&array);
+    zn_buf_free(&fields);
+    return apply("select", &args, &dataset);
+}
+
+zonda_dataset *zonda_count(zonda_dataset *dataset) {
+    zn_arguments args = { 0 };
+    return apply("count", &args, &dataset);
+}
+
+zonda_dataset *zonda_reduce(zonda_dataset *dataset, zonda_func local,
+                            const zonda_reduce_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_function(&args, "local", local);
+    if (options != NULL && options->global.kind != ZONDA_FUNC_NONE) {
+        zn_arguments_function(&args, "global", options->global);
+    }
+    if (options != NULL && options->identity != NULL) {
+        zn_bytes identity = { .data = options->identity, .len = options->identity_bytes };
+        zn_arguments_value(&args, "identity", identity);
+    }
+    return apply("reduce", &args, &dataset);
+}
+
+static zonda_dataset *apply_write(const char *op, zonda_dataset *dataset, const char *pattern,
+                                  const zonda_write_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_text(&args, "pattern", pattern);
+    if (options != NULL && options->level < 0) {
+        zonda_error error;
+        zn_error_set(&error, ZONDA_ERR_INVALID, "%s got %d for its level", op, options->level);
+        zn_arguments_fail(&args, &error);
+    } else if (options != NULL && options->level > 0) {
+        zn_arguments_uint(&args, "level", (uint64_t)options->level);
+    }
+    return apply(op, &args, &dataset);
+}
+
+zonda_dataset *zonda_write(zonda_dataset *dataset, const char *pattern,
+                           const zonda_write_options *options) {
+    return apply_write("write", dataset, pattern, options);
+}
+
+zonda_dataset *zonda_write_jsonl(zonda_dataset *dataset, const char *pattern,
+                                 const zonda_write_options *options) {
+    return apply_write("write_jsonl", dataset, pattern, options);
+}
+
+zonda_dataset *zonda_write_text(zonda_dataset *dataset, const char *pattern,
+                                const zonda_write_options *options) {
+    return apply_write("write_text", dataset, pattern, options);
+}
+
+char *zonda_dataset_explain(const zonda_dataset *dataset, zonda_error *error) {
+    zn_plan *plan = zn_plan_new(dataset, NULL, 0, zn_glob, error);
+    if (plan == NULL) {
+        return NULL;
+    }
+    zn_buf text = { 0 };
+    zn_plan_print(plan, &text);
+    zn_plan_destroy(&plan);
+    zn_buf_append_byte(&text, 0);
+    return (char *)text.data;
+}

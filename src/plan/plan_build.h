@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Inside plan only: a plan that is being made. */
+#ifndef ZN_PLAN_PLAN_BUILD_H
+#define ZN_PLAN_PLAN_BUILD_H
+
+#include "plan/dataset.h"
+#include "plan/plan.h"
+
+/* The stage that operators are added to just now. */
+typedef struct zn_stage_draft {
+    zn_buf ops; /* [name, {argument: value}] after another */
+    uint32_t op_count;
+    zn_buf name;
+    uint64_t tasks;
+} zn_stage_draft;
+
+typedef struct zn_plan_build {
+    zn_plan *plan;
+    size_t stage_capacity;
+    size_t blob_capacity;
+    uint64_t blob_bytes; /* of all blobs */
+    const zn_plan_shared *shared;
+    size_t shared_count;
+    zn_plan_glob *glob;
+    zn_stage_draft draft;
+} zn_plan_build;
+
+/* Adds the bytes (copied) to the plan's blobs unless it has them. Error: LIMIT; `what` names them
+ * for people. */
+zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes bytes,
+                           zn_digest *digest, zonda_error *error);
+
+/* Adds an operator with its arguments to the draft. `shown`: its name becomes part of the stage's
+ * name. */
+void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown);
+
+/* Turns the draft into a stage of the plan and empties it. Error: LIMIT. */
+zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error);
+
+/* Begins the draft with a source: how many shards there are, and what is in them. */
+zonda_err zn_plan_add_source(zn_plan_build *build, const zonda_dataset *source, zonda_error *error);
+
+#endif

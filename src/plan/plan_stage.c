@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Stages and blobs of a plan that is being made. A stage's body has the form that
+ * ops/stage_exec.h describes; the planner is the only one who writes bodies, slots only read them.
+ * Everything that a job ships is bounded here, before anything is sent. */
+#include "plan/plan_build.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/limits.h"
+#include "record/value.h"
+
+static const char arrow[] = "→";
+static const char ellipsis[] = "…";
+
+zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes bytes,
+                           zn_digest *digest, zonda_error *error) {
+    zn_plan *plan = build->plan;
+    if (bytes.len > ZN_BLOB_BYTES_MAX) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT,
+                            "%s would be %zu bytes to send, at most %u are possible", what,
+                            bytes.len, (unsigned)ZN_BLOB_BYTES_MAX);
+    }
+    *digest = zn_digest_of(bytes);
+    if (zn_plan_find_blob(plan, *digest) != NULL) {
+        return ZONDA_OK;
+    }
+    if (build->blob_bytes + bytes.len > ZN_BLOB_STORE_BYTES_MAX) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT,
+                            "with %s the job would send more than %u bytes beside its input files",
+                            what, (unsigned)ZN_BLOB_STORE_BYTES_MAX);
+    }
+    build->blob_bytes += bytes.len;
+    ZN_GROW(plan->blobs, plan->blob_count, build->blob_capacity);
+    zn_plan_blob *blob = &plan->blobs[plan->blob_count++];
+    *blob = (zn_plan_blob){ .digest = *digest };
+    zn_buf_append(&blob->bytes, bytes.data, bytes.len);
+    return ZONDA_OK;
+}
+
+void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown) {
+    zn_stage_draft *draft = &build->draft;
+    zn_put_array(&draft->ops, 2);
+    zn_put_text(&draft->ops, name);
+    zn_buf_append(&draft->ops, args.data, args.len);
+    draft->op_count++;
+    /* The name is cut when the stage ends; a chain of a million operators need not be collected. */
+    if (shown && draft->name.len <= ZN_NAME_BYTES_MAX) {
+        if (draft->name.len > 0) {
+            zn_buf_append_text(&draft->name, arrow);
+        }
+        zn_buf_append_text(&draft->name, name);
+    }
+}
+
+/* The stage's name, cut with an ellipsis where it is too long for the wire. */
+static char *cut_name(zn_bytes name) {
+    char out[ZN_NAME_BYTES_MAX + 1];
+    if (name.len <= ZN_NAME_BYTES_MAX) {
+        return zn_strndup((const char *)name.data, name.len);
+    }
+    zn_error_copy(out, sizeof out - strlen(ellipsis), (const char *)name.data, name.len);
+    return zn_format("%s%s", out, ellipsis);
+}
+
+static zonda_err put_shared(zn_plan_build *build, zn_buf *body, zonda_error *error) {
+    ZN_ASSERT(build->shared_count <= UINT32_MAX);
+    zn_put_map(body, (uint32_t)build->shared_count);
+    for (size_t i = 0; i < build->shared_count; i++) {
+        zn_digest digest;
+        char what[ZN_NAME_BYTES_MAX + 32];
+        snprintf(what, sizeof what, "shared data \"%s\"", build->shared[i].name);
+        zonda_err err = zn_plan_add_blob(build, what, build->shared[i].value, &digest, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+        zn_put_text(body, build->shared[i].name);
+        zn_put_binary(body, zn_digest_bytes(&digest));
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error) {
+    const zn_stage_draft *draft = &build->draft;
+    zn_put_map(body, 4);
+    zn_put_text(body, "stage");
+    zn_put_uint(body, build->plan->stage_count);
+    zn_put_text(body, "tasks");
+    zn_put_uint(body, draft->tasks);
+    zn_put_text(body, "ops");
+    zn_put_array(body, draft->op_count);
+    zn_buf_append(body, draft->ops.data, draft->ops.len);
+    zn_put_text(body, "shared");
+    return put_shared(build, body, error);
+}
+
+static zonda_err check_limits(const zn_plan_build *build, zonda_error *error) {
+    if (build->plan->stage_count >= ZN_STAGES_MAX) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT, "the plan has more than %u stages",
+                            (unsigned)ZN_STAGES_MAX);
+    }
+    if (build->draft.tasks > ZN_STAGE_TASKS_MAX) {
+        return zn_error_set(error, ZONDA_ERR_LIMIT,
+                            "stage %zu has %llu shards, at most %u are possible",
+                            build->plan->stage_count, (unsigned long long)build->draft.tasks,
+                            (unsigned)ZN_STAGE_TASKS_MAX);
+    }
+    return ZONDA_OK;
+}
+
+zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error) {
+    zn_plan *plan = build->plan;
+    zn_stage_draft *draft = &build->draft;
+    zn_buf body = { 0 };
+    zn_digest digest;
+    zonda_err err = check_limits(build, error);
+    if (err == ZONDA_OK) {
+        err = put_body(build, &body, error);
+    }
+    if (err == ZONDA_OK) {
+        err = zn_plan_add_blob(build, "the operators of a stage", zn_buf_bytes(&body), &digest,
+                               error);
+    }
+    zn_buf_free(&body);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    ZN_GROW(plan->stages, plan->stage_count, build->stage_capacity);
+    plan->stages[plan->stage_count++] = (zn_plan_stage){
+        .name = cut_name(zn_buf_bytes(&draft->name)),
+        .task_count = draft->tasks,
+        .body = digest,
+    };
+    zn_buf_reset(&draft->ops, draft->ops.capacity);
+    zn_buf_reset(&draft->name, draft->name.capacity);
+    draft->op_count = 0;
+    draft->tasks = 0;
+    return ZONDA_OK;
+}
