@@ -12,8 +12,6 @@
 #include "record/value.h"
 #include "wire/shape.h"
 
-#pragma weak zn_function_lua
-
 struct zn_function {
     const zn_function_kind *kind;
     zn_call_form form;
@@ -31,14 +29,13 @@ static zonda_err find_kind(zn_op *op, zn_bytes spec, const zn_function_kind **ou
     }
     if (name.len > 4 && zn_bytes_equal((zn_bytes){ name.data, 4 }, zn_bytes_of_text("lua-"))) {
 #ifdef ZN_HAVE_LUA
-        if (&zn_function_lua != NULL) {
-            *out = &zn_function_lua;
-            return ZONDA_OK;
-        }
-#endif
+        *out = &zn_function_lua;
+        return ZONDA_OK;
+#else
         return zn_error_set(error, ZONDA_ERR_UNSUPPORTED,
                             "the function of %s is Lua, but this program was built without Lua",
                             op->def->name);
+#endif
     }
     return zn_error_set(error, ZONDA_ERR_PLAN, "the function of %s has no known kind",
                         op->def->name);

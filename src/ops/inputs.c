@@ -34,53 +34,65 @@ static zonda_err fetch(zn_op *op, zn_bytes *out, zonda_error *error) {
     return host->blob(host->context, digest, out, error);
 }
 
-/* The blob comes from outside: it is larger than a record may be, its items are not. */
-static zonda_err check(zn_op *op, zn_bytes blob, zonda_error *error) {
-    size_t used = 0;
-    zonda_err err = ZONDA_ERR_PLAN;
-    if (blob.len > 0) {
-        err = zn_shape_check(blob, ZN_RECORD_DEPTH_MAX + 1, &used, NULL);
+/* Bytes of the head of the array that the blob must be, 0 if it is something else. */
+static size_t read_head(zn_bytes blob, uint64_t *count) {
+    uint8_t first = blob.len == 0 ? 0 : blob.data[0];
+    size_t bytes = (first & 0xf0) == 0x90 ? 1 : first == 0xdc ? 3 : first == 0xdd ? 5 : 0;
+    if (bytes == 0 || blob.len < bytes) {
+        return 0;
     }
-    if (err != ZONDA_OK || used != blob.len || zn_value_head(blob).type != ZN_VALUE_ARRAY) {
-        return zn_error_set(error, ZONDA_ERR_PLAN, "the inputs of %s must be one array",
-                            op->def->name);
+    *count = bytes == 1 ? first & 0x0f : 0;
+    for (size_t i = 1; i < bytes; i++) {
+        *count = *count << 8 | blob.data[i];
     }
-    uint64_t count = zn_value_head(blob).count;
-    uint64_t shards = zn_stage_exec_shard_count(op->stage);
-    if (count != shards) {
-        return zn_error_set(error, ZONDA_ERR_PLAN,
-                            "%s has %" PRIu64 " inputs for %" PRIu64 " shards", op->def->name,
-                            count, shards);
-    }
-    return ZONDA_OK;
+    return bytes;
 }
 
-static zonda_err build_index(zn_inputs *inputs, zonda_error *error) {
-    zn_cursor cursor = zn_cursor_of(inputs->blob);
-    uint32_t count = zn_cursor_read(&cursor).count;
-    inputs->offsets = zn_calloc(count / STRIDE + 1, sizeof *inputs->offsets);
-    for (uint32_t i = 0; i < count; i++) {
+/* The blob comes from outside and is larger than a record may be; its items must not be. */
+static zonda_err build_index(zn_op *op, zn_inputs *inputs, size_t at, uint64_t count,
+                             zonda_error *error) {
+    zn_bytes blob = inputs->blob;
+    inputs->offsets = zn_calloc((size_t)(count / STRIDE + 1), sizeof *inputs->offsets);
+    for (uint64_t i = 0; i < count; i++) {
         if (i % STRIDE == 0) {
-            inputs->offsets[i / STRIDE] = (size_t)(cursor.at - inputs->blob.data);
+            inputs->offsets[i / STRIDE] = at;
         }
-        zn_bytes item = zn_cursor_skip(&cursor);
-        if (item.len > ZN_RECORD_BYTES_MAX) {
-            return zn_error_set(error, ZONDA_ERR_PLAN,
-                                "input %" PRIu32 " has %zu bytes, more than the limit of %u", i,
-                                item.len, ZN_RECORD_BYTES_MAX);
+        size_t used = 0;
+        zn_bytes rest = { .data = blob.data + at, .len = blob.len - at };
+        if (zn_shape_check(rest, ZN_RECORD_DEPTH_MAX, &used, NULL) != ZONDA_OK ||
+            used > ZN_RECORD_BYTES_MAX) {
+            return zn_error_set(error, ZONDA_ERR_PLAN, "input %" PRIu64 " of %s is no valid record",
+                                i, op->def->name);
         }
+        at += used;
+    }
+    if (at != blob.len) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "%zu bytes follow after the inputs of %s",
+                            blob.len - at, op->def->name);
     }
     return ZONDA_OK;
 }
 
 zn_inputs *zn_inputs_open(zn_op *op, zonda_error *error) {
     zn_bytes blob = { 0 };
-    if (fetch(op, &blob, error) != ZONDA_OK || check(op, blob, error) != ZONDA_OK) {
+    if (fetch(op, &blob, error) != ZONDA_OK) {
+        return NULL;
+    }
+    uint64_t count = 0;
+    uint64_t shards = zn_stage_exec_shard_count(op->stage);
+    size_t start = read_head(blob, &count);
+    if (start == 0) {
+        zn_error_set(error, ZONDA_ERR_PLAN, "the inputs of %s must be one array", op->def->name);
+        return NULL;
+    }
+    if (count != shards) {
+        zn_error_set(error, ZONDA_ERR_PLAN, "%s has %" PRIu64 " inputs for %" PRIu64 " shards",
+                     op->def->name, count, shards);
         return NULL;
     }
     zn_inputs *inputs = ZN_NEW(zn_inputs);
     inputs->blob = blob;
-    if (build_index(inputs, error) != ZONDA_OK) {
+    if (build_index(op, inputs, start, count, error) != ZONDA_OK) {
         zn_inputs_destroy(&inputs);
     }
     return inputs;
