@@ -21,6 +21,7 @@
 #include "base/assert.h"
 #include "wire/context.h"
 #include "wire/endpoint.h"
+#include "wire/handover.h"
 #include "wire/socket_options.h"
 
 enum {
@@ -208,6 +209,7 @@ static bool send_part(zn_channel *channel, const void *data, size_t len, int fla
         abort();
     }
     memcpy(zmq_msg_data(&part), data, len);
+    ZN_HANDOVER_GIVE(zmq_msg_data(&part));
     int rc = 0;
     do {
         rc = zmq_msg_send(&part, channel->handle, flags | ZMQ_DONTWAIT);
@@ -258,6 +260,7 @@ static bool receive_part(zn_channel *channel, zmq_msg_t *part) {
     do {
         rc = zmq_msg_recv(part, channel->handle, ZMQ_DONTWAIT);
     } while (rc < 0 && errno == EINTR);
+    ZN_HANDOVER_TAKE(zmq_msg_data(part));
     return rc >= 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "wire/actor.h"
 
@@ -155,6 +156,76 @@ static void test_actor_leaves_signal_handlers_alone(void **state) {
     assert_int_equal(story.stopped, 1);
 }
 
+/* Sends back what comes in, on a channel that another thread has bound. */
+static void echo(zn_actor_pipe *pipe, void *context) {
+    zn_channel *router = context;
+    zn_poll_item items[] = { { .kind = ZN_POLL_CHANNEL, .channel = router },
+                             { .kind = ZN_POLL_FD, .fd = zn_actor_pipe_fd(pipe) } };
+    zn_actor_ready(pipe);
+    while (!zn_actor_stopping(pipe)) {
+        zn_poll(items, 2, -1);
+        zn_peer peer;
+        zn_message message;
+        bool got = false;
+        zonda_err code = zn_channel_recv(router, &peer, &message, &got, NULL);
+        if (got && code == ZONDA_OK) {
+            zn_channel_send(router, &peer, &message, NULL);
+        }
+    }
+}
+
+/* A channel may be handed to another thread before its first use, and large messages go there and
+ * back over each transport without being mixed up. */
+static void test_actor_takes_over_a_channel(void **state) {
+    (void)state;
+    uint8_t bytes[3000];
+    static const char *const endpoints[] = { "inproc://test-actor", "tcp://127.0.0.1:*" };
+    for (size_t i = 0; i < 2; i++) {
+        zonda_error error = { 0 };
+        zn_channel *router = zn_channel_bind(ZN_CHANNEL_ROUTER, endpoints[i], &error);
+        assert_non_null(router);
+        zn_channel *dealer =
+            zn_channel_connect(ZN_CHANNEL_DEALER, zn_channel_endpoint(router), &error);
+        assert_non_null(dealer);
+        zn_actor *actor = zn_actor_start(echo, router, &error);
+        assert_non_null(actor);
+        for (size_t round = 0; round < 200; round++) {
+            memset(bytes, (int)round, sizeof bytes);
+            zn_message message = { .number = ZN_MSG_DATA,
+                                   .data = { .request = round, .bytes = { bytes, 10 * round } } };
+            zn_message back = { 0 };
+            assert_ok(zn_channel_send(dealer, NULL, &message, &error), error);
+            bool got = false;
+            while (!got) {
+                zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = dealer };
+                zn_poll(&item, 1, -1);
+                assert_ok(zn_channel_recv(dealer, NULL, &back, &got, &error), error);
+            }
+            assert_int_equal(back.data.request, round);
+            assert_true(zn_bytes_equal(back.data.bytes, message.data.bytes));
+        }
+        zn_actor_stop(&actor);
+        zn_channel_destroy(&dealer);
+        zn_channel_destroy(&router);
+    }
+}
+
+/* Without file descriptors there is an error, and the process goes on. */
+static void test_actor_and_channel_without_file_descriptors(void **state) {
+    (void)state;
+    struct rlimit before;
+    zonda_error error = { 0 };
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = { .rlim_cur = 3, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    zn_channel *channel = zn_channel_connect(ZN_CHANNEL_REQ, "tcp://127.0.0.1:1", &error);
+    zn_actor *actor = zn_actor_start(NULL, NULL, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_null(channel);
+    assert_null(actor);
+    assert_err(error.code, LIMIT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_actor_leaves_signal_handlers_alone),
@@ -163,6 +234,8 @@ int main(void) {
         cmocka_unit_test(test_actor_ask_stop_then_stop),
         cmocka_unit_test(test_actor_that_ends_by_itself_is_seen),
         cmocka_unit_test(test_actor_starts_from_many_threads),
+        cmocka_unit_test(test_actor_takes_over_a_channel),
+        cmocka_unit_test(test_actor_and_channel_without_file_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,13 +5,11 @@
 #include "test.h"
 
 #include <czmq.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "wire/actor.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
 
@@ -407,22 +405,6 @@ static void test_channel_poll_tells_who_is_ready(void **state) {
     zn_channel_destroy(&router);
 }
 
-/* Without file descriptors there is an error, and the process goes on. */
-static void test_channel_without_file_descriptors_is_a_limit(void **state) {
-    (void)state;
-    struct rlimit before;
-    zonda_error error = { 0 };
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    struct rlimit none = { .rlim_cur = 3, .rlim_max = before.rlim_max };
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    zn_channel *channel = zn_channel_connect(ZN_CHANNEL_REQ, "tcp://127.0.0.1:1", &error);
-    zn_actor *actor = zn_actor_start(NULL, NULL, NULL);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_null(channel);
-    assert_null(actor);
-    assert_err(error.code, LIMIT);
-}
-
 static int make_directory(void **state) {
     (void)state;
     return mkdtemp(directory) == NULL ? -1 : 0;
@@ -450,7 +432,6 @@ int main(void) {
         cmocka_unit_test(test_channel_endpoint_is_free_after_destroy),
         cmocka_unit_test(test_channel_bind_ipc_spares_other_files),
         cmocka_unit_test(test_channel_bad_endpoint_is_invalid),
-        cmocka_unit_test(test_channel_without_file_descriptors_is_a_limit),
         cmocka_unit_test(test_channel_poll_tells_who_is_ready),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

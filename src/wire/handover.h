@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Inside wire only: tells ThreadSanitizer what it cannot see, because libzmq is not built with it:
+ * what was written into a message before it was sent is there after it was received. Nothing in
+ * other builds. */
+#ifndef ZN_WIRE_HANDOVER_H
+#define ZN_WIRE_HANDOVER_H
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ZN_THREAD_SANITIZER 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define ZN_THREAD_SANITIZER 1
+#endif
+
+#ifdef ZN_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#define ZN_HANDOVER_GIVE(memory) __tsan_release(memory)
+#define ZN_HANDOVER_TAKE(memory) __tsan_acquire(memory)
+#else
+#define ZN_HANDOVER_GIVE(memory) ((void)(memory))
+#define ZN_HANDOVER_TAKE(memory) ((void)(memory))
+#endif
+
+#endif
