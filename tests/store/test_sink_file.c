@@ -5,6 +5,7 @@
 
 #include "folder.h"
 #include "store/sink_file.h"
+#include "store/stream.h"
 
 static zn_attempt_id attempt(uint32_t number) {
     return (zn_attempt_id){ .job = { 7 }, .stage = { 1 }, .task = 42, .attempt = number };
@@ -73,6 +74,9 @@ static void test_sink_file_empty_is_valid(void **state) {
     static const char *const names[] = { "e.txt", "e.gz", "e.zst" };
     static const char *const tests[] = { "test ! -s", "gzip -t", "zstd -tq" };
     for (size_t i = 0; i < 3; i++) {
+        if (!zn_compression_available(zn_compression_of(names[i], NULL))) {
+            continue;
+        }
         char *path = zn_format("%s/%s", (char *)*state, names[i]);
         zonda_error error = { 0 };
         zn_sink_file *file = open_sink(path, 1);
