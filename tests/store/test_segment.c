@@ -207,7 +207,8 @@ static void test_segment_names_table(void **state) {
 /* Reading: names and places are checked, absence is told from failure, the end is short. */
 static void test_segment_read_at_table(void **state) {
     char *path = zn_format("%s/job1-stage0-a.seg", (char *)*state);
-    file_put(path, zn_bytes_of_text("0123456789"));
+    static const char content[] = "0123456789";
+    file_put(path, zn_bytes_of_text(content));
     static const struct {
         const char *name;
         uint64_t offset;
@@ -236,7 +237,7 @@ static void test_segment_read_at_table(void **state) {
                                             out, sizeof out, &got, &error);
         assert_int_equal(code, rows[i].code);
         assert_int_equal(got, rows[i].got);
-        assert_memory_equal(out, "0123456789" + (got > 0 ? rows[i].offset : 0), got);
+        assert_memory_equal(out, content + (got > 0 ? rows[i].offset : 0), got);
     }
     free(link);
     free(folder);
