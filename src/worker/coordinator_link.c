@@ -67,14 +67,12 @@ static void say_hello(zn_slot_manager *m) {
 static void leave(zn_slot_manager *m) {
     if (m->epoch != 0) {
         zn_link_flush(m);
-        send_work(m, ZN_MSG_DONE)->done =
-            (zn_msg_done){ .epoch = m->epoch, .scope = ZN_DONE_ALL };
+        send_work(m, ZN_MSG_DONE)->done = (zn_msg_done){ .epoch = m->epoch, .scope = ZN_DONE_ALL };
     }
     zn_slots_leave(m);
 }
 
-static void react(zn_slot_manager *m, zn_registration_reaction reaction,
-                  const zonda_error *error) {
+static void react(zn_slot_manager *m, zn_registration_reaction reaction, const zonda_error *error) {
     switch (reaction) {
     case ZN_REACT_LOOK:
         drop_everything(m);
@@ -147,8 +145,7 @@ static bool check_runs(const zn_slot_manager *m, const zn_msg_task *task) {
     uint64_t tasks = 0;
     for (size_t i = 0; i < task->runs_count; i++) {
         const zn_run *run = &task->runs[i];
-        if (run->count == 0 || run->attempt == 0 ||
-            run->first + run->count > ZN_STAGE_TASKS_MAX) {
+        if (run->count == 0 || run->attempt == 0 || run->first + run->count > ZN_STAGE_TASKS_MAX) {
             return false;
         }
         tasks += run->count;
@@ -181,8 +178,8 @@ static void take_task(zn_slot_manager *m, const zn_msg_task *task) {
 /* One heartbeat of grace: what was announced by the one before must have come by now. */
 static void take_heartbeat(zn_slot_manager *m, const zn_msg_heartbeat *heartbeat) {
     if (m->received < m->announced) {
-        zn_log(ZONDA_LOG_WARN, "worker-gap", "received=%" PRIu64 " announced=%" PRIu64,
-               m->received, m->announced);
+        zn_log(ZONDA_LOG_WARN, "worker-gap", "received=%" PRIu64 " announced=%" PRIu64, m->received,
+               m->announced);
         zn_link_register(m, ZN_REGISTRATION_GAP, NULL);
         return;
     }
@@ -332,8 +329,7 @@ void zn_link_tick(zn_slot_manager *m) {
 }
 
 void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome) {
-    if (m->batch.count > 0 &&
-        (m->batch_job != stage->job->id || m->batch_stage != stage->id)) {
+    if (m->batch.count > 0 && (m->batch_job != stage->job->id || m->batch_stage != stage->id)) {
         zn_link_flush(m);
     }
     m->batch_job = stage->job->id;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Which slot gets what. Sweeps go first, then the stage that has waited longest. Few tasks are
  * spread over all slots rather than given to one. A slot has a second chunk only if both are of
- * short tasks. Called at the end of each step: afterwards nothing waits that a slot has room for. */
+ * short tasks. Called at the end of each step: afterwards nothing waits that a slot has room for.
+ */
 #include <string.h>
 
 #include "base/alloc.h"

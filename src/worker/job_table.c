@@ -234,8 +234,7 @@ void zn_jobs_sweep(zn_slot_manager *m, zn_held_stage *stage, uint64_t task, uint
 
 void zn_jobs_expire_sweeps(zn_slot_manager *m) {
     for (zn_held_job *job = m->jobs; job != NULL; job = job->next) {
-        while (job->sweep_count > 0 &&
-               m->now_ns - job->sweeps[0].since_ns >= SWEEP_WAIT_NS_MAX) {
+        while (job->sweep_count > 0 && m->now_ns - job->sweeps[0].since_ns >= SWEEP_WAIT_NS_MAX) {
             zn_log(ZONDA_LOG_WARN, "worker.sweep_given_up", "job=%llu task=%llu",
                    (unsigned long long)job->id, (unsigned long long)job->sweeps[0].task);
             job->sweep_count -= 1;

@@ -33,17 +33,17 @@ typedef struct zn_sweep {
     uint64_t since_ns;
 } zn_sweep;
 
-/* A job that came in an epoch. One that is closing takes no more tasks: a TASK of the same job makes
- * a new one, so there may be several of one id, the oldest last in the list. */
+/* A job that came in an epoch. One that is closing takes no more tasks: a TASK of the same job
+ * makes a new one, so there may be several of one id, the oldest last in the list. */
 struct zn_held_job {
     uint64_t id;
     zn_held_stage *stages;
     bool closing;
-    bool answer;         /* the coordinator waits for DONE */
-    bool *known;         /* per slot: it has got tasks of the job */
-    bool *waiting;       /* per slot: it has been told DONE and has not answered */
-    uint32_t sweeping;   /* sweeps in slots */
-    zn_sweep *sweeps;    /* that wait for a slot */
+    bool answer;       /* the coordinator waits for DONE */
+    bool *known;       /* per slot: it has got tasks of the job */
+    bool *waiting;     /* per slot: it has been told DONE and has not answered */
+    uint32_t sweeping; /* sweeps in slots */
+    zn_sweep *sweeps;  /* that wait for a slot */
     size_t sweep_count;
     size_t sweep_capacity;
     zn_held_job *next;
@@ -104,13 +104,13 @@ struct zn_slot_manager {
     uint32_t heartbeat_ms;
     uint32_t lost_ms;
     uint64_t heard_ns;
-    uint64_t beat_ns;         /* of our last heartbeat */
-    uint64_t received;        /* sequence of the last TASK */
-    uint64_t announced;       /* last TASK as of the coordinator's last heartbeat */
-    uint64_t sent;            /* sequence of the last RESULT */
-    uint32_t credit;          /* that was last sent, 0: none */
-    zn_pace pace;             /* of the last chunk that was measured */
-    uint64_t idle_ns;         /* since when nothing is held, 0: something is */
+    uint64_t beat_ns;   /* of our last heartbeat */
+    uint64_t received;  /* sequence of the last TASK */
+    uint64_t announced; /* last TASK as of the coordinator's last heartbeat */
+    uint64_t sent;      /* sequence of the last RESULT */
+    uint32_t credit;    /* that was last sent, 0: none */
+    zn_pace pace;       /* of the last chunk that was measured */
+    uint64_t idle_ns;   /* since when nothing is held, 0: something is */
 
     uint64_t held;
     zn_task_totals totals;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The list of actions that the slot manager leaves for its shell (or its tests) to carry out. Memory
- * that the messages need lives in the arena until the outbox is cleared, so that a step owes
+/* The list of actions that the slot manager leaves for its shell (or its tests) to carry out.
+ * Memory that the messages need lives in the arena until the outbox is cleared, so that a step owes
  * nothing to the message that caused it. */
 #include "worker/outbox.h"
 

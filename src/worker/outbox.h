@@ -11,14 +11,14 @@
 typedef enum zn_action_kind {
     ZN_ACTION_SEND_CONTROL, /* replaces a request that was not answered */
     ZN_ACTION_SEND_WORK,
-    ZN_ACTION_SEND_SLOT,     /* slot, message */
-    ZN_ACTION_CANCEL_CHUNK,  /* slot, sequence */
-    ZN_ACTION_START_SLOT,    /* slot */
-    ZN_ACTION_KILL_SLOT,     /* slot; answered by SLOT_DEAD */
-    ZN_ACTION_REMOVE_JOB,    /* job: delete its segments */
-    ZN_ACTION_FORGET_BLOBS,  /* nothing needs a blob just now */
-    ZN_ACTION_REMOVE_ALL,    /* another cluster: all segments are of no use */
-    ZN_ACTION_END,           /* error: why; OK for a regular end */
+    ZN_ACTION_SEND_SLOT,    /* slot, message */
+    ZN_ACTION_CANCEL_CHUNK, /* slot, sequence */
+    ZN_ACTION_START_SLOT,   /* slot */
+    ZN_ACTION_KILL_SLOT,    /* slot; answered by SLOT_DEAD */
+    ZN_ACTION_REMOVE_JOB,   /* job: delete its segments */
+    ZN_ACTION_FORGET_BLOBS, /* nothing needs a blob just now */
+    ZN_ACTION_REMOVE_ALL,   /* another cluster: all segments are of no use */
+    ZN_ACTION_END,          /* error: why; OK for a regular end */
 } zn_action_kind;
 
 typedef struct zn_action {

@@ -9,7 +9,9 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 
-enum { OUTCOME_BYTES = 48 /* about what the numbers of one take */ };
+enum {
+    OUTCOME_BYTES = 48 /* about what the numbers of one take */
+};
 
 static void copy_counters(zn_arena *arena, zn_outcome *outcome) {
     size_t count = outcome->counters_count;

@@ -2,13 +2,16 @@
 /* The transition table of a worker's registration. Only the table decides about states; the slot
  * manager carries the reactions out. A WELCOME is good also when it comes late, while the worker
  * looks for its coordinator again: it names the newest epoch that the coordinator knows. Without an
- * epoch (LOOKING, JOINING) no message of one can be current, so the cells for those events ignore. */
+ * epoch (LOOKING, JOINING) no message of one can be current, so the cells for those events ignore.
+ */
 #include "worker/registration.h"
 
 #include "base/assert.h"
 
-#define STAY(state) { ZN_REGISTRATION_##state, ZN_REACT_IGNORE }
-#define TO(state, reaction) { ZN_REGISTRATION_##state, ZN_REACT_##reaction }
+#define STAY(state)                                                                                \
+    { ZN_REGISTRATION_##state, ZN_REACT_IGNORE }
+#define TO(state, reaction)                                                                        \
+    { ZN_REGISTRATION_##state, ZN_REACT_##reaction }
 
 static const zn_registration_cell TABLE[ZN_REGISTRATION_STATES][ZN_REGISTRATION_EVENTS] = {
     [ZN_REGISTRATION_LOOKING] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The waiting tasks of one stage. `runs[head … head + count)` are the waiting runs; taking moves the
- * head, and the array is moved down when it would otherwise grow. `tasks` is the sum of the counts,
- * always. */
+/* The waiting tasks of one stage. `runs[head … head + count)` are the waiting runs; taking moves
+ * the head, and the array is moved down when it would otherwise grow. `tasks` is the sum of the
+ * counts, always. */
 #include "worker/run_queue.h"
 
 #include <stdlib.h>

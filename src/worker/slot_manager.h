@@ -11,8 +11,8 @@ typedef struct zn_slot_manager zn_slot_manager;
 
 typedef struct zn_slot_manager_config {
     uint32_t slots;
-    bool killable;    /* slots are processes: one that does not end its attempts is killed */
-    uint64_t client;  /* random id of this worker */
+    bool killable;   /* slots are processes: one that does not end its attempts is killed */
+    uint64_t client; /* random id of this worker */
     uint64_t pid;
     const char *host; /* texts are copied */
     const char *data;
