@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_RUNTIME_DRIVER_H
+#define ZN_RUNTIME_DRIVER_H
+
+#include <zonda/cluster.h>
+
+#include "runtime/control_client.h"
+#include "runtime/driver_core.h"
+#include "runtime/events.h"
+
+/* Gets a checked page of results in order; the page is borrowed during the call. A code other than
+ * OK ends the execution with it. */
+typedef zonda_err zn_driver_deliver(void *context, const zn_msg_results *page, zonda_error *error);
+
+/* The shell around the core of one execution. Open struct; all but the last three borrowed. */
+typedef struct zn_driver {
+    zn_driver_core *core; /* owned by whoever made the struct */
+    const zn_plan *plan;
+    zn_control_client *control;
+    zn_events *events; /* may be NULL */
+    zn_driver_deliver *deliver;
+    void *deliver_context;
+    void (*on_progress)(void *context, const zonda_progress *progress); /* may be NULL */
+    void *progress_context;
+    const volatile int *cancel; /* may be NULL */
+    bool stopped;               /* the core has been told of the cancellation */
+    uint64_t progress_ns;       /* when it was last shown */
+    const zn_message *reply;    /* the last one, until the next call */
+} zn_driver;
+
+/* Does what the core says until it rests (all stages complete, or the wanted page delivered) or has
+ * ended. Returns the core's failure, also in `error`. */
+zonda_err zn_driver_run(zn_driver *driver, zonda_error *error);
+
+/* Lets the core collect and deliver the next page, if there is one. */
+zonda_err zn_driver_want(zn_driver *driver, zonda_error *error);
+
+/* Closes the job and waits until no worker holds anything of it. */
+void zn_driver_close(zn_driver *driver);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* zonda_execute: a dataset becomes a plan, a plan becomes a job, and the driver brings the job to
+ * its end. What can be wrong without a cluster (the dataset, the plan, the name) is found before
+ * anything is sent. On failure nothing stays open: the job is closed before the error comes out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "runtime/cluster_state.h"
+#include "wire/text.h"
+
+/* The plan with the cluster's shared data. */
+static zn_plan *make_plan(const zonda_cluster *cluster, const zonda_dataset *dataset,
+                          zonda_error *error) {
+    zn_plan_shared *shared = zn_calloc(cluster->shared_count + 1, sizeof(*shared));
+    for (size_t i = 0; i < cluster->shared_count; i++) {
+        shared[i].name = cluster->shared[i].name;
+        shared[i].value = zn_buf_bytes(&cluster->shared[i].value);
+    }
+    zn_plan *plan = zn_plan_new(dataset, shared, cluster->shared_count, zn_glob, error);
+    free(shared);
+    return plan;
+}
+
+/* The stage names, one after the other, cut to what a name may have. */
+static char *name_of(const zn_plan *plan) {
+    zn_buf all = { 0 };
+    for (size_t i = 0; i < plan->stage_count && all.len <= ZN_NAME_BYTES_MAX; i++) {
+        zn_buf_append_text(&all, i == 0 ? "" : "→");
+        zn_buf_append_text(&all, plan->stages[i].name);
+    }
+    char name[ZN_NAME_BYTES_MAX + 1];
+    zn_error_copy(name, sizeof name, (const char *)all.data, all.len);
+    zn_buf_free(&all);
+    return zn_strdup(name);
+}
+
+static zonda_err check_name(const char *name, zonda_error *error) {
+    zn_bytes bytes = zn_bytes_of_text(name);
+    if (bytes.len == 0 || bytes.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(bytes)) {
+        return zn_error_set(error, ZONDA_ERR_INVALID,
+                            "the name of a job must be UTF-8 of 1 to %u bytes",
+                            (unsigned)ZN_NAME_BYTES_MAX);
+    }
+    return ZONDA_OK;
+}
+
+zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset,
+                            const zonda_execute_options *options, zonda_error *error) {
+    static const zonda_execute_options defaults;
+    options = options == NULL ? &defaults : options;
+    if (options->name != NULL && check_name(options->name, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_plan *plan = make_plan(cluster, dataset, error);
+    if (plan == NULL) {
+        return NULL;
+    }
+    char *name = options->name != NULL ? zn_strdup(options->name) : name_of(plan);
+    zonda_result *result = zn_result_new(cluster, plan, name, options);
+    free(name);
+    zonda_err err = zn_driver_run(&result->driver, error);
+    /* What the options point to is the caller's again. */
+    result->driver.on_progress = NULL;
+    result->driver.cancel = NULL;
+    if (err != ZONDA_OK) {
+        zonda_result_destroy(&result);
+    }
+    return result;
+}
