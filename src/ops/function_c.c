@@ -21,6 +21,7 @@
 
 enum {
     FUNCTIONS_MAX = 4096,
+    ANSWER_BYTES_MAX = 4 * ZN_RECORD_BYTES_MAX, /* of one call */
     ARGS_MAX = 2
 };
 
@@ -36,8 +37,11 @@ typedef struct c_function {
     const registered *entry;
     zn_call_form form;
     zn_object_decoder *decoders[ARGS_MAX];
-    zn_buf answer; /* of a filter */
     msgpack_packer packer;
+    zn_buf *packed;  /* where the running call's answer goes */
+    size_t left;     /* bytes that it may still pack */
+    bool overflowed; /* it wanted more */
+    zn_buf truth;    /* answer of a filter */
     void *task_state;
 } c_function;
 
@@ -121,7 +125,7 @@ static void unbind_function(void *state) {
     for (size_t i = 0; i < ARGS_MAX; i++) {
         zn_object_decoder_destroy(&self->decoders[i]);
     }
-    zn_buf_free(&self->answer);
+    zn_buf_free(&self->truth);
     free(self);
 }
 
@@ -165,9 +169,35 @@ static void end_shard(void *state, zonda_task *task) {
     self->task_state = NULL;
 }
 
-static int append_packed(void *out, const char *data, size_t len) {
-    zn_buf_append(out, data, len);
+static int append_packed(void *context, const char *data, size_t len) {
+    c_function *self = context;
+    if (len > self->left) {
+        self->overflowed = true;
+        return -1;
+    }
+    self->left -= len;
+    zn_buf_append(self->packed, data, len);
     return 0;
+}
+
+/* Runs the C code: its answer goes to `out`. */
+static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_object *args,
+                          size_t count, zn_buf *out, zonda_error *error) {
+    self->packed = out;
+    self->left = ANSWER_BYTES_MAX;
+    self->overflowed = false;
+    msgpack_packer_init(&self->packer, self, append_packed);
+    task->state = self->task_state;
+    task->failure.code = ZONDA_OK;
+    zonda_err code = self->entry->function.call(task, args, count, &self->packer);
+    task->state = NULL;
+    zonda_err err = take_failure(self, task, code, error);
+    if (err == ZONDA_OK && self->overflowed) {
+        err = zn_error_set(error, ZONDA_ERR_USER,
+                           "function \"%s\" packed more than the limit of %u bytes in one call",
+                           self->entry->name, ANSWER_BYTES_MAX);
+    }
+    return err;
 }
 
 /* The truth of the one value that a filter packed. */
@@ -199,18 +229,12 @@ static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *ar
         }
         objects[i] = *object;
     }
-    bool filter = self->form == ZN_CALL_FILTER;
-    self->answer.len = 0;
-    msgpack_packer_init(&self->packer, filter ? &self->answer : out, append_packed);
-    task->state = self->task_state;
-    task->failure.code = ZONDA_OK;
-    zonda_err code = self->entry->function.call(task, objects, count, &self->packer);
-    task->state = NULL;
-    zonda_err err = take_failure(self, task, code, error);
-    if (err != ZONDA_OK || !filter) {
-        return err;
+    if (self->form != ZN_CALL_FILTER) {
+        return run_call(self, task, objects, count, out, error);
     }
-    return read_truth(zn_buf_bytes(&self->answer), truth, error);
+    self->truth.len = 0;
+    zonda_err err = run_call(self, task, objects, count, &self->truth, error);
+    return err != ZONDA_OK ? err : read_truth(zn_buf_bytes(&self->truth), truth, error);
 }
 
 const zn_function_kind zn_function_c = {

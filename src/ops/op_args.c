@@ -33,10 +33,23 @@ static zonda_err fail_unknown(const zn_op_def *op, zn_bytes name, zonda_error *e
     return err;
 }
 
+/* What was given, for a message. */
+static const char *describe(zn_bytes value) {
+    zn_value head = zn_value_head(value);
+    switch (head.type) {
+    case ZN_VALUE_STRING:
+        return head.bytes.len == 0 ? "an empty string" : "string";
+    case ZN_VALUE_ARRAY:
+        return head.count == 0 ? "an empty array" : "array";
+    default:
+        return zn_value_type_name(head.type);
+    }
+}
+
 static zonda_err fail_type(const zn_op_def *op, const zn_arg_def *arg, const char *wanted,
                            zn_bytes value, zonda_error *error) {
     return zn_error_set(error, ZONDA_ERR_PLAN, "argument \"%s\" of %s must be %s, not %s",
-                        arg->name, op->name, wanted, zn_value_type_name(zn_value_head(value).type));
+                        arg->name, op->name, wanted, describe(value));
 }
 
 static zonda_err check_uint(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
@@ -82,7 +95,7 @@ static zonda_err check_texts(const zn_op_def *op, const zn_arg_def *arg, zn_byte
     for (uint32_t i = 0; i < list.count; i++) {
         zn_bytes item = zn_cursor_skip(&cursor);
         if (!is_plain_text(zn_value_head(item))) {
-            return fail_type(op, arg, "a list of non-empty texts", item, error);
+            return fail_type(op, arg, "a list of texts without NUL", item, error);
         }
     }
     return ZONDA_OK;
@@ -126,7 +139,7 @@ static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
                                           : fail_type(op, arg, "true or false", value, error);
     case ZN_ARG_TEXT:
         return is_plain_text(head) ? ZONDA_OK
-                                   : fail_type(op, arg, "a non-empty text", value, error);
+                                   : fail_type(op, arg, "a text without NUL", value, error);
     case ZN_ARG_TEXTS:
         return check_texts(op, arg, value, error);
     case ZN_ARG_VALUES:

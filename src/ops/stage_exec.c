@@ -236,6 +236,9 @@ static zonda_err run_ops(zn_stage_exec *stage, zonda_error *error) {
 static void complete_error(zn_stage_exec *stage, zonda_err err) {
     const zonda_task *task = &stage->task;
     zonda_error *error = &stage->error;
+    if (error->text[0] == '\0') {
+        zn_error_set(error, err, "%s", zonda_err_text(err));
+    }
     error->code = err;
     error->has_shard = true;
     error->shard = task->attempt.task;

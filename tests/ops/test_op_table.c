@@ -98,13 +98,14 @@ static void test_op_args_wrong_are_plan_errors(void **state) {
     expect_plan("write", "{\"pattern\":\"x\",\"level\":23}",
                 "argument \"level\" of write must be at most 22; it is 23");
     expect_plan("write", "{\"pattern\":\"\"}",
-                "argument \"pattern\" of write must be a non-empty text, not string");
+                "argument \"pattern\" of write must be a text without NUL, not an empty string");
     expect_plan("read", "{\"glob\":\"*\",\"empty_ok\":1}",
                 "argument \"empty_ok\" of read must be true or false, not integer");
-    expect_plan("select", "{\"fields\":[]}",
-                "argument \"fields\" of select must be a list of at least one text, not array");
+    expect_plan(
+        "select", "{\"fields\":[]}",
+        "argument \"fields\" of select must be a list of at least one text, not an empty array");
     expect_plan("select", "{\"fields\":[1]}",
-                "argument \"fields\" of select must be a list of non-empty texts, not integer");
+                "argument \"fields\" of select must be a list of texts without NUL, not integer");
     expect_plan("map", "{\"function\":{\"kind\":\"python\"}}",
                 "argument \"function\" of map must be a function, not map");
     expect_plan("map", "[]", "the arguments of map must be a map, not array");
