@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Source that reads files: shard i is file i of those that the planner found, a record per line.
- * The format was decided when the plan was made. A line that is no record fails the task for good,
- * with file, line and column: reading it again would find the same. */
+ * The format is the given one, else that of the file's suffix; the planner has made sure that there
+ * is one for every file. A line that is no record fails the task for good, with file, line and
+ * column: reading it again would find the same. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,28 +22,23 @@ enum {
 
 typedef struct reading {
     zn_inputs *inputs;
-    zn_json_reader *json; /* NULL: the format is text */
+    zn_bytes format;      /* given; empty: by suffix */
+    bool is_json;         /* the file at hand */
+    zn_json_reader *json; /* made for the first such file */
     zn_buf path;
     zn_buf record;
 } reading;
 
 static zonda_err open_read(zn_op *op, zonda_error *error) {
-    zn_bytes given = { 0 };
-    if (!zn_value_field_text(op->args, "format", &given) || given.len == 0) {
-        return zn_error_set(error, ZONDA_ERR_PLAN, "read has no format");
-    }
-    const char *format = NULL;
-    zonda_err err = zn_read_format("", given, &format, error);
-    if (err != ZONDA_OK) {
-        return err;
-    }
+    zn_bytes format = { 0 };
+    zn_value_field_text(op->args, "format", &format);
     zn_inputs *inputs = zn_inputs_open(op, error);
     if (inputs == NULL) {
         return error->code;
     }
     reading *self = ZN_NEW(reading);
     self->inputs = inputs;
-    self->json = strcmp(format, "jsonl") == 0 ? zn_json_reader_new() : NULL;
+    self->format = format;
     op->state = self;
     return ZONDA_OK;
 }
@@ -89,8 +85,8 @@ static zonda_err put_text(zn_bytes line, zn_buf *out, zonda_error *error) {
 /* A record from a line. */
 static zonda_err put_record(reading *self, zn_bytes line, zonda_error *error) {
     zn_buf_reset(&self->record, KEEP_BYTES_MAX);
-    zonda_err err = self->json != NULL ? zn_json_read(self->json, line, &self->record, error)
-                                       : put_text(line, &self->record, error);
+    zonda_err err = self->is_json ? zn_json_read(self->json, line, &self->record, error)
+                                  : put_text(line, &self->record, error);
     if (err == ZONDA_OK && self->record.len > ZN_RECORD_BYTES_MAX) {
         err = zn_error_set(error, ZONDA_ERR_BAD_RECORD,
                            "the record has %zu bytes, more than the limit of %u", self->record.len,
@@ -117,7 +113,7 @@ static zonda_err push_lines(zn_op *op, zonda_task *task, zn_line_reader *lines,
         if (err != ZONDA_OK || !got) {
             return mark_permanent(err, error);
         }
-        if (self->json != NULL && is_blank(line)) {
+        if (self->is_json && is_blank(line)) {
             continue;
         }
         task->line = zn_line_reader_number(lines);
@@ -132,9 +128,25 @@ static zonda_err push_lines(zn_op *op, zonda_task *task, zn_line_reader *lines,
     }
 }
 
+static zonda_err choose_format(reading *self, zonda_error *error) {
+    const char *format = NULL;
+    zonda_err err = zn_read_format((const char *)self->path.data, self->format, &format, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    self->is_json = strcmp(format, "jsonl") == 0;
+    if (self->is_json && self->json == NULL) {
+        self->json = zn_json_reader_new();
+    }
+    return ZONDA_OK;
+}
+
 static zonda_err run_read(zn_op *op, zonda_task *task, zonda_error *error) {
     reading *self = op->state;
     zonda_err err = zn_inputs_path(self->inputs, task->attempt.task, &self->path, error);
+    if (err == ZONDA_OK) {
+        err = choose_format(self, error);
+    }
     if (err != ZONDA_OK) {
         return err;
     }

@@ -200,6 +200,26 @@ static void test_read_jsonl_gives_records(void **state) {
     fake_host_close(&host);
 }
 
+/* Without a format each file is read as its suffix says; an unknown one is an error of its task. */
+static void test_read_without_format_goes_by_suffix(void **state) {
+    (void)state;
+    fake_host host;
+    fake_host_open(&host);
+    fake_host_write(&host, "a.txt", "{}");
+    fake_host_write(&host, "b.jsonl", "{}");
+    fake_host_write(&host, "c.bin", "{}");
+    char *inputs = zn_format("[\"%s/a.txt\",\"%s/b.jsonl\",\"%s/c.bin\"]", host.folder, host.folder,
+                             host.folder);
+    zn_stage_exec *stage = open_source(&host, 3, "read", "{}", inputs);
+    free(inputs);
+    expect_task(&host, stage, 0, "\"{}\"\n");
+    expect_task(&host, stage, 1, "{}\n");
+    zonda_error error = fake_run_failing(stage, 2, 1);
+    assert_err(error.code, PLAN);
+    zn_stage_exec_destroy(&stage);
+    fake_host_close(&host);
+}
+
 /* A bad line: permanent, with operator, shard, attempt, file, line and column; and the stage goes
  * on to the next task. */
 static void test_read_bad_json_says_where(void **state) {
@@ -378,6 +398,7 @@ int main(void) {
         cmocka_unit_test(test_from_range_huge_does_not_overflow),
         cmocka_unit_test(test_from_files_emits_paths),
         cmocka_unit_test(test_read_jsonl_gives_records),
+        cmocka_unit_test(test_read_without_format_goes_by_suffix),
         cmocka_unit_test(test_read_bad_json_says_where),
         cmocka_unit_test(test_read_text_gives_lines),
         cmocka_unit_test(test_read_text_invalid_utf8_says_where),
