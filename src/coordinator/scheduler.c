@@ -37,6 +37,18 @@ zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_n
 
 /* ---- lists ---- */
 
+/* Earlier stages come first, so that a task that is tried again does not wait for later stages. */
+static void insert_runnable(zn_live_job *job, zn_live_stage *stage) {
+    zn_live_stage *other;
+    TAILQ_FOREACH(other, &job->runnable, runnable_link) {
+        if (other->index > stage->index) {
+            TAILQ_INSERT_BEFORE(other, stage, runnable_link);
+            return;
+        }
+    }
+    TAILQ_INSERT_TAIL(&job->runnable, stage, runnable_link);
+}
+
 void zn_scheduler_refresh_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
     zn_live_job *job = stage->job;
     bool running = stage->state == ZN_STAGE_RUNNING;
@@ -52,7 +64,7 @@ void zn_scheduler_refresh_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
             TAILQ_INSERT_TAIL(&scheduler->runnable, job, runnable_link);
             scheduler->runnable_count++;
         }
-        TAILQ_INSERT_TAIL(&job->runnable, stage, runnable_link);
+        insert_runnable(job, stage);
     } else {
         TAILQ_REMOVE(&job->runnable, stage, runnable_link);
         if (TAILQ_EMPTY(&job->runnable)) {

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The small tables of the coordinator: things by id, counters by name, failures by task, replies by
+ * client. */
+#include "test.h"
+
+#include "base/alloc.h"
+#include "coordinator/clients.h"
+#include "coordinator/counter_totals.h"
+#include "coordinator/key_map.h"
+#include "coordinator/retry.h"
+
+/* Ids that collide are found after any of them was removed. */
+static void test_key_map_collisions_survive_removal(void **state) {
+    (void)state;
+    static int things[2000];
+    zn_key_map map = { 0 };
+    assert_null(zn_key_map_get(&map, 1));
+    for (uint64_t i = 0; i < 2000; i++) {
+        zn_key_map_put(&map, i << 40, &things[i]);
+    }
+    for (uint64_t i = 0; i < 2000; i += 3) {
+        zn_key_map_remove(&map, i << 40);
+    }
+    zn_key_map_remove(&map, 12345);
+    for (uint64_t i = 0; i < 2000; i++) {
+        assert_ptr_equal(zn_key_map_get(&map, i << 40), i % 3 == 0 ? NULL : &things[i]);
+    }
+    assert_int_equal(map.count, 2000 - 667);
+    zn_key_map_free(&map);
+}
+
+static zn_counter counter(const char *name, int64_t sum, int64_t min, int64_t max) {
+    return (zn_counter){
+        .name = zn_bytes_of_text(name), .sum = sum, .min = min, .max = max, .count = 2
+    };
+}
+
+/* Sums, extremes and counts add up by name, in the order of names. */
+static void test_counter_totals_add_by_name(void **state) {
+    (void)state;
+    zn_counter_totals totals = { 0 };
+    zn_counter first[] = { counter("b", 10, 2, 8), counter("a", 1, 0, 1) };
+    zn_counter second[] = { counter("b", -5, -6, 1), counter("ab", 3, 1, 2) };
+    zn_counter_totals_add(&totals, first, 2, 3);
+    zn_counter_totals_add(&totals, second, 2, 1);
+    assert_int_equal(totals.count, 3);
+    assert_memory_equal(totals.items[1].name.data, "ab", 2);
+    assert_int_equal(totals.items[2].sum, 25);
+    assert_int_equal(totals.items[2].min, -6);
+    assert_int_equal(totals.items[2].max, 8);
+    assert_int_equal(totals.items[2].count, 8);
+    zn_counter_totals_subtract(&totals, first, 2, 1);
+    assert_int_equal(totals.items[2].sum, 15);
+    assert_int_equal(totals.items[2].count, 6);
+    zn_counter_totals_free(&totals);
+}
+
+/* Sums beyond 64 bits stop at the end, and names beyond the limit are dropped and counted. */
+static void test_counter_totals_extremes_are_bounded(void **state) {
+    (void)state;
+    zn_counter_totals totals = { 0 };
+    zn_counter huge[] = { counter("up", INT64_MAX / 2, 0, 1), counter("down", INT64_MIN, 0, 1) };
+    zn_counter_totals_add(&totals, huge, 2, 3);
+    zn_counter_totals_add(&totals, huge, 2, UINT64_MAX);
+    assert_true(totals.items[1].sum == INT64_MAX);
+    assert_true(totals.items[0].sum == INT64_MIN);
+    for (int i = 0; i < ZN_COUNTER_NAMES_MAX + 10; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "n%d", i);
+        zn_counter one = counter(name, 1, 1, 1);
+        zn_counter_totals_add(&totals, &one, 1, 1);
+    }
+    assert_int_equal(totals.count, ZN_COUNTER_NAMES_MAX);
+    assert_int_equal(totals.dropped, 12);
+    zn_counter_totals_free(&totals);
+}
+
+/* Classes are counted apart, per task, over runs that overlap. */
+static void test_retry_counts_by_task_and_class(void **state) {
+    (void)state;
+    zn_task_set failures = { 0 };
+    uint32_t task = 0;
+    assert_int_equal(zn_retry_count(&failures, 0, 10, ZN_RETRY_USER, &task), 1);
+    assert_int_equal(zn_retry_count(&failures, 5, 10, ZN_RETRY_USER, &task), 2);
+    assert_int_equal(task, 5);
+    assert_int_equal(zn_retry_count(&failures, 0, 20, ZN_RETRY_CRASH, &task), 1);
+    assert_int_equal(zn_retry_count(&failures, 12, 1, ZN_RETRY_INFRA, &task), 1);
+    assert_int_equal(failures.task_count, 20);
+    zn_retry_forget(&failures, 5, 100);
+    assert_int_equal(failures.task_count, 5);
+    assert_int_equal(zn_retry_count(&failures, 5, 1, ZN_RETRY_USER, &task), 1);
+    zn_retry_forget(&failures, 0, 100);
+    assert_int_equal(failures.task_count, 0);
+    zn_task_set_free(&failures);
+}
+
+/* The limits are those that are documented. */
+static void test_retry_limits_are_3_20_3(void **state) {
+    (void)state;
+    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_BAD_RECORD)), 3);
+    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_WORKER_LOST)), 20);
+    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_CRASH)), 3);
+    assert_int_equal(zn_retry_class_of(ZONDA_ERR_CRASH), ZN_RETRY_CRASH);
+}
+
+/* The client that called least recently is forgotten first. */
+static void test_clients_are_bounded(void **state) {
+    (void)state;
+    zn_clients *clients = zn_clients_new(3);
+    for (uint64_t id = 1; id <= 3; id++) {
+        zn_client_note(zn_clients_get(clients, id), id * 10);
+    }
+    zn_clients_get(clients, 1);
+    zn_clients_get(clients, 4);
+    assert_int_equal(zn_clients_count(clients), 3);
+    assert_int_equal(zn_clients_get(clients, 1)->request, 10);
+    assert_int_equal(zn_clients_get(clients, 3)->request, 30);
+    assert_int_equal(zn_clients_get(clients, 2)->request, 0);
+    zn_clients_destroy(&clients);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_key_map_collisions_survive_removal),
+        cmocka_unit_test(test_counter_totals_add_by_name),
+        cmocka_unit_test(test_counter_totals_extremes_are_bounded),
+        cmocka_unit_test(test_retry_counts_by_task_and_class),
+        cmocka_unit_test(test_retry_limits_are_3_20_3),
+        cmocka_unit_test(test_clients_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
