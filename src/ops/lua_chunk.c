@@ -281,6 +281,9 @@ zonda_err zn_lua_check(const char *op, bool is_block, zn_bytes text, zonda_error
         int shown = text.len < 200 ? (int)text.len : 200;
         err = zn_error_set(error, ZONDA_ERR_PLAN, "%s in '%.*s'", found.text, shown,
                            (const char *)text.data);
+        if (error != NULL) {
+            zn_lua_clean_text(error->text);
+        }
     }
     zn_lua_state_destroy(&state);
     return err;

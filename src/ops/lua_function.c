@@ -3,19 +3,22 @@
  * of pipeline scripts (lua_script_function.c). Each has a Lua state of its own in each slot, so no
  * function can see what another one keeps.
  *
- * A function that exceeds a limit is the user's mistake, so its error becomes USER here. */
+ * math.random starts anew for every shard, by (job, stage, shard, place in the chain), so a task
+ * that is run again gives the same. */
 #include "ops/function.h"
 
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "ops/lua_chunk.h"
+#include "ops/lua_script_function.h"
 #include "record/value.h"
 
 typedef struct lua_function {
-    zn_lua_state *state;
+    zn_lua_state *state; /* of the chunk */
     zn_lua_chunk *chunk;
-    uint64_t place; /* of the operator in its chain, for seeds */
+    zn_lua_script_function *script; /* or this */
+    uint64_t place;                 /* of the operator in its chain, for seeds */
 } lua_function;
 
 static void unbind_function(void *opaque) {
@@ -23,6 +26,7 @@ static void unbind_function(void *opaque) {
     if (function == NULL) {
         return;
     }
+    zn_lua_script_function_destroy(&function->script);
     zn_lua_chunk_destroy(&function->chunk);
     zn_lua_state_destroy(&function->state);
     free(function);
@@ -54,6 +58,25 @@ static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block
     return ZONDA_OK;
 }
 
+static zonda_err bind_script(lua_function *function, zn_bytes spec, zn_call_form form,
+                             const zn_op *op, zonda_error *error) {
+    zn_bytes script;
+    zn_digest digest;
+    uint64_t index;
+    if (!zn_value_field(spec, zn_bytes_of_text("script"), &script) ||
+        !zn_digest_from_bytes(zn_value_head(script).bytes, &digest) ||
+        !zn_value_field_uint(spec, "index", &index)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "a function of a script has no digest or index");
+    }
+    const zn_task_host *host = zn_stage_exec_host(op->stage);
+    zn_bytes blob;
+    zonda_err err = host->blob(host->context, digest, &blob, error);
+    if (err == ZONDA_OK) {
+        err = zn_lua_script_function_new(blob, index, form, &function->script, error);
+    }
+    return err;
+}
+
 static bool is_kind(zn_bytes kind, const char *name) {
     return zn_bytes_equal(kind, zn_bytes_of_text(name));
 }
@@ -69,6 +92,8 @@ static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void
     zonda_err err;
     if (is_kind(kind, "lua-expression") || is_kind(kind, "lua-block")) {
         err = bind_chunk(function, spec, is_kind(kind, "lua-block"), form, op, error);
+    } else if (is_kind(kind, "lua-script")) {
+        err = bind_script(function, spec, form, op, error);
     } else {
         err = zn_error_set(error, ZONDA_ERR_PLAN, "a Lua function of unknown kind \"%.*s\"",
                            (int)(kind.len < 64 ? kind.len : 64), (const char *)kind.data);
@@ -89,34 +114,51 @@ static uint64_t mix(uint64_t number) {
     return number ^ (number >> 31);
 }
 
+/* A limit that user code exceeds is the user's mistake. */
+static zonda_err as_user_error(zonda_err err, zonda_error *error) {
+    if (err != ZONDA_ERR_LIMIT) {
+        return err;
+    }
+    if (error != NULL) {
+        error->code = ZONDA_ERR_USER;
+    }
+    return ZONDA_ERR_USER;
+}
+
+static zn_lua_state *state_of(const lua_function *function) {
+    return function->script != NULL ? zn_lua_script_function_state(function->script)
+                                    : function->state;
+}
+
 static zonda_err begin(void *opaque, zonda_task *task, zonda_error *error) {
-    (void)error;
     lua_function *function = opaque;
+    if (function->script != NULL) {
+        zonda_err err = zn_lua_script_function_begin(function->script, error);
+        if (err != ZONDA_OK) {
+            return as_user_error(err, error);
+        }
+    }
+    zn_lua_state *state = state_of(function);
     const zn_attempt_id *id = &task->attempt;
-    zn_lua_state_seed(function->state, mix(mix(id->job.value) + id->stage.value),
+    zn_lua_state_seed(state, mix(mix(id->job.value) + id->stage.value),
                       mix(mix(id->task) + function->place));
-    function->state->task = task;
+    state->task = task;
     return ZONDA_OK;
 }
 
 static void end(void *opaque, zonda_task *task) {
     (void)task;
-    lua_function *function = opaque;
-    function->state->task = NULL;
+    state_of(opaque)->task = NULL;
 }
 
 static zonda_err call(void *opaque, zonda_task *task, const zn_bytes *args, zn_buf *out,
                       bool *truth, zonda_error *error) {
     (void)task;
     lua_function *function = opaque;
-    zonda_err err = zn_lua_chunk_call(function->chunk, args, out, truth, error);
-    if (err == ZONDA_ERR_LIMIT) {
-        err = ZONDA_ERR_USER;
-        if (error != NULL) {
-            error->code = err;
-        }
-    }
-    return err;
+    zonda_err err = function->script != NULL
+                        ? zn_lua_script_function_call(function->script, args, out, truth, error)
+                        : zn_lua_chunk_call(function->chunk, args, out, truth, error);
+    return as_user_error(err, error);
 }
 
 const zn_function_kind zn_function_lua = {

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "ops/lua_sandbox.h"
+#include "record/utf8.h"
 
 enum {
     HOOK_STEP = 10000,       /* instructions between two looks */
@@ -133,36 +134,54 @@ static int handle_error(lua_State *lua) {
     return 1;
 }
 
-static zonda_err describe(zn_lua_state *state, int status, zonda_error *error) {
-    lua_State *lua = state->lua;
-    zonda_err err;
-    if (state->stop == ZN_LUA_STOP_HOST) {
-        if (error != NULL) {
-            *error = state->failure;
+void zn_lua_clean_text(char *text) {
+    const uint8_t *end = (const uint8_t *)text + strlen(text);
+    while (*text != '\0') {
+        unsigned len = zn_utf8_length((const uint8_t *)text, end);
+        if (len == 0) {
+            *text = '?';
+            len = 1;
         }
-        return state->failure.code;
+        text += len;
     }
-    if (state->stop == ZN_LUA_STOP_CANCELLED) {
-        return zn_error_set(error, ZONDA_ERR_CANCELLED, "cancelled");
-    }
+}
+
+/* The limit that was hit, or else the error object on the top, as an error. */
+static zonda_err describe_limit(const zn_lua_state *state, int status, zonda_error *error) {
+    const zn_lua_limits *limits = &state->limits;
     if (state->stop == ZN_LUA_STOP_INSTRUCTIONS) {
-        err = zn_error_set(error, ZONDA_ERR_LIMIT,
-                           "the call exceeds the instruction limit of %" PRIu64,
-                           state->limits.instructions);
-    } else if (status == LUA_ERRMEM) {
-        err = zn_error_set(error, ZONDA_ERR_LIMIT, "Lua exceeds the memory limit of %zu %s",
-                           state->limits.memory_bytes /
-                               (state->limits.memory_bytes < ZN_MIB ? ZN_KIB : ZN_MIB),
-                           state->limits.memory_bytes < ZN_MIB ? "KiB" : "MiB");
+        return zn_error_set(error, ZONDA_ERR_LIMIT,
+                            "the call exceeds the instruction limit of %" PRIu64,
+                            limits->instructions);
+    }
+    if (status == LUA_ERRMEM) {
+        bool small = limits->memory_bytes < ZN_MIB;
+        return zn_error_set(error, ZONDA_ERR_LIMIT, "Lua exceeds the memory limit of %zu %s",
+                            limits->memory_bytes / (small ? ZN_KIB : ZN_MIB),
+                            small ? "KiB" : "MiB");
+    }
+    lua_State *lua = state->lua;
+    const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "an error";
+    return zn_error_set(error, ZONDA_ERR_USER, "%s", text);
+}
+
+static zonda_err describe(zn_lua_state *state, int status, zonda_error *error) {
+    zonda_error found = { 0 };
+    if (state->stop == ZN_LUA_STOP_HOST) {
+        found = state->failure;
+    } else if (state->stop == ZN_LUA_STOP_CANCELLED) {
+        zn_error_set(&found, ZONDA_ERR_CANCELLED, "cancelled");
     } else {
-        const char *text = lua_type(lua, -1) == LUA_TSTRING ? lua_tostring(lua, -1) : "an error";
-        err = zn_error_set(error, ZONDA_ERR_USER, "%s", text);
+        describe_limit(state, status, &found);
     }
+    zn_error_copy(found.traceback, sizeof found.traceback, state->traceback,
+                  strlen(state->traceback));
+    zn_lua_clean_text(found.text);
+    zn_lua_clean_text(found.traceback);
     if (error != NULL) {
-        zn_error_copy(error->traceback, sizeof error->traceback, state->traceback,
-                      strlen(state->traceback));
+        *error = found;
     }
-    return err;
+    return found.code;
 }
 
 zonda_err zn_lua_state_call(zn_lua_state *state, lua_CFunction body, void *context,

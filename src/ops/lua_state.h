@@ -34,7 +34,7 @@ typedef struct zn_lua_state {
     zonda_error failure; /* with ZN_LUA_STOP_HOST */
     zn_buf *out;         /* what `emit` appends to; NULL: nobody may emit now */
     size_t out_start;    /* bytes that were there before the call */
-    void *owner;         /* whoever evaluates a script in it; see lua_bindings.h */
+    void *owner;         /* whoever evaluates a script in it; see lua_dataset.c */
     char traceback[ZN_ERROR_TEXT_BYTES_MAX]; /* of the last error */
 } zn_lua_state;
 
@@ -56,5 +56,8 @@ zn_lua_state *zn_lua_state_of(lua_State *lua);
 
 /* Ends the running call with `failure`, which user code cannot catch. Does not return. */
 int zn_lua_state_fail(lua_State *lua, const zonda_error *failure);
+
+/* Makes text of user code fit for messages: bytes that are not UTF-8 become '?'. */
+void zn_lua_clean_text(char *text);
 
 #endif

@@ -36,6 +36,9 @@ bool zn_lua_is_null(lua_State *lua, int index);
 /* True for views, which are maps and lists from data. */
 bool zn_lua_is_view(lua_State *lua, int index);
 
+/* True for views that zn_lua_push_frozen made, and those in them. */
+bool zn_lua_is_frozen(lua_State *lua, int index);
+
 /* "table" for views, "null", "uint64", "extension"; else what lua_typename says. */
 const char *zn_lua_type_name(lua_State *lua, int index);
 

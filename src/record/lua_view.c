@@ -56,6 +56,11 @@ bool zn_lua_is_view(lua_State *lua, int index) {
     return lua_type(lua, index) == LUA_TUSERDATA && zn_lua_test(lua, index, &zn_lua_view_type);
 }
 
+bool zn_lua_is_frozen(lua_State *lua, int index) {
+    const zn_lua_view *view = zn_lua_test(lua, index, &zn_lua_view_type);
+    return view != NULL && view->frozen;
+}
+
 zn_cursor zn_lua_view_begin(const zn_lua_view *view) {
     zn_cursor cursor = zn_cursor_of(view->bytes);
     zn_cursor_read(&cursor);
@@ -334,7 +339,7 @@ static void assign_element(lua_State *lua) {
 static int assign_view(lua_State *lua) {
     zn_lua_view *view = check_view(lua);
     if (view->frozen) {
-        luaL_error(lua, "shared data cannot be changed");
+        luaL_error(lua, "this value is read-only");
     }
     if (view->is_list) {
         assign_element(lua);
