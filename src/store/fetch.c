@@ -53,6 +53,7 @@ struct zn_fetcher {
     request window[WINDOW]; /* a ring, in order of the offsets */
     zn_buf pending;         /* received in order, not a whole block yet */
     zn_block_codec *codec;
+    uint64_t position; /* behind the last block that was handed on */
 };
 
 /* One call of zn_fetcher_read. */
@@ -246,6 +247,7 @@ static zonda_err cut_blocks(fetch *run) {
         if (code == ZONDA_OK) {
             at += used;
             run->cut += used;
+            run->fetcher->position = run->cut;
             run->need = 0;
             code = run->on_records(run->context, records, count, &run->error);
         } else if (code == ZONDA_ERR_NOT_FOUND) {
@@ -362,4 +364,8 @@ zonda_err zn_fetcher_read(zn_fetcher *fetcher, const char *endpoint, zn_bytes se
         *error = run.error;
     }
     return code;
+}
+
+uint64_t zn_fetcher_position(const zn_fetcher *fetcher) {
+    return fetcher->position;
 }

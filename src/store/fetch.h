@@ -24,4 +24,8 @@ zonda_err zn_fetcher_read(zn_fetcher *fetcher, const char *endpoint, zn_bytes se
                           uint64_t offset, uint64_t length, zn_fetch_records *on_records,
                           void *context, zonda_error *error);
 
+/* Offset behind the last block that the last read handed on: where to go on after a callback has
+ * stopped it. */
+uint64_t zn_fetcher_position(const zn_fetcher *fetcher);
+
 #endif
