@@ -61,6 +61,7 @@ static zonda_err push_unchecked(pushing *push, zn_bytes records, zonda_error *er
         size_t used = 0;
         zonda_err err = zn_shape_check(records, ZN_RECORD_DEPTH_MAX, &used, error);
         if (err != ZONDA_OK) {
+            zn_error_prefix(error, "a result of an earlier stage: ");
             return err;
         }
         err = zn_op_emit(push->op, push->task, (zn_bytes){ records.data, used }, error);

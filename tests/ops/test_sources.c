@@ -327,7 +327,7 @@ static void test_stage_source_empty_reads_nothing(void **state) {
     fake_host_close(&host);
 }
 
-static void expect_bad_page(zn_msg_results page, zonda_err code) {
+static void expect_bad_page(zn_msg_results page, zonda_err code, const char *text) {
     fake_host host;
     fake_host_open(&host);
     host.pages = &page;
@@ -335,6 +335,7 @@ static void expect_bad_page(zn_msg_results page, zonda_err code) {
     zn_stage_exec *stage = open_source(&host, 1, "stage", "{\"stage\":0}", NULL);
     zonda_error error = fake_run_failing(stage, 0, 1);
     assert_int_equal(error.code, code);
+    assert_string_equal(error.text, text);
     assert_string_equal(error.op, "stage");
     zn_stage_exec_destroy(&stage);
     fake_host_close(&host);
@@ -346,14 +347,17 @@ static void test_stage_source_bad_page_is_an_error(void **state) {
     static const uint8_t broken[] = { 0x92, 1 };
     zn_result gap = inline_result(1, 1, 1, (zn_bytes){ one, 1 });
     expect_bad_page((zn_msg_results){ .total = 2, .results = &gap, .results_count = 1 },
-                    ZONDA_ERR_PROTOCOL);
-    expect_bad_page((zn_msg_results){ .total = 2 }, ZONDA_ERR_PROTOCOL);
+                    ZONDA_ERR_PROTOCOL, "the results have a gap at task 0");
+    expect_bad_page((zn_msg_results){ .total = 2 }, ZONDA_ERR_PROTOCOL,
+                    "the results of stage 0 end at task 0 of 2");
     zn_result wrong = inline_result(0, 1, 2, (zn_bytes){ one, 1 });
     expect_bad_page((zn_msg_results){ .total = 1, .results = &wrong, .results_count = 1 },
-                    ZONDA_ERR_CORRUPT);
+                    ZONDA_ERR_CORRUPT, "task 0 of stage 0 gave 2 records, but 1 were read");
     zn_result bytes = inline_result(0, 1, 1, (zn_bytes){ broken, 2 });
     expect_bad_page((zn_msg_results){ .total = 1, .results = &bytes, .results_count = 1 },
-                    ZONDA_ERR_PROTOCOL);
+                    ZONDA_ERR_PROTOCOL,
+                    "a result of an earlier stage: MessagePack value at byte 0 claims more than "
+                    "the 1 bytes that follow");
 }
 
 /* A large result is fetched from the worker that has it, between inline ones. */

@@ -113,16 +113,17 @@ static void test_collect_large_results_go_to_the_segment(void **state) {
     }
     zn_stage_exec_destroy(&stage);
     for (unsigned extra = 0; extra < 2; extra++) {
+        /* A text of that length has a head of three bytes. */
+        char items[ZN_INLINE_BYTES_MAX + 8];
+        int len = (int)(ZN_INLINE_BYTES_MAX - 3 + extra);
+        snprintf(items, sizeof items, "[\"%0*d\"]", len, 7);
         body = fake_body_of(&host, 1);
-        zn_buf args = { 0 };
-        /* 128 numbers of one byte, 128 of two, then three bytes each. */
-        zn_buf_printf(&args, "{\"n\":%u}", 256 + (ZN_INLINE_BYTES_MAX - 384) / 3 + extra);
-        zn_buf_append_byte(&args, '\0');
-        fake_body_op(&body, "from_range", (char *)args.data);
-        zn_buf_free(&args);
+        fake_body_source(&body, "from_list", "{}", items);
         stage = fake_body_open(&body, &error);
         assert_true(zn_stage_exec_run(stage, 0, 1, &outcome));
+        assert_int_equal(outcome.bytes_out, ZN_INLINE_BYTES_MAX + extra);
         assert_int_equal(outcome.reference_count, extra);
+        assert_int_equal(outcome.records.len, extra == 1 ? 0 : ZN_INLINE_BYTES_MAX);
         zn_stage_exec_destroy(&stage);
     }
     fake_host_close(&host);
