@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The runtimes that the operator table refers to, one per file, and the collector that ends every
- * chain. */
+/* The runtimes that the operator table refers to. */
 #ifndef ZN_OPS_OP_LIST_H
 #define ZN_OPS_OP_LIST_H
 
