@@ -13,6 +13,10 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "record/value.h"
+#ifdef ZN_HAVE_LUA
+#include "ops/lua_check.h"
+#endif
 
 static zonda_dataset *new_node(void) {
     zonda_dataset *node = ZN_NEW(zonda_dataset);
@@ -46,6 +50,34 @@ static zonda_err check_inputs(const zn_op_def *op, zonda_dataset *const *inputs,
     return ZONDA_OK;
 }
 
+#ifdef ZN_HAVE_LUA
+/* Texts are compiled once here, so that a mistake in them is found when the chain is built. */
+static zonda_err check_lua(const zn_op_def *op, zn_bytes args, zonda_error *error) {
+    zonda_err err = ZONDA_OK;
+    for (size_t i = 0; i < op->arg_count && err == ZONDA_OK; i++) {
+        zn_bytes function = { 0 };
+        zn_bytes kind = { 0 };
+        zn_bytes text = { 0 };
+        bool given = op->args[i].type == ZN_ARG_FUNCTION &&
+                     zn_value_field(args, zn_bytes_of_text(op->args[i].name), &function) &&
+                     zn_value_field_text(function, "kind", &kind) &&
+                     zn_value_field_text(function, "text", &text);
+        if (given) {
+            bool is_block = zn_bytes_equal(kind, zn_bytes_of_text("lua-block"));
+            err = zn_lua_check(op->name, is_block, text, error);
+        }
+    }
+    return err;
+}
+#else
+static zonda_err check_lua(const zn_op_def *op, zn_bytes args, zonda_error *error) {
+    (void)op;
+    (void)args;
+    (void)error;
+    return ZONDA_OK;
+}
+#endif
+
 static zonda_err fill(zonda_dataset *node, const char *name, zn_bytes args,
                       zonda_dataset *const *inputs, size_t input_count, zonda_error *error) {
     for (size_t i = 0; i < input_count; i++) {
@@ -63,6 +95,9 @@ static zonda_err fill(zonda_dataset *node, const char *name, zn_bytes args,
         return err;
     }
     err = zn_op_check_args(op, args, error);
+    if (err == ZONDA_OK) {
+        err = check_lua(op, args, error);
+    }
     if (err != ZONDA_OK) {
         return err;
     }

@@ -101,6 +101,17 @@ static void test_dataset_apply_checks_everything(void **state) {
     expect_error(zn_dataset_apply("count", unknown, &input, 1), "PLAN", "z");
 }
 
+#ifdef ZN_HAVE_LUA
+/* Lua that does not compile is found when the chain is built. */
+static void test_dataset_bad_lua_is_found(void **state) {
+    (void)state;
+    expect_error(zonda_map(one_two_three(), zonda_lua("r.a +")), "PLAN", "r.a +");
+    expect_error(zonda_flat_map(one_two_three(), zonda_lua_block("for w in")), "PLAN", "for w in");
+    zonda_reduce_options options = { .global = zonda_lua("a +* r") };
+    expect_error(zonda_reduce(one_two_three(), zonda_lua("a + r"), &options), "PLAN", "a +* r");
+}
+#endif
+
 /* NULL handles are nothing to free. */
 static void test_dataset_destroy_of_null_is_fine(void **state) {
     (void)state;
@@ -117,6 +128,9 @@ int main(void) {
         cmocka_unit_test(test_dataset_bad_arguments_are_errors),
         cmocka_unit_test(test_dataset_from_json_reads_arrays),
         cmocka_unit_test(test_dataset_apply_checks_everything),
+#ifdef ZN_HAVE_LUA
+        cmocka_unit_test(test_dataset_bad_lua_is_found),
+#endif
         cmocka_unit_test(test_dataset_destroy_of_null_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
