@@ -26,7 +26,7 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
     if (!zn_digest_from_bytes(request->open_job.fingerprint, &fingerprint)) {
         return zn_error_set(&reply->error, ZONDA_ERR_PROTOCOL, "OPEN_JOB without a fingerprint");
     }
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     zonda_err err = zn_scheduler_open_job(control->scheduler, control->now_ns,
                                           request->open_job.name, fingerprint, &job, &reply->error);
     if (err == ZONDA_OK) {
@@ -63,7 +63,7 @@ static zonda_err find_or_add_blob(zn_blob_store *blobs, zn_live_job *job,
 
 static zonda_err put_blob(zn_control *control, const zn_message *request, zn_control_reply *reply) {
     const zn_msg_put_blob *put = &request->put_blob;
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     zn_blob *blob = NULL;
     zn_digest digest;
     if (!zn_digest_from_bytes(put->digest, &digest)) {

@@ -17,7 +17,7 @@ enum {
 
 zonda_err zn_control_find_stage(const zn_control *control, uint64_t job_id, uint64_t index,
                                 zn_live_stage **out, zonda_error *error) {
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     zonda_err err = zn_scheduler_find_job(control->scheduler, job_id, &job, error);
     if (err != ZONDA_OK) {
         return err;
@@ -194,7 +194,7 @@ zonda_err zn_control_jobs(zn_control *control, const zn_message *request, zn_con
     /* The newest jobs that fit into one reply; there is room for all but absurd names. */
     size_t bytes = 0;
     size_t count = 0;
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     zn_live_job *oldest = NULL;
     TAILQ_FOREACH_REVERSE(job, &scheduler->jobs, zn_all_jobs, link) {
         bytes += JOB_BYTES + strlen(job->name);

@@ -4,6 +4,7 @@
  * - a stage is complete if and only if all its tasks are; one that failed or was cancelled has
  *   nothing pending and nothing held;
  * - every worker holds what its count says, and only of running stages of jobs that it touched;
+ * - failures are counted for tasks that are not completed only;
  * - sums and lists that exist for speed say what a full count says;
  * - a job waits for exactly those workers that were told DONE and have not answered.
  * Everything is counted anew here, from the sets alone. */
@@ -42,6 +43,18 @@ static bool gather_tasks(const zn_scheduler *scheduler, const zn_live_stage *sta
     return disjoint;
 }
 
+/* Whether no task is in both sets. */
+static bool are_disjoint(const zn_task_set *a, const zn_task_set *b) {
+    zn_task_run run;
+    zn_task_run other;
+    for (uint32_t at = 0; zn_task_set_next(a, at, &run); at = run.first + run.count) {
+        if (zn_task_set_next(b, run.first, &other) && other.first < run.first + run.count) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
     uint64_t away = 0;
     uint64_t records = 0;
@@ -53,6 +66,9 @@ static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
         if (result->tasks < run.count) {
             return BROKEN(error, "result of task %u counts too few tasks", run.first);
         }
+    }
+    if (!are_disjoint(&stage->failures, &stage->results)) {
+        return BROKEN(error, "stage %u: failures of a completed task", stage->index);
     }
     if (away != stage->away || records != stage->records_out) {
         return BROKEN(error, "stage %u: results and sums differ", stage->index);
@@ -166,6 +182,22 @@ static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *me
     return ZONDA_OK;
 }
 
+/* Whether exactly the jobs with runnable stages are in the list. */
+static bool knows_runnable_jobs(const zn_scheduler *scheduler) {
+    uint64_t listed = 0;
+    uint64_t runnable = 0;
+    const zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->runnable, runnable_link) {
+        if (TAILQ_EMPTY(&job->runnable) || ++listed > scheduler->runnable_count) {
+            return false;
+        }
+    }
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        runnable += TAILQ_EMPTY(&job->runnable) ? 0 : 1;
+    }
+    return listed == runnable && listed == scheduler->runnable_count;
+}
+
 static zonda_err check_sums(const zn_scheduler *scheduler, zonda_error *error) {
     uint64_t running = 0;
     uint64_t slots = 0;
@@ -182,8 +214,8 @@ static zonda_err check_sums(const zn_scheduler *scheduler, zonda_error *error) {
         }
     }
     if (running != scheduler->running || slots != scheduler->slots ||
-        pending != scheduler->pending) {
-        return BROKEN(error, "sums over workers and stages differ from what is kept");
+        pending != scheduler->pending || !knows_runnable_jobs(scheduler)) {
+        return BROKEN(error, "sums and lists over workers and jobs differ from what is kept");
     }
     return ZONDA_OK;
 }

@@ -103,7 +103,7 @@ zonda_err zn_scheduler_start_stage(zn_scheduler *scheduler, uint64_t now_ns,
                                    const zn_msg_start_stage *request, zn_live_stage **out,
                                    zonda_error *error) {
     scheduler->now_ns = now_ns;
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     zn_digest body;
     zonda_err err = zn_scheduler_find_job(scheduler, request->job, &job, error);
     if (err == ZONDA_OK) {
@@ -234,7 +234,7 @@ void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t id) {
 zonda_err zn_scheduler_cancel_job(zn_scheduler *scheduler, uint64_t now_ns, uint64_t id,
                                   zn_bytes reason, uint64_t *waiting, zonda_error *error) {
     scheduler->now_ns = now_ns;
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     zonda_err err = zn_scheduler_find_job(scheduler, id, &job, error);
     if (err != ZONDA_OK) {
         return err;
@@ -261,7 +261,7 @@ zonda_err zn_scheduler_cancel_job(zn_scheduler *scheduler, uint64_t now_ns, uint
 zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint64_t id,
                                  uint64_t *waiting, zonda_error *error) {
     scheduler->now_ns = now_ns;
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     if (zn_scheduler_find_job(scheduler, id, &job, error) != ZONDA_OK) {
         if (id >= scheduler->config.first_job && id < scheduler->next_job) {
             *waiting = 0;

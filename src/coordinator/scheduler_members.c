@@ -39,7 +39,7 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
 
 /* Runs again what is completed but lies in segments of the epoch. */
 static void lose_results(zn_scheduler *scheduler, uint64_t epoch) {
-    zn_live_job *job;
+    zn_live_job *job = NULL;
     TAILQ_FOREACH(job, &scheduler->jobs, link) {
         for (size_t i = 0; job->state == ZN_JOB_OPEN && i < job->stage_count; i++) {
             zn_live_stage *stage = job->stages[i];

@@ -150,13 +150,12 @@ static void insert_run(zn_task_set *set, place at, zn_task_run run) {
     set->run_count++;
 }
 
-/* Joins a chunk that has become small with its successor, so that removing scattered runs gives
- * memory back. */
-static void join_small_chunk(zn_task_set *set, size_t index) {
-    zn_task_chunk *chunk = set->chunks[index];
-    if (chunk->count >= ZN_CHUNK_RUNS_FEW || index + 1 >= set->chunk_count) {
+/* Joins a chunk with its successor if both fit into it. */
+static void join_with_next(zn_task_set *set, size_t index) {
+    if (index + 1 >= set->chunk_count) {
         return;
     }
+    zn_task_chunk *chunk = set->chunks[index];
     zn_task_chunk *next = set->chunks[index + 1];
     if (chunk->count + next->count > chunk->capacity) {
         return;
@@ -164,6 +163,17 @@ static void join_small_chunk(zn_task_set *set, size_t index) {
     memcpy(&chunk->runs[chunk->count], next->runs, next->count * sizeof(zn_task_run));
     chunk->count += next->count;
     remove_chunk(set, index + 1);
+}
+
+/* Joins a chunk that has become small with its neighbours, so that removing scattered runs gives
+ * memory back. */
+static void join_small_chunk(zn_task_set *set, size_t index) {
+    if (set->chunks[index]->count < ZN_CHUNK_RUNS_FEW) {
+        join_with_next(set, index);
+        if (index > 0) {
+            join_with_next(set, index - 1);
+        }
+    }
 }
 
 static void delete_run(zn_task_set *set, place at) {

@@ -84,8 +84,12 @@ static zn_channel *connect_to(zn_channel_kind kind, const char *endpoint) {
 static cluster open_cluster(const char *bind) {
     zonda_error error;
     cluster c = { 0 };
-    /* Long times: what closes must be found by its connection, not by its silence. */
-    zn_coordinator_options options = { .bind = bind, .heartbeat_ms = 200, .lost_ms = 60000 };
+    /* Long times: what closes must be found by its connection, neither by silence nor by a
+     * heartbeat. Only inproc connections close without a sign and need the next heartbeat. */
+    bool silent = strncmp(bind, "inproc", 6) == 0;
+    zn_coordinator_options options = { .bind = bind,
+                                       .heartbeat_ms = silent ? 100 : 60000,
+                                       .lost_ms = 60000 };
     c.coordinator = zn_coordinator_start(&options, &error);
     if (c.coordinator == NULL) {
         fail_msg("%s", error.text);

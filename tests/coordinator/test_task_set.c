@@ -79,6 +79,24 @@ static void test_task_set_remove_many_runs_empties(void **state) {
     zn_task_set_free(&set);
 }
 
+/* Removing scattered runs gives their memory back. */
+static void test_task_set_scattered_removal_shrinks(void **state) {
+    (void)state;
+    zn_task_set set = { 0 };
+    for (uint32_t i = 0; i < 100000; i++) {
+        zn_task_set_insert(&set, (zn_task_run){ i, 1, i });
+    }
+    assert_true(set.chunk_count < 1000);
+    for (uint32_t i = 0; i < 100000; i++) {
+        if (i % 100 != 0) {
+            zn_task_set_remove(&set, i, 1);
+        }
+    }
+    assert_int_equal(set.run_count, 1000);
+    assert_true(set.chunk_count < 100);
+    zn_task_set_free(&set);
+}
+
 enum {
     MODEL_TASKS = 4000,
     MODEL_STEPS = 60000
@@ -144,6 +162,7 @@ int main(void) {
         cmocka_unit_test(test_task_set_remove_middle_splits),
         cmocka_unit_test(test_task_set_pop_bounded_takes_front),
         cmocka_unit_test(test_task_set_remove_many_runs_empties),
+        cmocka_unit_test(test_task_set_scattered_removal_shrinks),
         cmocka_unit_test(test_task_set_random_agrees_with_array),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
