@@ -62,7 +62,15 @@ zn_digest fake_cluster_put(fake_cluster *fake, zn_bytes bytes) {
     return fake->digest[i];
 }
 
-static void put_function(zn_buf *out, const char *name) {
+void fake_put_range(zn_buf *out, uint64_t n) {
+    zn_put_array(out, 2);
+    zn_put_text(out, "from_range");
+    zn_put_map(out, 1);
+    zn_put_text(out, "n");
+    zn_put_uint(out, n);
+}
+
+void fake_put_map(zn_buf *out, const char *name) {
     zn_put_array(out, 2);
     zn_put_text(out, "map");
     zn_put_map(out, 1);
@@ -83,13 +91,9 @@ zn_digest fake_cluster_body(fake_cluster *fake, uint64_t n, uint64_t tasks, cons
     zn_put_uint(&body, tasks);
     zn_put_text(&body, "ops");
     zn_put_array(&body, function == NULL ? 1 : 2);
-    zn_put_array(&body, 2);
-    zn_put_text(&body, "from_range");
-    zn_put_map(&body, 1);
-    zn_put_text(&body, "n");
-    zn_put_uint(&body, n);
+    fake_put_range(&body, n);
     if (function != NULL) {
-        put_function(&body, function);
+        fake_put_map(&body, function);
     }
     zn_put_text(&body, "shared");
     zn_put_map(&body, 0);

@@ -7,6 +7,7 @@
 #include "test.h"
 
 #include "base/digest.h"
+#include "record/value.h"
 #include "wire/channel.h"
 #include "worker/worker.h"
 
@@ -68,6 +69,10 @@ zn_digest fake_cluster_put(fake_cluster *fake, zn_bytes bytes);
 
 /* The body of a stage: from_range(n), then, if `function` is given, map with that C function. */
 zn_digest fake_cluster_body(fake_cluster *fake, uint64_t n, uint64_t tasks, const char *function);
+
+/* The operators of bodies. */
+void fake_put_range(zn_buf *out, uint64_t n);
+void fake_put_map(zn_buf *out, const char *function);
 
 /* Gives tasks [first, first + count) of (job, stage) with the next sequence number, or another. */
 void fake_cluster_give(fake_cluster *fake, uint64_t job, zn_digest body, uint64_t first,
