@@ -62,7 +62,7 @@ zn_digest fake_cluster_put(fake_cluster *fake, zn_bytes bytes) {
     return fake->digest[i];
 }
 
-void fake_put_range(zn_buf *out, uint64_t n) {
+static void put_range(zn_buf *out, uint64_t n) {
     zn_put_array(out, 2);
     zn_put_text(out, "from_range");
     zn_put_map(out, 1);
@@ -70,7 +70,7 @@ void fake_put_range(zn_buf *out, uint64_t n) {
     zn_put_uint(out, n);
 }
 
-void fake_put_map(zn_buf *out, const char *name) {
+static void put_map(zn_buf *out, const char *name) {
     zn_put_array(out, 2);
     zn_put_text(out, "map");
     zn_put_map(out, 1);
@@ -82,24 +82,69 @@ void fake_put_map(zn_buf *out, const char *name) {
     zn_put_text(out, name);
 }
 
+static void begin_body(zn_buf *body, uint64_t tasks, uint32_t ops) {
+    zn_put_map(body, 4);
+    zn_put_text(body, "stage");
+    zn_put_uint(body, 0);
+    zn_put_text(body, "tasks");
+    zn_put_uint(body, tasks);
+    zn_put_text(body, "ops");
+    zn_put_array(body, ops);
+}
+
+static zn_digest end_body(fake_cluster *fake, zn_buf *body) {
+    zn_put_text(body, "shared");
+    zn_put_map(body, 0);
+    zn_digest digest = fake_cluster_put(fake, zn_buf_bytes(body));
+    zn_buf_free(body);
+    return digest;
+}
+
 zn_digest fake_cluster_body(fake_cluster *fake, uint64_t n, uint64_t tasks, const char *function) {
     zn_buf body = { 0 };
-    zn_put_map(&body, 4);
+    begin_body(&body, tasks, function == NULL ? 1 : 2);
+    put_range(&body, n);
+    if (function != NULL) {
+        put_map(&body, function);
+    }
+    return end_body(fake, &body);
+}
+
+zn_digest fake_cluster_sink_body(fake_cluster *fake, const char *function, const char *pattern) {
+    zn_buf body = { 0 };
+    begin_body(&body, 1, function == NULL ? 2 : 3);
+    put_range(&body, 2);
+    if (function != NULL) {
+        put_map(&body, function);
+    }
+    zn_put_array(&body, 2);
+    zn_put_text(&body, "write_jsonl");
+    zn_put_map(&body, 1);
+    zn_put_text(&body, "pattern");
+    zn_put_text(&body, pattern);
+    return end_body(fake, &body);
+}
+
+zn_digest fake_cluster_list_body(fake_cluster *fake, uint64_t tasks, zn_digest inputs) {
+    zn_buf body = { 0 };
+    begin_body(&body, tasks, 1);
+    zn_put_array(&body, 2);
+    zn_put_text(&body, "from_list");
+    zn_put_map(&body, 1);
+    zn_put_text(&body, "inputs");
+    zn_put_binary(&body, zn_digest_bytes(&inputs));
+    return end_body(fake, &body);
+}
+
+zn_digest fake_cluster_stage_body(fake_cluster *fake) {
+    zn_buf body = { 0 };
+    begin_body(&body, 1, 1);
+    zn_put_array(&body, 2);
+    zn_put_text(&body, "stage");
+    zn_put_map(&body, 1);
     zn_put_text(&body, "stage");
     zn_put_uint(&body, 0);
-    zn_put_text(&body, "tasks");
-    zn_put_uint(&body, tasks);
-    zn_put_text(&body, "ops");
-    zn_put_array(&body, function == NULL ? 1 : 2);
-    fake_put_range(&body, n);
-    if (function != NULL) {
-        fake_put_map(&body, function);
-    }
-    zn_put_text(&body, "shared");
-    zn_put_map(&body, 0);
-    zn_digest digest = fake_cluster_put(fake, zn_buf_bytes(&body));
-    zn_buf_free(&body);
-    return digest;
+    return end_body(fake, &body);
 }
 
 void fake_cluster_send(fake_cluster *fake, const zn_message *message) {
@@ -184,6 +229,28 @@ static void answer_blob(fake_cluster *fake, const zn_peer *from, const zn_msg_ge
     reply(fake->blobs, from, &answer);
 }
 
+/* Pages of at most a hundred tasks with one record each. */
+static void answer_page(fake_cluster *fake, const zn_peer *from,
+                        const zn_msg_collect_results *wanted) {
+    static const uint8_t record[] = { 0x2a };
+    zn_result results[100];
+    zn_message answer = { .number = ZN_MSG_RESULTS };
+    answer.results = (zn_msg_results){ .request = wanted->request,
+                                       .job = wanted->job,
+                                       .stage = wanted->stage,
+                                       .total = fake->page_total,
+                                       .results = results };
+    for (uint64_t task = wanted->first; task < fake->page_total; task++) {
+        if (answer.results.results_count == 100) {
+            break;
+        }
+        results[answer.results.results_count++] = (zn_result){
+            .first = task, .count = 1, .records_out = 1, .records = { record, sizeof record }
+        };
+    }
+    reply(fake->blobs, from, &answer);
+}
+
 static void welcome(fake_cluster *fake, const zn_peer *from, const zn_msg_hello *hello) {
     fake->hellos += 1;
     fake->present = true;
@@ -208,7 +275,9 @@ static void keep_outcome(fake_cluster *fake, const zn_outcome *outcome) {
         task->reports += 1;
         task->attempt = outcome->attempt;
         task->records_out = outcome->records_out;
+        task->large = outcome->reference_count > 0;
         task->code = outcome->failure_count > 0 ? outcome->failure[0].code : 0;
+        task->permanent = outcome->failure_count > 0 && outcome->failure[0].permanent != 0;
         if (outcome->failure_count > 0) {
             snprintf(task->text, sizeof task->text, "%.*s", TEST_TEXT(outcome->failure[0].text));
         }
@@ -286,7 +355,10 @@ static bool take(fake_cluster *fake, zn_channel *channel) {
     }
     if (channel == fake->control) {
         answer_control(fake, &message);
+    } else if (message.number == ZN_MSG_COLLECT_RESULTS) {
+        answer_page(fake, &from, &message.collect_results);
     } else if (channel == fake->blobs) {
+        fake->blob_requests += 1;
         answer_blob(fake, &from, &message.get_blob);
     } else {
         take_work(fake, &from, &message);

@@ -19,8 +19,10 @@ enum {
 typedef struct fake_task {
     unsigned reports; /* outcomes that came, in all epochs */
     uint64_t attempt;
+    bool permanent;
     uint64_t code; /* of the last outcome's failure; 0: success */
     uint64_t records_out;
+    bool large; /* the result is in a segment */
     char text[256];
 } fake_task;
 
@@ -34,6 +36,7 @@ typedef struct fake_cluster {
     bool hold_commits;   /* COMMIT is not answered */
     uint64_t heartbeat_ms;
     uint64_t lost_ms;
+    uint64_t page_total; /* tasks of stage 0, whose results are asked for */
     /* The worker. */
     bool present;
     zn_peer peer;
@@ -44,6 +47,7 @@ typedef struct fake_cluster {
     /* What it said, in all epochs unless noted. */
     unsigned hellos;
     unsigned lookups;
+    unsigned blob_requests;
     unsigned heartbeats;
     unsigned commits;
     unsigned dones;
@@ -70,9 +74,12 @@ zn_digest fake_cluster_put(fake_cluster *fake, zn_bytes bytes);
 /* The body of a stage: from_range(n), then, if `function` is given, map with that C function. */
 zn_digest fake_cluster_body(fake_cluster *fake, uint64_t n, uint64_t tasks, const char *function);
 
-/* The operators of bodies. */
-void fake_put_range(zn_buf *out, uint64_t n);
-void fake_put_map(zn_buf *out, const char *function);
+/* One task: from_range(2), the function, write_jsonl(pattern). */
+zn_digest fake_cluster_sink_body(fake_cluster *fake, const char *function, const char *pattern);
+/* from_list; `inputs` is a blob with an array of an item per task. */
+zn_digest fake_cluster_list_body(fake_cluster *fake, uint64_t tasks, zn_digest inputs);
+/* One task that reads the results of stage 0. */
+zn_digest fake_cluster_stage_body(fake_cluster *fake);
 
 /* Gives tasks [first, first + count) of (job, stage) with the next sequence number, or another. */
 void fake_cluster_give(fake_cluster *fake, uint64_t job, zn_digest body, uint64_t first,

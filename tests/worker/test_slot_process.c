@@ -166,38 +166,15 @@ static void test_slot_process_killed_task_runs_again_elsewhere(void **state) {
     stop(&rig);
 }
 
-static zn_digest sink_body(process_rig *rig, const char *function) {
-    zn_buf out = { 0 };
-    zn_put_map(&out, 4);
-    zn_put_text(&out, "stage");
-    zn_put_uint(&out, 0);
-    zn_put_text(&out, "tasks");
-    zn_put_uint(&out, 1);
-    zn_put_text(&out, "ops");
-    zn_put_array(&out, 3);
-    fake_put_range(&out, 2);
-    fake_put_map(&out, function);
-    zn_put_array(&out, 2);
-    zn_put_text(&out, "write_jsonl");
-    zn_put_map(&out, 1);
-    zn_put_text(&out, "pattern");
-    char *pattern = zn_format("%s/out-{shard}.jsonl", rig->folder);
-    zn_put_text(&out, pattern);
-    free(pattern);
-    zn_put_text(&out, "shared");
-    zn_put_map(&out, 0);
-    zn_digest digest = fake_cluster_put(rig->fake, zn_buf_bytes(&out));
-    zn_buf_free(&out);
-    return digest;
-}
-
 /* A function that does not hear is killed, and what its sink had begun is removed before the job
  * counts as done. */
 static void test_slot_process_deaf_attempt_is_killed_and_swept(void **state) {
     (void)state;
     process_rig rig;
     start(&rig, 1);
-    zn_digest body = sink_body(&rig, "hang_deaf");
+    char *pattern = zn_format("%s/out-{shard}.jsonl", rig.folder);
+    zn_digest body = fake_cluster_sink_body(rig.fake, "hang_deaf", pattern);
+    free(pattern);
     fake_cluster_give(rig.fake, 1, body, 0, 1, 1);
     int pidfd = watch_process(wait_for_note(&rig, 0, 0));
     assert_int_equal(count_entries(&rig, ".out-"), 1);
