@@ -175,7 +175,7 @@ zonda_err zn_block_unpack(zn_block_codec *codec, zn_bytes bytes, zn_bytes *recor
     if (bytes.len < ZN_BLOCK_HEADER_BYTES) {
         return need_more(ZN_BLOCK_HEADER_BYTES, need, error);
     }
-    block_header header;
+    block_header header = { 0 };
     zonda_err code = read_header(bytes.data, &header, error);
     if (code != ZONDA_OK) {
         return code;

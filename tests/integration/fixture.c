@@ -50,7 +50,7 @@ int fixture_wait(pid_t process) {
 
 /* Reads "listening ENDPOINT\n" from the coordinator. */
 static void read_endpoint(int fd, char *out, size_t size) {
-    char line[512];
+    char line[256];
     size_t length = 0;
     while (length + 1 < sizeof line && read(fd, line + length, 1) == 1 && line[length] != '\n') {
         length++;
