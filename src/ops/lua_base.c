@@ -2,10 +2,12 @@
 /* Replacements of functions of Lua's own library, for three reasons. Views of records must pass for
  * tables (type, next). Nothing may run without end where no instructions are counted: the table
  * functions and string.rep loop in C over counts that user code makes up, and finalizers run with
- * the hook off. Nothing may get around a protected metatable (rawset). */
+ * the hook off, as do message handlers and the closing of coroutines that the hook has ended.
+ * Nothing may get around a protected metatable (rawset). */
 #include <lauxlib.h>
 
 #include "ops/lua_sandbox.h"
+#include "ops/lua_state.h"
 #include "record/lua_value.h"
 
 enum {
@@ -108,6 +110,85 @@ static int concat_elements(lua_State *lua) {
     return use_elements(lua);
 }
 
+static bool must_end(lua_State *lua) {
+    return zn_lua_state_of(lua)->stop != ZN_LUA_RUNS;
+}
+
+/* The message handler of xpcall: the user's, which is the upvalue, but not for an error that the
+ * hook raises, because Lua calls handlers of such errors with the hook off. */
+static int handle_message(lua_State *lua) {
+    if (must_end(lua)) {
+        return 1;
+    }
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, lua_gettop(lua) - 1, 1);
+    return 1;
+}
+
+static int return_all(lua_State *lua, int status, lua_KContext context) {
+    (void)status;
+    (void)context;
+    return lua_gettop(lua);
+}
+
+static int call_protected(lua_State *lua) {
+    luaL_checktype(lua, 2, LUA_TFUNCTION);
+    lua_pushvalue(lua, 2);
+    lua_pushcclosure(lua, handle_message, 1);
+    lua_replace(lua, 2);
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_callk(lua, lua_gettop(lua) - 1, LUA_MULTRET, 0, return_all);
+    return return_all(lua, LUA_OK, 0);
+}
+
+static int close_coroutine(lua_State *lua) {
+    if (must_end(lua)) {
+        return luaL_error(lua, "the call has to end");
+    }
+    return call_original(lua);
+}
+
+/* What coroutine.wrap gives; the upvalues are coroutine.resume, coroutine.close, the coroutine. */
+static int resume_wrapped(lua_State *lua) {
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_pushvalue(lua, lua_upvalueindex(3));
+    lua_insert(lua, 2);
+    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
+    if (lua_toboolean(lua, 1) != 0) {
+        return lua_gettop(lua) - 1;
+    }
+    lua_State *coroutine = lua_tothread(lua, lua_upvalueindex(3));
+    int status = lua_status(coroutine);
+    if (!must_end(lua) && status != LUA_OK && status != LUA_YIELD) {
+        lua_pushvalue(lua, lua_upvalueindex(2));
+        lua_pushvalue(lua, lua_upvalueindex(3));
+        lua_call(lua, 1, 0);
+    }
+    lua_settop(lua, 2);
+    if (lua_type(lua, 2) == LUA_TSTRING) {
+        luaL_where(lua, 1);
+        lua_insert(lua, 2);
+        lua_concat(lua, 2);
+    }
+    return lua_error(lua);
+}
+
+/* The upvalues are coroutine.create, coroutine.resume, coroutine.close. */
+static int wrap_coroutine(lua_State *lua) {
+    luaL_checktype(lua, 1, LUA_TFUNCTION);
+    lua_settop(lua, 1);
+    lua_pushvalue(lua, lua_upvalueindex(2));
+    lua_pushvalue(lua, lua_upvalueindex(3));
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_pushvalue(lua, 1);
+    lua_call(lua, 1, 1);
+    lua_pushcclosure(lua, resume_wrapped, 3);
+    return 1;
+}
+
 /* table[name] = a closure of `function` over what was there. */
 static void wrap(lua_State *lua, int table, const char *name, lua_CFunction function) {
     lua_getfield(lua, table, name);
@@ -115,15 +196,25 @@ static void wrap(lua_State *lua, int table, const char *name, lua_CFunction func
     lua_setfield(lua, table, name);
 }
 
-void zn_lua_base_open(lua_State *lua, int globals, int strings, int tables) {
-    static const luaL_Reg replaced[] = { { "type", type_of },
-                                         { "next", next_pair },
-                                         { "rawset", set_raw },
-                                         { "setmetatable", set_metatable },
-                                         { NULL, NULL } };
+static void open_coroutines(lua_State *lua, int coroutines) {
+    lua_getfield(lua, coroutines, "create");
+    lua_getfield(lua, coroutines, "resume");
+    lua_getfield(lua, coroutines, "close");
+    lua_pushcclosure(lua, wrap_coroutine, 3);
+    lua_setfield(lua, coroutines, "wrap");
+    wrap(lua, coroutines, "close", close_coroutine);
+}
+
+void zn_lua_base_open(lua_State *lua, int globals, int strings, int tables, int coroutines) {
+    static const luaL_Reg replaced[] = {
+        { "type", type_of },   { "pairs", zn_lua_pairs },         { "next", next_pair },
+        { "rawset", set_raw }, { "setmetatable", set_metatable }, { NULL, NULL }
+    };
     lua_pushvalue(lua, globals);
     luaL_setfuncs(lua, replaced, 0);
     lua_pop(lua, 1);
+    wrap(lua, globals, "xpcall", call_protected);
+    open_coroutines(lua, coroutines);
     wrap(lua, strings, "rep", repeat);
     wrap(lua, tables, "insert", use_elements);
     wrap(lua, tables, "remove", use_elements);

@@ -111,7 +111,7 @@ void zn_lua_sandbox_open(lua_State *lua) {
     lua_rawsetp(lua, LUA_REGISTRYINDEX, &globals_key);
     open_base(lua, globals);
     open_libraries(lua);
-    zn_lua_base_open(lua, globals, globals + 1, globals + 2);
+    zn_lua_base_open(lua, globals, globals + 1, globals + 2, globals + LIBRARY_COUNT);
     for (int i = LIBRARY_COUNT - 1; i >= 0; i--) {
         zn_lua_sandbox_protect(lua, libraries[i].name);
         lua_setfield(lua, globals, libraries[i].name);

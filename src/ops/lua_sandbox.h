@@ -26,9 +26,12 @@ int zn_lua_sandbox_refuse_global(lua_State *lua);
 /* Starts math.random from two numbers. */
 void zn_lua_sandbox_seed(lua_State *lua, lua_Integer first, lua_Integer second);
 
-/* Replaces functions of the base and table library, whose tables are at these indices, by ones that
+/* Replaces functions of the libraries whose tables are at these indices by ones that
  * know views, cannot run without end in C, and do not leave the sandbox; see lua_base.c. */
-void zn_lua_base_open(lua_State *lua, int globals, int strings, int tables);
+void zn_lua_base_open(lua_State *lua, int globals, int strings, int tables, int coroutines);
+
+/* `pairs`, in a fixed order; see lua_pairs.c. */
+int zn_lua_pairs(lua_State *lua);
 
 /* The functions of the global `zonda` that every function has: null, array, counter, shared. Fills
  * the table on the top. */

@@ -286,39 +286,46 @@ static bool is_marked(lua_State *lua, int index) {
     return same;
 }
 
-/* Counts the pairs of a table, and those whose key is an integer of 1 … `max`. */
-static uint32_t count_pairs(lua_State *lua, int index, lua_Unsigned max, uint32_t *elements) {
-    uint32_t count = 0;
-    *elements = 0;
+/* What the keys of a table are. */
+struct keys {
+    uint32_t count;
+    uint32_t integers;
+    uint32_t elements; /* integers of 1 … max */
+};
+
+static struct keys count_keys(lua_State *lua, int index, lua_Unsigned max) {
+    struct keys keys = { 0 };
     lua_pushnil(lua);
     while (lua_next(lua, index) != 0) {
         lua_pop(lua, 1);
-        count++;
-        *elements += lua_isinteger(lua, -1) && lua_tointeger(lua, -1) >= 1 &&
-                     (lua_Unsigned)lua_tointeger(lua, -1) <= max;
+        keys.count++;
+        if (lua_isinteger(lua, -1)) {
+            lua_Integer number = lua_tointeger(lua, -1);
+            keys.integers++;
+            keys.elements += number >= 1 && (lua_Unsigned)number <= max;
+        }
     }
-    return count;
+    return keys;
 }
 
 static void encode_table(struct encoder *encoder, int index, const place *at) {
     lua_State *lua = encoder->lua;
-    uint32_t elements = 0;
     bool marked = is_marked(lua, index);
     lua_Unsigned max = lua_rawlen(lua, index);
-    uint32_t count = count_pairs(lua, index, max, &elements);
-    if (elements == count && count == max && (marked || count > 0)) {
+    struct keys keys = count_keys(lua, index, max);
+    if (keys.elements == keys.count && keys.count == max && (marked || max > 0)) {
         lua_pushvalue(lua, index);
-        encode_elements(encoder, count, at, lua_topointer(lua, index));
+        encode_elements(encoder, keys.count, at, lua_topointer(lua, index));
         lua_pop(lua, 1);
         return;
     }
-    if (elements > 0 && elements < count) {
+    if (keys.integers > 0 && keys.integers < keys.count) {
         refuse(encoder, at, "is neither a list nor a map: it has elements and other keys");
     }
-    if (marked || (elements > 0 && elements == count)) {
+    if (marked || keys.integers > 0) {
         refuse(encoder, at, "is a list with holes or with other keys than 1 to n");
     }
-    encode_map(encoder, index, count, at);
+    encode_map(encoder, index, keys.count, at);
 }
 
 static void check_cycle(struct encoder *encoder, const void *object, const place *at) {

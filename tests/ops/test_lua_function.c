@@ -172,10 +172,91 @@ static void test_lua_function_filter_keeps_what_is_true(void **state) {
           { "a > 1", "{}", "test:1: attempt to compare number with nil" });
 }
 
+/* Blocks emit what they are told to and what they return; assignments keep the order of fields. */
+static void test_lua_function_block_emits(void **state) {
+    (void)state;
+    CHECK(
+        "lua-block", ZN_CALL_FLAT_MAP,
+        { "for w in text:gmatch('%a+') do emit(w) end", "{\"text\":\"a bc d\"}",
+          "\"a\"\n\"bc\"\n\"d\"" },
+        { "emit(1) return 2", "{}", "1\n2" }, { "return nil", "{}", "" },
+        { "emit(zonda.null) emit(nil)", "{}", "null\nnull" },
+        { "r.b = 2 return r", "{\"b\":1,\"a\":1}", "{\"b\":2,\"a\":1}" },
+        { "r.z = 1 r.y = 2 r.b = nil return r", "{\"b\":1,\"a\":1}", "{\"a\":1,\"z\":1,\"y\":2}" },
+        { "r.b = nil r.b = 3 return r", "{\"b\":1,\"a\":1}", "{\"b\":3,\"a\":1}" },
+        { "tags[1] = 'x' emit(r) emit(tags)", "{\"tags\":[1,2]}",
+          "{\"tags\":[\"x\",2]}\n[\"x\",2]" },
+        { "r.a.b.c = 5 return r", "{\"a\":{\"b\":{\"c\":1},\"d\":2}}",
+          "{\"a\":{\"b\":{\"c\":5},\"d\":2}}" },
+        { "table.remove(t) table.remove(t) return r", "{\"t\":[1,2]}", "{\"t\":[]}" },
+        { "table.insert(t, 1, 0) table.sort(t, function(a, b) return a > b end) return t",
+          "{\"t\":[1,3,2]}", "[3,2,1,0]" },
+        { "for k, v in pairs(r) do emit(k .. v) end", "{\"z\":1,\"a\":2}", "\"z1\"\n\"a2\"" },
+        { "r.n = 3 r.z = nil for k, v in pairs(r) do emit(k .. v) end", "{\"z\":1,\"a\":2,\"q\":4}",
+          "\"a2\"\n\"q4\"\n\"n3\"" },
+        { "for i, v in ipairs(t) do emit(i .. v) end", "{\"t\":[5,6]}", "\"15\"\n\"26\"" },
+        { "local k = next(r) return k", "{\"z\":1,\"a\":2}", "\"z\"" },
+        { "t[5] = 1", "{\"t\":[1]}", "test:1: there is no element 5 in a list of 1" },
+        { "t[1] = nil", "{\"t\":[1,2]}",
+          "test:1: element 1 of a list of 2 cannot be nil: use table.remove or zonda.null" },
+        { "t.x = 1", "{\"t\":[1,2]}", "test:1: a list has elements 1, 2, 3 …, no field 'x'" },
+        { "r[1] = 1", "{}", "test:1: the name of a field must be a string, not a number" },
+        { "emit()", "{}", "test:1: bad argument #1 to 'emit' (value expected)" },
+        { "local function f() return 1 + f() end f()", "{}",
+          "test:1: stack overflow" });
+}
+
+/* What no record can hold is named with its place. */
+static void test_lua_function_bad_results_name_the_place(void **state) {
+    (void)state;
+    CHECK("lua-expression", ZN_CALL_MAP,
+          { "{a = {b = {1, 2, print or tostring}}}", "{}",
+            "field a.b[3] is a function, which no record can hold" },
+          { "tostring", "{}", "the value is a function, which no record can hold" },
+          { "{1, 2, x = 3}", "{}",
+            "the value is neither a list nor a map: it has elements and other keys" },
+          { "{[1] = 1, [3] = 3}", "{}",
+            "the value is a list with holes or with other keys than 1 to n" },
+          { "{[true] = 1}", "{}",
+            "the value has a key of type boolean; fields need names, lists the keys 1 to n" },
+          { "{['\xff'] = 1}", "{}", "the value has a field name that is not UTF-8" },
+          { "string", "{}", "{}" });
+}
+
+/* In folds `a` is the accumulated value and bare names are fields of the record. */
+static void test_lua_function_fold_sees_both_values(void **state) {
+    (void)state;
+    const char *values[] = { "{\"n\":10}", "{\"n\":5}" };
+    struct fixture fixture;
+    zonda_error error = { 0 };
+    assert_ok(run("lua-expression", ZN_CALL_FOLD, "{n = a.n + n, same = r.n == n}", values,
+                  &fixture, NULL, &error),
+              error);
+    char *got = lines_of(zn_buf_bytes(&fixture.out));
+    assert_string_equal(got, "{\"n\":15,\"same\":true}");
+    free(got);
+    close_function(&fixture);
+}
+
+/* A plan is checked without running anything; the message has the text and the place. */
+static void test_lua_check_finds_mistakes(void **state) {
+    (void)state;
+    zonda_error error = { 0 };
+    assert_ok(zn_lua_check("filter", false, zn_bytes_of_text("a > 1 -- big"), &error), error);
+    assert_ok(zn_lua_check("flat_map", true, zn_bytes_of_text("emit(1)"), &error), error);
+    assert_err(zn_lua_check("filter", false, zn_bytes_of_text("a >"), &error), PLAN);
+    assert_string_equal(error.text, "filter:1: unexpected symbol near <eof> in 'a >'");
+    assert_err(zn_lua_check("flat_map", true, zn_bytes_of_text("x y"), &error), PLAN);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lua_function_map_gives_values),
         cmocka_unit_test(test_lua_function_filter_keeps_what_is_true),
+        cmocka_unit_test(test_lua_function_block_emits),
+        cmocka_unit_test(test_lua_function_bad_results_name_the_place),
+        cmocka_unit_test(test_lua_function_fold_sees_both_values),
+        cmocka_unit_test(test_lua_check_finds_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
