@@ -113,6 +113,21 @@ static zonda_err find_paths(zn_plan_build *build, zn_bytes args, zn_paths *paths
     return err;
 }
 
+/* A format that nobody knows is a mistake whatever files there are. */
+static zonda_err check_given_format(zn_bytes args, zonda_error *error) {
+    zn_bytes format = { 0 };
+    zn_bytes glob = { 0 };
+    if (!zn_value_field_text(args, "format", &format) ||
+        !zn_value_field_text(args, "glob", &glob)) {
+        return ZONDA_OK;
+    }
+    const char *found = NULL;
+    char *pattern = zn_strndup((const char *)glob.data, glob.len);
+    zonda_err err = zn_read_format(pattern, format, &found, error);
+    free(pattern);
+    return err;
+}
+
 /* A file that cannot be read as anything known is a mistake to hear of now, not in a task. */
 static zonda_err check_formats(zn_bytes args, const zn_paths *paths, zonda_error *error) {
     zn_bytes format = { 0 };
@@ -129,8 +144,12 @@ static zonda_err add_files(zn_plan_build *build, const zonda_dataset *source, zo
     zn_bytes args = zn_buf_bytes(&source->args);
     zn_paths paths = { 0 };
     zn_buf inputs = { 0 };
-    zonda_err err = find_paths(build, args, &paths, error);
-    if (err == ZONDA_OK && strcmp(source->op->name, "read") == 0) {
+    bool reads = strcmp(source->op->name, "read") == 0;
+    zonda_err err = reads ? check_given_format(args, error) : ZONDA_OK;
+    if (err == ZONDA_OK) {
+        err = find_paths(build, args, &paths, error);
+    }
+    if (err == ZONDA_OK && reads) {
         err = check_formats(args, &paths, error);
     }
     if (err == ZONDA_OK && paths.count > ZN_STAGE_TASKS_MAX) {

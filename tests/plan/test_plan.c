@@ -269,6 +269,7 @@ static void test_plan_errors_are_found(void **state) {
     (void)state;
     expect_code(zonda_read("d/*.parquet", NULL), "PLAN", "jsonl");
     expect_code(zonda_read("d/*.txt", &(zonda_read_options){ .format = "xml" }), "PLAN", "xml");
+    expect_code(zonda_read("none/*.txt", &(zonda_read_options){ .format = "xml" }), "PLAN", "xml");
     expect_code(zonda_read("broken/*.txt", &(zonda_read_options){ .empty_ok = true }), "IO",
                 "broken");
     expect_code(zonda_write(one_two_three(), "o/{shard}.bin", NULL), "PLAN", "jsonl");

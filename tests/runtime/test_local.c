@@ -359,8 +359,9 @@ static void on_progress(void *context, const zonda_progress *progress) {
     assert_true(progress->job > 0);
 }
 
-static zonda_dataset *large_records(void) {
-    zonda_dataset *dataset = zonda_from_range(100, &(zonda_range_options){ .shards = 4 });
+/* A hundred records of 100 kB in so many shards. */
+static zonda_dataset *large_records(uint64_t shards) {
+    zonda_dataset *dataset = zonda_from_range(100, &(zonda_range_options){ .shards = shards });
     return zonda_map(dataset, zonda_fn("blow_up"));
 }
 
@@ -369,7 +370,7 @@ static void test_local_streams_large_results_in_order(void **state) {
     local_fixture *fixture = *state;
     zonda_error error = { 0 };
     record_stream stream = { 0 };
-    zonda_dataset *dataset = large_records();
+    zonda_dataset *dataset = large_records(4);
     zonda_execute_options options = { .on_record = on_record,
                                       .on_progress = on_progress,
                                       .context = &stream };
@@ -386,9 +387,9 @@ static void test_local_streams_large_results_in_order(void **state) {
     zonda_dataset_destroy(&dataset);
 }
 
-/* Read one by one, a large result comes piece by piece, and complete. */
+/* Read one by one, a result of 10 MB comes piece by piece, and complete. */
 static void test_local_reads_large_results_one_by_one(void **state) {
-    zonda_result *result = run(*state, large_records());
+    zonda_result *result = run(*state, large_records(1));
     zonda_error error = { 0 };
     const void *record = NULL;
     size_t bytes = 0;
@@ -409,7 +410,7 @@ static void test_local_on_record_can_stop(void **state) {
     local_fixture *fixture = *state;
     zonda_error error = { 0 };
     record_stream stream = { .stop_at = 30 };
-    zonda_dataset *dataset = large_records();
+    zonda_dataset *dataset = large_records(4);
     zonda_execute_options options = { .on_record = on_record, .context = &stream };
     assert_null(zonda_execute(fixture->cluster, dataset, &options, &error));
     assert_err(error.code, IO);
@@ -562,9 +563,9 @@ static void test_local_close_leaves_no_files(void **state) {
     void *made = NULL;
     open_fixture(&made);
     local_fixture *fixture = made;
-    zonda_result *result = run(fixture, large_records());
+    zonda_result *result = run(fixture, large_records(4));
     zonda_result_destroy(&result);
-    result = run(fixture, large_records());
+    result = run(fixture, large_records(4));
     zonda_cluster_close(&fixture->cluster);
     zonda_result_destroy(&result);
     assert_int_equal(remove_files(fixture->folder), 0);
