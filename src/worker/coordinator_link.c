@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "worker/manager_state.h"
+#include "worker/manager_parts.h"
 
 enum {
     RETRY_MS_MIN = 100,

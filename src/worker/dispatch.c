@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "worker/manager_state.h"
+#include "worker/manager_parts.h"
 
 static bool has_room(const zn_slot_entry *slot, const zn_held_stage *stage) {
     if (slot->state != ZN_SLOT_READY || slot->killed) {

@@ -12,7 +12,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "worker/manager_state.h"
+#include "worker/manager_parts.h"
 
 static const uint64_t SWEEP_WAIT_NS_MAX = 10 * ZN_NS_PER_S;
 

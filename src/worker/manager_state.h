@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Inside the slot manager only: its data, and what its parts (job_table.c, slot_table.c,
- * dispatch.c, coordinator_link.c, slot_manager.c) offer to each other. Each step sets `now_ns` and
- * `outbox` first. */
+/* Inside the slot manager only: its data. Each step sets `now_ns` and `outbox` first. */
 #ifndef ZN_WORKER_MANAGER_STATE_H
 #define ZN_WORKER_MANAGER_STATE_H
 
@@ -124,59 +122,5 @@ struct zn_slot_manager {
     uint64_t batch_job;
     uint32_t batch_stage;
 };
-
-/* ---- job_table.c: jobs and stages ---- */
-
-/* The open job or its stage; made if it is not there. */
-zn_held_stage *zn_jobs_stage(zn_slot_manager *m, uint64_t job, uint32_t stage, zn_bytes body);
-
-/* Queues at the end (or at the front) of the stage and makes the stage ready. */
-void zn_jobs_queue(zn_slot_manager *m, zn_held_stage *stage, zn_run run, bool front);
-void zn_jobs_unready(zn_slot_manager *m, zn_held_stage *stage);
-
-/* Gives up all tasks of the job: queued ones are forgotten, chunks cancelled. */
-void zn_jobs_cancel(zn_slot_manager *m, zn_held_job *job);
-/* Also tells the slots to forget it. */
-void zn_jobs_close(zn_slot_manager *m, zn_held_job *job);
-/* DONE from the coordinator: closes, and answers when that is done. */
-void zn_jobs_done(zn_slot_manager *m, uint64_t id);
-/* Forgets jobs that are closed everywhere. */
-void zn_jobs_collect(zn_slot_manager *m);
-/* A slot answered DONE, or died (`id` 0: everything). */
-void zn_jobs_slot_answered(zn_slot_manager *m, uint32_t slot, uint64_t id);
-void zn_jobs_sweep(zn_slot_manager *m, zn_held_stage *stage, uint64_t task, uint64_t attempt);
-/* Gives up sweeps that have waited too long for a slot. */
-void zn_jobs_expire_sweeps(zn_slot_manager *m);
-void zn_jobs_free(zn_slot_manager *m);
-
-/* ---- slot_table.c: slots and chunks ---- */
-
-void zn_slots_ready(zn_slot_manager *m, uint32_t slot);
-void zn_slots_dead(zn_slot_manager *m, const zn_worker_event *event);
-void zn_slots_message(zn_slot_manager *m, uint32_t slot, const zn_message *message);
-void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job);
-/* Starts, kills and gives up slots for which it is time. */
-void zn_slots_tick(zn_slot_manager *m);
-/* Cancels everything and tells the slots to end. */
-void zn_slots_leave(zn_slot_manager *m);
-bool zn_slots_all_ended(const zn_slot_manager *m);
-
-/* ---- dispatch.c: queued tasks to slots ---- */
-
-void zn_dispatch(zn_slot_manager *m);
-
-/* ---- coordinator_link.c: registration and what goes to the coordinator ---- */
-
-void zn_link_register(zn_slot_manager *m, zn_registration_event event, const zonda_error *error);
-void zn_link_message(zn_slot_manager *m, const zn_message *message);
-void zn_link_unsent(zn_slot_manager *m, const zn_message *message);
-void zn_link_tick(zn_slot_manager *m);
-/* Adds an outcome of (job, stage) to what goes with the next RESULT. */
-void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome);
-void zn_link_flush(zn_slot_manager *m);
-void zn_link_commit(zn_slot_manager *m, const zn_slot_entry *slot);
-void zn_link_done(zn_slot_manager *m, uint64_t job);
-/* Tells the coordinator how much this worker may hold, if that changed enough. */
-void zn_link_credit(zn_slot_manager *m);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "worker/manager_state.h"
+#include "worker/manager_parts.h"
 
 zn_slot_manager *zn_slot_manager_new(const zn_slot_manager_config *config, uint64_t now_ns,
                                      zn_outbox *outbox) {

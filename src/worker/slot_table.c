@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "worker/manager_state.h"
+#include "worker/manager_parts.h"
 
 static const uint64_t KILL_GRACE_NS = 2 * ZN_NS_PER_S;
 static const uint64_t START_NS_MAX = 10 * ZN_NS_PER_S;

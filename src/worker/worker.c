@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,6 +25,7 @@ struct zn_worker {
     char *texts[4]; /* that the options point to */
     zn_actor *actor;
     int ended_fd;
+    atomic_bool ended; /* `reason` is written */
     zonda_error reason;
 };
 
@@ -38,6 +40,7 @@ static void run_worker(zn_actor_pipe *pipe, void *context) {
     zn_actor_ready(pipe);
     zn_shell_run(shell, pipe, &worker->reason);
     zn_shell_destroy(&shell);
+    atomic_store(&worker->ended, true);
     uint64_t one = 1;
     ssize_t written = write(worker->ended_fd, &one, sizeof one);
     ZN_ASSERT(written == (ssize_t)sizeof one);
@@ -122,7 +125,7 @@ bool zn_worker_wait(zn_worker *worker, int timeout_ms, zonda_error *error) {
     do {
         ready = poll(&item, 1, timeout_ms < 0 ? -1 : left_ms(deadline_ns));
     } while (ready < 0 && errno == EINTR && timeout_ms >= 0 && left_ms(deadline_ns) > 0);
-    if (ready <= 0) {
+    if (ready <= 0 || !atomic_load(&worker->ended)) {
         return false;
     }
     if (error != NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The program of slots in test_slot_process: what `zonda slot` is, with C functions that crash or
  * hang. As `slot_program worker ENDPOINT SCRATCH` it is a worker, to be killed. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static zonda_err hang(zonda_task *task, const msgpack_object *args, size_t count
     (void)out;
     leave_pid(task);
     while (!zonda_task_cancelled(task)) {
-        usleep(1000);
+        poll(NULL, 0, 1);
     }
     return zonda_task_fail(task, "cancelled");
 }
@@ -91,5 +92,6 @@ int main(int argc, char **argv) {
     if (argc != 10 || strcmp(argv[1], "slot") != 0) {
         return 2;
     }
-    return zn_slot_process_main(argv[3], (uint32_t)atoi(argv[5]), argv[7], atol(argv[9]));
+    return zn_slot_process_main(argv[3], (uint32_t)strtoul(argv[5], NULL, 10), argv[7],
+                                strtol(argv[9], NULL, 10));
 }

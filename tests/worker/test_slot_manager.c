@@ -28,8 +28,8 @@ static void test_registration_every_cell_is_as_documented(void **state) {
         { 'F', ZN_REACT_FAIL, ZN_REGISTRATION_LEAVING },
         { 'E', ZN_REACT_END, ZN_REGISTRATION_ENDED },
     };
-    for (int from = 0; from < ZN_REGISTRATION_STATES; from++) {
-        for (int event = 0; event < ZN_REGISTRATION_EVENTS; event++) {
+    for (unsigned from = 0; from < ZN_REGISTRATION_STATES; from++) {
+        for (unsigned event = 0; event < ZN_REGISTRATION_EVENTS; event++) {
             zn_registration_cell cell = zn_registration_step(from, event);
             char letter = expected[from][event];
             zn_registration_state next = (zn_registration_state)from;
