@@ -7,12 +7,18 @@
  * that is run again gives the same. */
 #include "ops/function.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "ops/lua_chunk.h"
 #include "ops/lua_script_function.h"
 #include "record/value.h"
+
+enum {
+    NAME_BYTES = 64
+};
 
 typedef struct lua_function {
     zn_lua_state *state; /* of the chunk */
@@ -40,17 +46,27 @@ static uint64_t place_of(const zn_op *op) {
     return place;
 }
 
+/* The name that the user wrote: "reduce" for its inner halves. */
+static void name_operator(const zn_op_def *def, char name[NAME_BYTES]) {
+    snprintf(name, NAME_BYTES, "%s", def->name);
+    char *last = def->op_class == ZN_OP_INNER ? strrchr(name, '_') : NULL;
+    if (last != NULL) {
+        *last = '\0';
+    }
+}
+
 static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block, zn_call_form form,
                             const zn_op *op, zonda_error *error) {
     zn_bytes text;
     if (!zn_value_field_text(spec, "text", &text)) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "a Lua function has no text");
     }
+    char name[NAME_BYTES];
+    name_operator(op->def, name);
     zonda_error found = { 0 };
     function->state = zn_lua_state_new(&zn_lua_limits_default, &found);
     if (function->state != NULL) {
-        function->chunk =
-            zn_lua_chunk_new(function->state, op->def->name, is_block, form, text, &found);
+        function->chunk = zn_lua_chunk_new(function->state, name, is_block, form, text, &found);
     }
     if (function->chunk == NULL) {
         return zn_error_set(error, found.code, "%s", found.text);

@@ -202,8 +202,7 @@ static void test_lua_function_block_emits(void **state) {
         { "t.x = 1", "{\"t\":[1,2]}", "test:1: a list has elements 1, 2, 3 …, no field 'x'" },
         { "r[1] = 1", "{}", "test:1: the name of a field must be a string, not a number" },
         { "emit()", "{}", "test:1: bad argument #1 to 'emit' (value expected)" },
-        { "local function f() return 1 + f() end f()", "{}",
-          "test:1: stack overflow" });
+        { "local function f() return 1 + f() end f()", "{}", "test:1: stack overflow" });
 }
 
 /* What no record can hold is named with its place. */

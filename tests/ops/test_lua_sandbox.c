@@ -177,17 +177,17 @@ static void test_lua_sandbox_loops_in_c_are_bounded(void **state) {
 /* Memory is bounded, in Lua and in what is emitted; deep recursion is an error like others. */
 static void test_lua_sandbox_memory_is_bounded(void **state) {
     (void)state;
-    CHECK(
-        { "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end",
-          "Lua exceeds the memory limit of 8 MiB" },
-        { "local s = 'x' while true do s = s .. s end", "Lua exceeds the memory limit of 8 MiB" },
-        { "return ('x'):rep(1e8)", "Lua exceeds the memory limit of 8 MiB" },
-        { "local function f() return 1 + f() end f()", "Lua exceeds the memory limit of 8 MiB" },
-        { "local s = ('x'):rep(1e6) for i = 1, 100 do emit(s) end",
-          "block:1: what one call emits is above the memory limit of 8388608 bytes" },
-        { "local t = {} t.t = t emit(t)", "block:1: field t contains itself" },
-        { "local t = {} for i = 1, 200 do t = {t} end emit(t)", "block:1: element [1][1][1]" },
-        { "return (('('):rep(300) .. ('a'):rep(300)):find(('(a'):rep(100))", "block:1: too many captures" });
+    CHECK({ "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end",
+            "Lua exceeds the memory limit of 8 MiB" },
+          { "local s = 'x' while true do s = s .. s end", "Lua exceeds the memory limit of 8 MiB" },
+          { "return ('x'):rep(1e8)", "Lua exceeds the memory limit of 8 MiB" },
+          { "local function f() return 1 + f() end f()", "Lua exceeds the memory limit of 8 MiB" },
+          { "local s = ('x'):rep(1e6) for i = 1, 100 do emit(s) end",
+            "block:1: what one call emits is above the memory limit of 8388608 bytes" },
+          { "local t = {} t.t = t emit(t)", "block:1: field t contains itself" },
+          { "local t = {} for i = 1, 200 do t = {t} end emit(t)", "block:1: element [1][1][1]" },
+          { "return (('('):rep(300) .. ('a'):rep(300)):find(('(a'):rep(100))",
+            "block:1: too many captures" });
 }
 
 /* A state is as good as new after a limit was hit. */
