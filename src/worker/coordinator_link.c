@@ -132,6 +132,7 @@ static void take_welcome(zn_slot_manager *m, const zn_msg_welcome *welcome) {
     }
     if (m->cluster != 0 && m->cluster != welcome->cluster) {
         zn_outbox_add(m->outbox, ZN_ACTION_REMOVE_ALL);
+        m->kept_count = 0;
     }
     m->cluster = welcome->cluster;
     m->epoch = welcome->epoch;

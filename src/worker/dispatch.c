@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Which slot gets what. Sweeps go first, then the stage that has waited longest. Few tasks are
+/* Which slot gets what. Sweeps go first, then the stages by turns, so that a job
+ * whose tasks keep coming does not hold up another. Few tasks are
  * spread over all slots rather than given to one. A slot has a second chunk only if both are of
  * short tasks. Called at the end of each step: afterwards nothing waits that a slot has room for.
  */
@@ -89,7 +90,6 @@ static void give_sweeps(zn_slot_manager *m) {
 }
 
 static void give_tasks(zn_slot_manager *m, uint32_t index, zn_held_stage *stage, uint32_t ready) {
-    zn_slot_entry *slot = &m->slots[index];
     uint64_t share = (stage->queue.tasks + ready - 1) / ready;
     uint64_t wanted = zn_pace_chunk(&stage->pace);
     wanted = share < wanted ? share : wanted;
@@ -97,12 +97,13 @@ static void give_tasks(zn_slot_manager *m, uint32_t index, zn_held_stage *stage,
     while (stage->queue.tasks > 0 && chunk->tasks < wanted) {
         add_run(chunk, zn_run_queue_take(&stage->queue, wanted - chunk->tasks));
     }
-    chunk->warm = slot->warm_serial == stage->serial;
-    slot->warm_serial = stage->serial;
+    chunk->warm = stage->warm[index];
+    stage->warm[index] = true;
     stage->job->known[index] = true;
     if (stage->queue.tasks == 0) {
         zn_jobs_unready(m, stage);
     }
+    zn_jobs_yield(m, stage);
     send_chunk(m, index, chunk);
 }
 

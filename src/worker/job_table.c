@@ -16,12 +16,33 @@
 
 static const uint64_t SWEEP_WAIT_NS_MAX = 10 * ZN_NS_PER_S;
 
+static void forget_kept(zn_slot_manager *m, uint64_t id) {
+    for (uint32_t i = 0; i < m->kept_count; i++) {
+        if (m->kept[i] == id) {
+            m->kept_count -= 1;
+            memmove(&m->kept[i], &m->kept[i + 1], (m->kept_count - i) * sizeof *m->kept);
+            return;
+        }
+    }
+}
+
+/* Nobody may ever say DONE for it, so there is a bound. */
+static void keep_segments(zn_slot_manager *m, uint64_t id) {
+    forget_kept(m, id);
+    if (m->kept_count == ZN_KEPT_JOBS_MAX) {
+        zn_outbox_add(m->outbox, ZN_ACTION_REMOVE_JOB)->job.value = m->kept[0];
+        forget_kept(m, m->kept[0]);
+    }
+    m->kept[m->kept_count++] = id;
+}
+
 static zn_held_job *open_job(zn_slot_manager *m, uint64_t id) {
     for (zn_held_job *job = m->jobs; job != NULL; job = job->next) {
         if (job->id == id && !job->closing) {
             return job;
         }
     }
+    forget_kept(m, id);
     zn_held_job *job = ZN_NEW(zn_held_job);
     job->id = id;
     job->known = zn_calloc(m->config.slots, sizeof *job->known);
@@ -42,22 +63,15 @@ zn_held_stage *zn_jobs_stage(zn_slot_manager *m, uint64_t job_id, uint32_t id, z
     zn_held_stage *stage = ZN_NEW(zn_held_stage);
     stage->job = job;
     stage->id = id;
-    stage->serial = ++m->serial;
+    stage->warm = zn_calloc(m->config.slots, sizeof *stage->warm);
     memcpy(stage->body, body.data, ZN_DIGEST_BYTES);
     stage->next = job->stages;
     job->stages = stage;
     return stage;
 }
 
-void zn_jobs_queue(zn_slot_manager *m, zn_held_stage *stage, zn_run run, bool front) {
-    if (front) {
-        zn_run_queue_prepend(&stage->queue, run);
-    } else {
-        zn_run_queue_append(&stage->queue, run);
-    }
-    if (stage->ready) {
-        return;
-    }
+/* The last in the order. */
+static void make_ready(zn_slot_manager *m, zn_held_stage *stage) {
     stage->ready = true;
     stage->next_ready = NULL;
     if (m->ready_last == NULL) {
@@ -66,6 +80,24 @@ void zn_jobs_queue(zn_slot_manager *m, zn_held_stage *stage, zn_run run, bool fr
         m->ready_last->next_ready = stage;
     }
     m->ready_last = stage;
+}
+
+void zn_jobs_queue(zn_slot_manager *m, zn_held_stage *stage, zn_run run, bool front) {
+    if (front) {
+        zn_run_queue_prepend(&stage->queue, run);
+    } else {
+        zn_run_queue_append(&stage->queue, run);
+    }
+    if (!stage->ready) {
+        make_ready(m, stage);
+    }
+}
+
+void zn_jobs_yield(zn_slot_manager *m, zn_held_stage *stage) {
+    if (stage->ready) {
+        zn_jobs_unready(m, stage);
+        make_ready(m, stage);
+    }
 }
 
 void zn_jobs_unready(zn_slot_manager *m, zn_held_stage *stage) {
@@ -138,6 +170,7 @@ static bool has_job(const zn_slot_manager *m, uint64_t id) {
 
 static void answer_done(zn_slot_manager *m, uint64_t id) {
     if (!has_job(m, id)) {
+        forget_kept(m, id);
         zn_outbox_add(m->outbox, ZN_ACTION_REMOVE_JOB)->job.value = id;
         zn_link_done(m, id);
     }
@@ -158,6 +191,7 @@ static void free_job(zn_held_job *job) {
     for (zn_held_stage *stage = job->stages, *next; stage != NULL; stage = next) {
         next = stage->next;
         zn_run_queue_free(&stage->queue);
+        free(stage->warm);
         free(stage);
     }
     free(job->known);
@@ -190,6 +224,8 @@ void zn_jobs_collect(zn_slot_manager *m) {
             *at = job->next;
             if (job->answer) {
                 answer_done(m, job->id);
+            } else if (!has_job(m, job->id)) {
+                keep_segments(m, job->id);
             }
             free_job(job);
         } else {
@@ -222,6 +258,9 @@ void zn_jobs_slot_answered(zn_slot_manager *m, uint32_t slot, uint64_t id) {
     for (zn_held_job *job = m->jobs; job != NULL; job = job->next) {
         job->waiting[slot] = false;
         job->known[slot] = false;
+        for (zn_held_stage *stage = job->stages; stage != NULL; stage = stage->next) {
+            stage->warm[slot] = false;
+        }
     }
 }
 

@@ -13,6 +13,8 @@ zn_held_stage *zn_jobs_stage(zn_slot_manager *m, uint64_t job, uint32_t stage, z
 /* Queues at the end (or at the front) of the stage and makes the stage ready. */
 void zn_jobs_queue(zn_slot_manager *m, zn_held_stage *stage, zn_run run, bool front);
 void zn_jobs_unready(zn_slot_manager *m, zn_held_stage *stage);
+/* It has had its turn: the other ready stages come first. */
+void zn_jobs_yield(zn_slot_manager *m, zn_held_stage *stage);
 
 /* Gives up all tasks of the job: queued ones are forgotten, chunks cancelled. */
 void zn_jobs_cancel(zn_slot_manager *m, zn_held_job *job);

@@ -9,12 +9,16 @@
 #include "worker/run_queue.h"
 #include "worker/slot_manager.h"
 
+enum {
+    ZN_KEPT_JOBS_MAX = 64
+};
+
 typedef struct zn_held_job zn_held_job;
 
 typedef struct zn_held_stage {
     zn_held_job *job;
     uint32_t id;
-    uint64_t serial; /* tells stages apart over time */
+    bool *warm; /* per slot: it has had a chunk of this stage */
     uint8_t body[ZN_DIGEST_BYTES];
     zn_pace pace;
     zn_run_queue queue;
@@ -75,7 +79,6 @@ typedef struct zn_slot_entry {
     zn_chunk chunks[ZN_CHUNKS_MAX]; /* the oldest first */
     uint32_t chunk_count;
     uint64_t sequence;    /* of the last chunk */
-    uint64_t warm_serial; /* stage of the last chunk, 0: none */
     uint64_t finished_ns; /* when the last chunk ended */
     uint64_t start_ns;    /* ABSENT: when to start; STARTING: when it was */
     uint32_t failures;    /* deaths since a chunk ended well */
@@ -113,7 +116,9 @@ struct zn_slot_manager {
     uint64_t held;
     zn_task_totals totals;
     zn_held_job *jobs;
-    uint64_t serial; /* of the last stage that was made */
+    /* Jobs that ended with an epoch, the oldest first: their segments are still there. */
+    uint64_t kept[ZN_KEPT_JOBS_MAX];
+    uint32_t kept_count;
     zn_held_stage *ready_first;
     zn_held_stage *ready_last;
     zn_slot_entry *slots;

@@ -237,7 +237,6 @@ void zn_slots_ready(zn_slot_manager *m, uint32_t index) {
     }
     slot->state = ZN_SLOT_READY;
     slot->sequence = 0;
-    slot->warm_serial = 0;
     slot->finished_ns = m->now_ns;
     if (m->state == ZN_REGISTRATION_LEAVING) {
         tell_end(m, index);

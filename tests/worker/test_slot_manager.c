@@ -102,6 +102,24 @@ static void test_slot_manager_few_tasks_are_spread_over_slots(void **state) {
     rig_close(&rig);
 }
 
+/* A job whose tasks wait in numbers does not hold up another one. */
+static void test_slot_manager_stages_take_turns(void **state) {
+    (void)state;
+    manager_rig rig;
+    rig_register(&rig, 1, 1);
+    rig_give(&rig, 1, 1, 0, 100, 1);
+    rig_give(&rig, 2, 2, 500, 100, 1);
+    unsigned turns[3] = { 0 };
+    for (int i = 0; i < 8; i++) {
+        turns[rig.model[0].chunks[0].job] += 1;
+        rig.now_ns += 20 * ZN_NS_PER_MS;
+        rig_report_all(&rig, 0);
+    }
+    assert_in_range(turns[1], 3, 5);
+    assert_in_range(turns[2], 3, 5);
+    rig_close(&rig);
+}
+
 /* Short tasks travel in larger and larger chunks, two per slot; credit follows. */
 static void test_slot_manager_short_tasks_grow_chunks_and_credit(void **state) {
     (void)state;
@@ -362,6 +380,27 @@ static void test_slot_manager_done_waits_for_slots(void **state) {
     rig_close(&rig);
 }
 
+/* The loss of an epoch keeps segments, for what is complete may still be read; but not those of any
+ * number of jobs. */
+static void test_slot_manager_lost_jobs_keep_segments_within_bounds(void **state) {
+    (void)state;
+    manager_rig rig;
+    rig_register(&rig, 1, 1);
+    uint64_t removed = 0;
+    for (uint64_t job = 1; job <= 100; job++) {
+        rig_give(&rig, 1, job, 0, 1, 1);
+        rig_welcome(&rig, job + 1);
+        removed += rig_count(&rig, ZN_ACTION_REMOVE_JOB);
+        rig_end_chunk(&rig, 0);
+        rig_slot_done(&rig, 0, job);
+        removed += rig_count(&rig, ZN_ACTION_REMOVE_JOB);
+    }
+    assert_int_equal(removed, 100 - 64);
+    rig_done(&rig, 100);
+    assert_int_equal(rig_action(&rig, ZN_ACTION_REMOVE_JOB)->job.value, 100);
+    rig_close(&rig);
+}
+
 /* Silence of the coordinator: everything is dropped and it is looked for. */
 static void test_slot_manager_silence_looks_for_coordinator(void **state) {
     (void)state;
@@ -420,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_slot_manager_start_finds_joins_and_gives_credit),
         cmocka_unit_test(test_slot_manager_no_welcome_repeats_hello_with_backoff),
         cmocka_unit_test(test_slot_manager_few_tasks_are_spread_over_slots),
+        cmocka_unit_test(test_slot_manager_stages_take_turns),
         cmocka_unit_test(test_slot_manager_short_tasks_grow_chunks_and_credit),
         cmocka_unit_test(test_slot_manager_long_tasks_are_not_prefetched),
         cmocka_unit_test(test_slot_manager_sequence_repeated_is_dropped_gap_gives_up_epoch),
@@ -432,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_slot_manager_commit_is_relayed_and_repeated),
         cmocka_unit_test(test_slot_manager_cancel_ends_attempts_and_kills_after_grace),
         cmocka_unit_test(test_slot_manager_done_waits_for_slots),
+        cmocka_unit_test(test_slot_manager_lost_jobs_keep_segments_within_bounds),
         cmocka_unit_test(test_slot_manager_silence_looks_for_coordinator),
         cmocka_unit_test(test_slot_manager_version_refusal_ends_with_error),
         cmocka_unit_test(test_slot_manager_stop_says_good_bye),
