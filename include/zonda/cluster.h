@@ -13,8 +13,9 @@ extern "C" {
  * another. One thread at a time; several clusters on several threads are fine. */
 typedef struct zonda_cluster zonda_cluster;
 
-/* The result of an execution: records to read, counters. Must be destroyed before its cluster is
- * closed; workers keep large results until then. Same thread as its cluster. */
+/* The result of an execution: records to read, counters. Workers keep large results until it is
+ * destroyed. Destroy it before its cluster is closed; else reading it says CLOSED from then on.
+ * Same thread as its cluster. */
 typedef struct zonda_result zonda_result;
 
 typedef struct zonda_local_options {
@@ -59,7 +60,8 @@ typedef struct zonda_execute_options {
     zonda_err (*on_record)(void *context, const void *record, size_t bytes);
     void (*on_progress)(void *context, const zonda_progress *progress);
     void *context;              /* for both */
-    const volatile int *cancel; /* not 0: cancel the job and return CANCELLED; may be NULL */
+    const volatile int *cancel; /* not 0: cancel the job and return CANCELLED; may be NULL.
+                                   All of these are used during zonda_execute only. */
 } zonda_execute_options;
 
 /* Starts a coordinator and a worker with thread slots in this process. NULL and `error` on

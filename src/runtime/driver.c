@@ -22,9 +22,9 @@ static void step(zn_driver *driver, zn_driver_event_kind kind, const zonda_error
     zn_driver_core_step(driver->core, &event);
 }
 
-/* Shows how far it is: at every end of a stage, else not too often. */
-static void show_progress(zn_driver *driver) {
-    const zn_msg_status *status = zn_driver_core_status(driver->core);
+/* Shows how far it is: at every end of a stage, else not too often. The core has checked that the
+ * status is of a stage of the plan. */
+static void show_progress(zn_driver *driver, const zn_msg_status *status) {
     uint64_t now = zn_clock_ns();
     bool due = status->state != ZN_STAGE_RUNNING ||
                now - driver->progress_ns >= PROGRESS_MS * ZN_NS_PER_MS;
@@ -68,11 +68,9 @@ static void call(zn_driver *driver, zn_driver_action *action) {
     zonda_err err = zn_control_client_call(driver->control, &call, &driver->reply, &error);
     if (err == ZONDA_OK) {
         step(driver, ZN_DRIVER_REPLY, NULL);
-        if (action->expected == ZN_MSG_STATUS) {
-            zn_message_number number = driver->reply->number;
-            if (number == ZN_MSG_STATUS && zn_driver_core_status(driver->core)->job != 0) {
-                show_progress(driver);
-            }
+        bool failed = zn_driver_core_failure(driver->core)->code != ZONDA_OK;
+        if (action->expected == ZN_MSG_STATUS && !failed) {
+            show_progress(driver, &driver->reply->status);
         }
     } else if (zn_control_client_was_refused(driver->control)) {
         step(driver, ZN_DRIVER_REFUSED, &error);

@@ -95,7 +95,7 @@ static void start_next_stage(zn_driver_core *core, size_t from) {
     core->stage_complete = false;
     core->stage_counted = false;
     core->interval_ns = 0;
-    core->status = (zn_msg_status){ .total = core->plan->stages[stage].task_count };
+    core->completed = 0;
     core->state = ZN_DRIVER_STARTING;
 }
 
@@ -193,7 +193,7 @@ static void on_all_complete(zn_driver_core *core) {
 
 static void on_running(zn_driver_core *core, const zn_driver_event *event) {
     core->page_was_empty = false;
-    bool more = core->status.completed > core->next_result;
+    bool more = core->completed > core->next_result;
     if (core->stream && is_last_stage(core) && more) {
         core->state = ZN_DRIVER_COLLECTING;
     } else {
@@ -208,11 +208,7 @@ static void on_status(zn_driver_core *core, const zn_driver_event *event) {
         fail(core, event, &error);
         return;
     }
-    core->status = *status;
-    core->status.counters = NULL;
-    core->status.counters_count = 0;
-    core->status.failure = NULL;
-    core->status.failure_count = 0;
+    core->completed = status->completed;
     core->stage_complete = status->state == ZN_STAGE_COMPLETE;
     if (status->state == ZN_STAGE_RUNNING) {
         on_running(core, event);
@@ -257,7 +253,7 @@ static void on_delivered(zn_driver_core *core, const zn_driver_event *event) {
     bool more = core->next_result < results_total(core);
     if (!core->stream || (core->stage_complete && !more)) {
         core->state = ZN_DRIVER_READY;
-    } else if (more && (core->stage_complete || core->status.completed > core->next_result)) {
+    } else if (more && (core->stage_complete || core->completed > core->next_result)) {
         core->state = ZN_DRIVER_COLLECTING;
     } else {
         core->state = ZN_DRIVER_CHECKING;
@@ -414,10 +410,6 @@ const zonda_error *zn_driver_core_failure(const zn_driver_core *core) {
 
 bool zn_driver_core_drained(const zn_driver_core *core) {
     return core->next_result == results_total(core);
-}
-
-const zn_msg_status *zn_driver_core_status(const zn_driver_core *core) {
-    return &core->status;
 }
 
 const zn_counter_set *zn_driver_core_counters(const zn_driver_core *core) {

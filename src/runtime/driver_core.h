@@ -94,9 +94,6 @@ const zonda_error *zn_driver_core_failure(const zn_driver_core *core);
 /* True once every result has been delivered. */
 bool zn_driver_core_drained(const zn_driver_core *core);
 
-/* The last STATUS of the current stage, for progress. Lists are not kept. */
-const zn_msg_status *zn_driver_core_status(const zn_driver_core *core);
-
 /* Counters of the stages that are complete. Borrowed. */
 const zn_counter_set *zn_driver_core_counters(const zn_driver_core *core);
 

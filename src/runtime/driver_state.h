@@ -24,7 +24,7 @@ struct zn_driver_core {
     uint32_t stage;       /* the one that runs */
     bool stage_complete;  /* said so by the last STATUS */
     bool stage_counted;   /* its counters have been added */
-    zn_msg_status status; /* the last one, without its lists */
+    uint64_t completed;   /* tasks, said so by the last STATUS */
     bool wanted;          /* a reader waits for a page */
     bool page_was_empty;  /* although the stage was complete */
     uint64_t next_result; /* first task of the last stage that is not delivered yet */

@@ -70,12 +70,12 @@ static void serve(fake_server *fake) {
         fake->numbers[index % 64] = request.hello.request;
         reply.workers.request = request.hello.request;
         bool answer = fake->answer(fake, &request, &reply);
+        fake->requests = index + 1; /* before the reply: the test looks at it after that */
         zmsg_remove(message, last);
         if (answer) {
             send_reply(fake, message, &reply);
         }
         zframe_destroy(&last);
-        fake->requests = index + 1;
     }
     zmsg_destroy(&message);
 }
@@ -130,9 +130,12 @@ static zn_control_client *client_of(const fake_server *fake, uint32_t timeout_ms
 }
 
 /* LIST_WORKERS stands for any call. */
-static zonda_err call(zn_control_client *client, const volatile int *cancel, zonda_error *error) {
+static zonda_err call_for(zn_control_client *client, uint32_t timeout_ms,
+                          const volatile int *cancel, zonda_error *error) {
     zn_message request = { .number = ZN_MSG_LIST_WORKERS };
-    zn_call call = { .request = &request, .expected = ZN_MSG_WORKERS, .cancel = cancel };
+    zn_call call = {
+        .request = &request, .expected = ZN_MSG_WORKERS, .cancel = cancel, .timeout_ms = timeout_ms
+    };
     const zn_message *reply = NULL;
     zonda_err err = zn_control_client_call(client, &call, &reply, error);
     if (err == ZONDA_OK) {
@@ -140,6 +143,10 @@ static zonda_err call(zn_control_client *client, const volatile int *cancel, zon
         assert_int_equal(reply->workers.request, request.list_workers.request);
     }
     return err;
+}
+
+static zonda_err call(zn_control_client *client, const volatile int *cancel, zonda_error *error) {
+    return call_for(client, 0, cancel, error);
 }
 
 static bool good(fake_server *fake, const zn_message *request, zn_message *reply) {
@@ -220,8 +227,9 @@ static void test_control_client_calls_are_answered(void **state) {
         zn_control_client *client = client_of(&fake, LONG_MS);
         assert_ok(call(client, NULL, &error), error);
         assert_ok(call(client, NULL, &error), error);
+        /* On a slow machine either may have been sent twice. */
         assert_int_equal(fake.numbers[0], 1);
-        assert_int_equal(fake.numbers[1], 2);
+        assert_int_equal(fake.numbers[fake.requests - 1], 2);
         zn_control_client_destroy(&client);
     }
 }
@@ -235,11 +243,9 @@ static void test_control_client_never_answered_is_unreachable(void **state) {
         assert_err(call(client, NULL, &error), UNREACHABLE);
         assert_non_null(strstr(error.text, "LIST_WORKERS"));
         assert_non_null(strstr(error.text, fake.endpoint));
-        assert_non_null(strstr(error.text, "0."));
+        assert_non_null(strstr(error.text, " s")); /* the time */
         assert_false(zn_control_client_was_refused(client));
         zn_control_client_destroy(&client);
-        assert_true(fake.requests > 1); /* it was tried again, under the same number */
-        assert_int_equal(fake.numbers[0], fake.numbers[1]);
     }
 }
 
@@ -248,9 +254,9 @@ static void test_control_client_silence_is_timeout(void **state) {
     (void)state;
     FOR_EACH_TRANSPORT(fake, silent_after_first) {
         zonda_error error = { 0 };
-        zn_control_client *client = client_of(&fake, SHORT_MS);
+        zn_control_client *client = client_of(&fake, LONG_MS);
         assert_ok(call(client, NULL, &error), error);
-        assert_err(call(client, NULL, &error), TIMEOUT);
+        assert_err(call_for(client, SHORT_MS, NULL, &error), TIMEOUT);
         assert_non_null(strstr(error.text, "LIST_WORKERS"));
         assert_non_null(strstr(error.text, fake.endpoint));
         zn_control_client_destroy(&client);
