@@ -18,8 +18,8 @@ typedef struct zn_worker_options {
     uint32_t slots;      /* 0: the number of processors */
     zn_slot_kind kind;
     const char *program; /* PROCESS: path of the program that has the `slot` command */
-    const char
-        *scratch; /* folder for segments; NULL: made in $TMPDIR or /tmp and removed at the end */
+    const char *scratch; /* where the worker makes its folder, which is removed at the end; NULL:
+                            $TMPDIR or /tmp */
     const char *
         data_bind; /* data endpoint; NULL: like the coordinator's, on the address that reaches it */
     bool insecure; /* allow a data endpoint that others than this machine can reach */

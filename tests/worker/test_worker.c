@@ -3,6 +3,7 @@
  * tcp. */
 #include "fake_cluster.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -142,9 +143,9 @@ static void test_worker_silence_of_coordinator_looks_for_it(void **state) {
     fake_cluster_until(rig.fake, "a second look", has_lookups, 2);
     rig.fake->mute = false;
     rig.fake->credit = 0;
+    rig.fake->lost_ms = 60000;
     fake_cluster_until(rig.fake, "a new registration", fake_is_registered, 2);
     zn_digest body = fake_cluster_body(rig.fake, 10, 10, NULL);
-    rig.fake->lost_ms = 60000;
     fake_cluster_give(rig.fake, 1, body, 0, 10, 1);
     fake_cluster_until(rig.fake, "all outcomes", fake_has_reports, 10);
     stop(&rig);
@@ -172,6 +173,34 @@ static void test_worker_started_first_waits_for_coordinator(void **state) {
 static bool has_ended(const fake_cluster *fake, uint64_t worker) {
     (void)fake;
     return zn_worker_wait((zn_worker *)(uintptr_t)worker, 0, NULL);
+}
+
+/* A folder whose path is too long for a socket serves all the same. */
+static void test_worker_long_scratch_path_serves(void **state) {
+    (void)state;
+    worker_rig rig;
+    char *control = zn_format("ipc:///tmp/zonda-test-%ld", (long)getpid());
+    start(&rig, control, 1);
+    free(control);
+    zn_worker_stop(&rig.worker);
+    char *parent = zn_format("%s/%0120d", rig.scratch, 0);
+    assert_int_equal(mkdir(parent, 0700), 0);
+    zonda_error error = { 0 };
+    zn_worker_options options = { .connect = fake_cluster_endpoint(rig.fake),
+                                  .slots = 1,
+                                  .scratch = parent };
+    rig.worker = zn_worker_start(&options, &error);
+    assert_ok(error.code, error);
+    rig.fake->credit = 0;
+    fake_cluster_until(rig.fake, "registration", fake_is_registered, 1);
+    char *data = zn_strdup(rig.fake->data);
+    assert_int_equal(access(data + strlen("ipc://"), F_OK), 0);
+    zn_worker_stop(&rig.worker);
+    assert_int_not_equal(access(data + strlen("ipc://"), F_OK), 0);
+    assert_int_equal(rmdir(parent), 0);
+    free(data);
+    free(parent);
+    stop(&rig);
 }
 
 /* A coordinator of another version ends the worker with that error. */
@@ -334,6 +363,7 @@ int main(void) {
         cmocka_unit_test(test_worker_rejoin_registers_again),
         cmocka_unit_test(test_worker_silence_of_coordinator_looks_for_it),
         cmocka_unit_test(test_worker_started_first_waits_for_coordinator),
+        cmocka_unit_test(test_worker_long_scratch_path_serves),
         cmocka_unit_test(test_worker_version_refusal_ends_it),
         cmocka_unit_test(test_worker_end_of_cluster_ends_it),
         cmocka_unit_test(test_worker_stage_that_does_not_compile_fails_tasks),
