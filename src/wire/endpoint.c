@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,7 +68,7 @@ static bool is_address(int family, const char *text) {
 
 static bool is_ipv6(const char *host) {
     char address[HOST_BYTES_MAX + 1];
-    strcpy(address, host);
+    snprintf(address, sizeof address, "%s", host);
     char *scope = strchr(address, '%');
     if (scope != NULL) {
         *scope = '\0';

@@ -66,6 +66,13 @@ class Cluster:
     def run(self, *words, **options):
         return zonda("run", "--connect", self.endpoint, *words, **options)
 
+    def kill(self):
+        """For a test that failed: nothing may stay behind."""
+        for process in self.workers + [self.coordinator]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
     def close(self):
         """Ends everything in order; returns the exit statuses."""
         statuses = []
@@ -83,6 +90,11 @@ class TestCase(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zonda-cli-"))
         self.addCleanup(shutil.rmtree, self.folder)
+
+    def cluster(self, *args, **options):
+        cluster = Cluster(*args, **options)
+        self.addCleanup(cluster.kill)
+        return cluster
 
     def write(self, name, content):
         path = self.folder / name

@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from harness import DATA, PROGRAM, ROOT, Cluster, TestCase, processes_below, zonda
+from harness import DATA, PROGRAM, ROOT, TestCase, processes_below, zonda
 
 READ = ["read", f"{DATA}/packages-*.jsonl.zst"]
 JOB = READ + ["then", "filter", "installed_size and installed_size > 10000",
@@ -32,7 +32,7 @@ class MainJob(TestCase):
         self.assertEqual([json.loads(line) for line in result.stdout.splitlines()],
                          [f"{self.folder}/here/{i:05d}-of-00004.jsonl" for i in range(4)])
         for transport in ("ipc", "tcp"):
-            cluster = Cluster(transport)
+            cluster = self.cluster(transport)
             self.expect(cluster.run(*JOB, f"{self.folder}/{transport}/{pattern}"), 0)
             self.assertEqual(contents(self.folder / transport), here)
             self.assertEqual(cluster.close(), [0, 0, 0])
@@ -86,7 +86,7 @@ class Output(TestCase):
         words = ["from-range", "200000", "--shards", "7", "then", "map", "{ id = r, text = ('x'):rep(30) }"]
         expected = "".join(f'{{"id":{i},"text":"{"x" * 30}"}}\n' for i in range(200000))
         self.assertTrue(zonda("run", *words).stdout == expected)
-        cluster = Cluster()
+        cluster = self.cluster()
         result = cluster.run(*words)
         self.expect(result, 0)
         self.assertTrue(result.stdout == expected)
@@ -135,7 +135,7 @@ class Interrupt(TestCase):
         self.assertEqual(list(scratch.iterdir()), [])
 
     def test_on_a_cluster_the_job_is_cancelled_and_the_cluster_goes_on(self):
-        cluster = Cluster()
+        cluster = self.cluster()
 
         def running(process):
             wait_until(lambda: "running" in zonda("jobs", "--connect", cluster.endpoint).stdout)
@@ -148,7 +148,7 @@ class Interrupt(TestCase):
         self.assertEqual(cluster.close(), [0, 0, 0])
 
     def test_cancel_command_ends_a_job(self):
-        cluster = Cluster()
+        cluster = self.cluster()
         process = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint, *self.SLOW],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         jobs = []
@@ -191,7 +191,7 @@ class Faults(TestCase):
         return jobs[0]["completed"] if jobs else 0
 
     def test_worker_that_is_killed_gives_its_tasks_back(self):
-        cluster = Cluster()
+        cluster = self.cluster()
         process = self.start(cluster)
         wait_until(lambda: self.completed(cluster) > 10)
         below = processes_below(cluster.workers[0].pid)
@@ -203,7 +203,7 @@ class Faults(TestCase):
         self.assertEqual(cluster.close()[1:], [0, 0])
 
     def test_slot_that_is_killed_is_replaced(self):
-        cluster = Cluster(workers=1)
+        cluster = self.cluster(workers=1)
         process = self.start(cluster)
         wait_until(lambda: self.completed(cluster) > 10)
         os.kill(processes_below(cluster.workers[0].pid)[0], signal.SIGKILL)
@@ -212,7 +212,7 @@ class Faults(TestCase):
         self.assertEqual(cluster.close(), [0, 0])
 
     def test_worker_that_comes_late_is_used(self):
-        cluster = Cluster(workers=0)
+        cluster = self.cluster(workers=0)
         process = self.start(cluster)
         wait_until(lambda: zonda("jobs", "--connect", cluster.endpoint).stdout.count("\n") > 1)
         cluster.workers.append(cluster.add_worker())
@@ -220,10 +220,14 @@ class Faults(TestCase):
         self.assertEqual(cluster.close(), [0, 0])
 
     def test_garbage_on_every_socket_disturbs_nobody(self):
-        cluster = Cluster()
+        cluster = self.cluster()
         process = self.start(cluster)
-        ports = listening_ports([cluster.coordinator.pid] + [w.pid for w in cluster.workers])
-        self.assertGreaterEqual(len(ports), 6)
+        ports = []
+
+        def all_listen():
+            ports[:] = listening_ports([cluster.coordinator.pid] + [w.pid for w in cluster.workers])
+            return len(ports) >= 6  # four of the coordinator, one of each worker
+        wait_until(all_listen)
         noise = random.Random(7)
         for port in ports:
             for size in (1, 64, 5000):
@@ -237,7 +241,7 @@ class Faults(TestCase):
         self.assertEqual(cluster.close(), [0, 0, 0])
 
     def test_closing_leaves_no_process_and_no_file(self):
-        cluster = Cluster()
+        cluster = self.cluster()
         self.finish(self.start(cluster))
         pids = [pid for w in cluster.workers for pid in processes_below(w.pid)]
         self.assertEqual(len(pids), 4)
@@ -249,7 +253,7 @@ class Faults(TestCase):
         self.assertEqual(cluster.close(), [0, 0, 0])
 
     def test_workers_end_with_their_cluster(self):
-        cluster = Cluster()
+        cluster = self.cluster()
         wait_until(lambda: zonda("workers", "--connect", cluster.endpoint).stdout.count("\n") >= 3)
         cluster.coordinator.send_signal(signal.SIGTERM)
         self.assertEqual(cluster.coordinator.wait(timeout=30), 0)

@@ -43,7 +43,7 @@ class Readme(TestCase):
         (program,) = blocks("c")
         self.write("main.c", program)
         library = os.environ["ZONDA_LIBRARY_FOLDER"]
-        flags = subprocess.run(["pkg-config", "--cflags", "msgpack"], capture_output=True, text=True).stdout
+        flags = subprocess.run(["pkg-config", "--cflags", "msgpack"], capture_output=True, text=True).stdout.strip()
         subprocess.run(f"cc -std=c11 -Wall -Werror $SANITIZE {flags} -I{ROOT}/include main.c -o main "
                        f"-L{library} -lzonda -Wl,-rpath,{library}", shell=True, cwd=self.folder,
                        check=True)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* User functions in C: registry, what they get and give, state, counters, shared data, failures. */
+/* User functions in C: what they get and give, state, counters, shared data, failures. */
 #include "test.h"
 
 #include <zonda/function.h>
@@ -426,44 +426,6 @@ static void test_shared_data_by_name(void **state) {
     fake_host_close(&host);
 }
 
-/* A function that this process does not have is named beside those that it has. */
-static void test_function_unknown_lists_registered(void **state) {
-    (void)state;
-    fake_host host;
-    fake_host_open(&host);
-    zonda_error error = { 0 };
-    fake_body body = fake_body_of(&host, 1);
-    fake_body_op(&body, "from_range", "{\"n\":6}");
-    fake_body_op(&body, "map", FUNCTION("duoble"));
-    assert_null(fake_body_open(&body, &error));
-    assert_err(error.code, NOT_FOUND);
-    assert_string_equal(error.op, "map");
-    const char *start =
-        "function \"duoble\" is not registered in this process; registered: double, "
-        "is_odd, repeat";
-    assert_memory_equal(error.text, start, strlen(start));
-    fake_host_close(&host);
-}
-
-/* Names are checked and taken once. */
-static void test_register_refuses_bad_entries(void **state) {
-    (void)state;
-    zonda_error error = { 0 };
-    zonda_function function = { .call = call_double };
-    zonda_function no_call = { 0 };
-    char name[300];
-    memset(name, 'x', sizeof name);
-    name[256] = '\0';
-    assert_err(zonda_register("double", &function, &error), REFUSED);
-    assert_string_equal(error.text, "a function \"double\" is registered already");
-    assert_err(zonda_register("", &function, &error), INVALID);
-    assert_err(zonda_register(NULL, &function, &error), INVALID);
-    assert_err(zonda_register(name, &function, &error), INVALID);
-    assert_err(zonda_register("a\xff", &function, &error), INVALID);
-    assert_err(zonda_register("new", &no_call, &error), INVALID);
-    assert_err(zonda_register("new", NULL, NULL), INVALID);
-}
-
 /* Halves of reduce: from the first record or the identity; empty shards give nothing. */
 static void test_reduce_shard_folds(void **state) {
     (void)state;
@@ -527,8 +489,6 @@ int main(void) {
         cmocka_unit_test(test_state_lives_for_a_shard),
         cmocka_unit_test(test_state_is_closed_after_failure),
         cmocka_unit_test(test_shared_data_by_name),
-        cmocka_unit_test(test_function_unknown_lists_registered),
-        cmocka_unit_test(test_register_refuses_bad_entries),
         cmocka_unit_test(test_reduce_shard_folds),
         cmocka_unit_test(test_reduce_total_uses_identity_for_nothing),
     };

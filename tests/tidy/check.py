@@ -89,7 +89,7 @@ def check_words(path, lines):
     for number, line in enumerate(lines, 1):
         if path.startswith("tests/") and re.search(r"\b(sleep|usleep|nanosleep)\s*\(", line):
             find(path, number, "a test does not sleep, it waits for what it needs")
-        if re.search(r"\b(strcpy|strcat|sprintf|gets|atoi|strtok)\s*\(", line):
+        if not path.startswith("tests/") and re.search(r"(?<![\w_])(strcpy|strcat|sprintf|gets|atoi|strtok)\(", line):
             find(path, number, "an unbounded or error-blind C function")
 
 
