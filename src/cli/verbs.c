@@ -275,17 +275,17 @@ static void print_arg(FILE *out, const zn_arg_def *arg) {
 
 void zn_verbs_print(FILE *out) {
     size_t count = 0;
-    const zn_op_def *table = zn_op_table(&count);
+    const zn_op_def *const *table = zn_op_table(&count);
     for (size_t i = 0; i < count; i++) {
-        if (table[i].op_class == ZN_OP_INNER) {
+        if (table[i]->op_class == ZN_OP_INNER) {
             continue;
         }
-        char *name = verb_name(&table[i]);
+        char *name = verb_name(table[i]);
         fprintf(out, "  %s", name);
         free(name);
-        for (size_t j = 0; j < table[i].arg_count; j++) {
-            print_arg(out, &table[i].args[j]);
+        for (size_t j = 0; j < table[i]->arg_count; j++) {
+            print_arg(out, &table[i]->args[j]);
         }
-        fprintf(out, "\n      %s\n", table[i].doc);
+        fprintf(out, "\n      %s\n", table[i]->doc);
     }
 }

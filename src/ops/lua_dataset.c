@@ -114,15 +114,15 @@ static int put(lua_State *lua) {
 /* table[name] = the closure of an operator, for all of a kind. */
 static void set_operators(lua_State *lua, int table, bool sources) {
     size_t count;
-    const zn_op_def *ops = zn_op_table(&count);
+    const zn_op_def *const *ops = zn_op_table(&count);
     for (size_t i = 0; i < count; i++) {
-        bool is_source = ops[i].op_class == ZN_OP_SOURCE;
-        if (ops[i].op_class == ZN_OP_INNER || is_source != sources) {
+        bool is_source = ops[i]->op_class == ZN_OP_SOURCE;
+        if (ops[i]->op_class == ZN_OP_INNER || is_source != sources) {
             continue;
         }
-        lua_pushlightuserdata(lua, (void *)(uintptr_t)&ops[i]);
+        lua_pushlightuserdata(lua, (void *)(uintptr_t)ops[i]);
         lua_pushcclosure(lua, call_operator, 1);
-        lua_setfield(lua, table, ops[i].name);
+        lua_setfield(lua, table, ops[i]->name);
     }
 }
 

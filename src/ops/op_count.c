@@ -55,7 +55,7 @@ static zonda_err end_count(zn_op *op, zonda_task *task, zonda_error *error) {
     return err;
 }
 
-const zn_op_runtime zn_run_count_shard = {
+static const zn_op_runtime count_shard_runtime = {
     .open = open_count,
     .close = close_count,
     .begin = begin_count,
@@ -63,10 +63,24 @@ const zn_op_runtime zn_run_count_shard = {
     .end = end_count,
 };
 
-const zn_op_runtime zn_run_count_total = {
+static const zn_op_runtime count_total_runtime = {
     .open = open_count,
     .close = close_count,
     .begin = begin_count,
     .push = push_sum,
     .end = end_count,
 };
+
+const zn_op_def zn_op_count = { .name = "count",
+                                .op_class = ZN_OP_FOLD,
+                                .doc = "the number of records" };
+
+const zn_op_def zn_op_count_shard = { .name = "count_shard",
+                                      .op_class = ZN_OP_INNER,
+                                      .runtime = &count_shard_runtime,
+                                      .doc = "the number of records of the shard" };
+
+const zn_op_def zn_op_count_total = { .name = "count_total",
+                                      .op_class = ZN_OP_INNER,
+                                      .runtime = &count_total_runtime,
+                                      .doc = "the sum of the counts of all shards" };

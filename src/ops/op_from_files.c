@@ -45,8 +45,25 @@ static zonda_err run_files(zn_op *op, zonda_task *task, zonda_error *error) {
     return zn_op_emit(op, task, zn_inputs_item(self->inputs, task->attempt.task), error);
 }
 
-const zn_op_runtime zn_run_from_files = {
+static const zn_op_runtime from_files_runtime = {
     .open = open_files,
     .close = close_files,
     .run = run_files,
 };
+
+static const zn_arg_def files_args[] = {
+    { .name = "glob",
+      .type = ZN_ARG_TEXT,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "pattern of paths: * ? [..] {a,b} **" },
+    { .name = "empty_ok",
+      .type = ZN_ARG_BOOL,
+      .use = ZN_ARG_OPTION,
+      .doc = "no match is an empty dataset, not an error" },
+};
+
+const zn_op_def zn_op_from_files = { .name = "from_files",
+                                     .op_class = ZN_OP_SOURCE,
+                                     ZN_ARGS(files_args),
+                                     .runtime = &from_files_runtime,
+                                     .doc = "the sorted paths that match, each a shard" };

@@ -19,8 +19,21 @@ static zonda_err run_list(zn_op *op, zonda_task *task, zonda_error *error) {
     return zn_op_emit(op, task, zn_inputs_item(op->state, task->attempt.task), error);
 }
 
-const zn_op_runtime zn_run_from_list = {
+static const zn_op_runtime from_list_runtime = {
     .open = open_list,
     .close = close_list,
     .run = run_list,
 };
+
+static const zn_arg_def list_args[] = {
+    { .name = "items",
+      .type = ZN_ARG_VALUES,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "the records; each is a shard" },
+};
+
+const zn_op_def zn_op_from_list = { .name = "from_list",
+                                    .op_class = ZN_OP_SOURCE,
+                                    ZN_ARGS(list_args),
+                                    .runtime = &from_list_runtime,
+                                    .doc = "the given records, each a shard" };

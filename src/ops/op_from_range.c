@@ -52,8 +52,27 @@ static zonda_err run_range(zn_op *op, zonda_task *task, zonda_error *error) {
     return ZONDA_OK;
 }
 
-const zn_op_runtime zn_run_from_range = {
+static const zn_op_runtime from_range_runtime = {
     .open = open_range,
     .close = close_range,
     .run = run_range,
 };
+
+static const zn_arg_def range_args[] = {
+    { .name = "n",
+      .type = ZN_ARG_UINT,
+      .use = ZN_ARG_POSITIONAL,
+      .max = INT64_MAX,
+      .doc = "how many numbers" },
+    { .name = "shards",
+      .type = ZN_ARG_UINT,
+      .use = ZN_ARG_OPTION,
+      .max = ZN_STAGE_TASKS_MAX,
+      .doc = "number of shards; 0: as many as useful" },
+};
+
+const zn_op_def zn_op_from_range = { .name = "from_range",
+                                     .op_class = ZN_OP_SOURCE,
+                                     ZN_ARGS(range_args),
+                                     .runtime = &from_range_runtime,
+                                     .doc = "the numbers from 0 to n-1" };

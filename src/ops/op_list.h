@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The runtimes that the operator table refers to. */
+/* All operators. The file of an operator has its arguments, its runtime and its definition; the
+ * order here is that of the reference. Inner ones, which only the planner makes, come last. */
 #ifndef ZN_OPS_OP_LIST_H
 #define ZN_OPS_OP_LIST_H
 
 #include "ops/op.h"
 
-extern const zn_op_runtime zn_run_from_list;
-extern const zn_op_runtime zn_run_from_range;
-extern const zn_op_runtime zn_run_from_files;
-extern const zn_op_runtime zn_run_read;
-extern const zn_op_runtime zn_run_stage;
-extern const zn_op_runtime zn_run_map;
-extern const zn_op_runtime zn_run_flat_map;
-extern const zn_op_runtime zn_run_filter;
-extern const zn_op_runtime zn_run_select;
-extern const zn_op_runtime zn_run_count_shard;
-extern const zn_op_runtime zn_run_count_total;
-extern const zn_op_runtime zn_run_reduce_shard;
-extern const zn_op_runtime zn_run_reduce_total;
-extern const zn_op_runtime zn_run_write_jsonl;
-extern const zn_op_runtime zn_run_write_text;
+#define ZN_OP_LIST(X)                                                                              \
+    X(from_list)                                                                                   \
+    X(from_range)                                                                                  \
+    X(from_files)                                                                                  \
+    X(read)                                                                                        \
+    X(map)                                                                                         \
+    X(flat_map)                                                                                    \
+    X(filter)                                                                                      \
+    X(select)                                                                                      \
+    X(count)                                                                                       \
+    X(reduce)                                                                                      \
+    X(write)                                                                                       \
+    X(write_jsonl)                                                                                 \
+    X(write_text)                                                                                  \
+    X(stage)                                                                                       \
+    X(count_shard)                                                                                 \
+    X(count_total)                                                                                 \
+    X(reduce_shard)                                                                                \
+    X(reduce_total)
+
+#define ZN_DECLARE_OP(name) extern const zn_op_def zn_op_##name;
+ZN_OP_LIST(ZN_DECLARE_OP)
+#undef ZN_DECLARE_OP
+
+/* For the definition of an operator: its array of arguments. */
+#define ZN_ARGS(array) .args = (array), .arg_count = sizeof(array) / sizeof((array)[0])
 
 #endif

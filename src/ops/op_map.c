@@ -98,10 +98,52 @@ static zonda_err push_filter(zn_op *op, zonda_task *task, zn_bytes record, zonda
 #define AROUND_FUNCTION                                                                            \
     .close = close_function, .begin = begin_function, .end = end_function, .abort = abort_function
 
-const zn_op_runtime zn_run_map = { .open = open_map, .push = push_map, AROUND_FUNCTION };
+static const zn_op_runtime map_runtime = { .open = open_map, .push = push_map, AROUND_FUNCTION };
 
-const zn_op_runtime zn_run_flat_map = { .open = open_flat_map,
-                                        .push = push_flat_map,
-                                        AROUND_FUNCTION };
+static const zn_op_runtime flat_map_runtime = { .open = open_flat_map,
+                                                .push = push_flat_map,
+                                                AROUND_FUNCTION };
 
-const zn_op_runtime zn_run_filter = { .open = open_filter, .push = push_filter, AROUND_FUNCTION };
+static const zn_op_runtime filter_runtime = { .open = open_filter,
+                                              .push = push_filter,
+                                              AROUND_FUNCTION };
+
+static const zn_arg_def map_args[] = {
+    { .name = "function",
+      .type = ZN_ARG_FUNCTION,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "gets a record, gives a record" },
+};
+
+const zn_op_def zn_op_map = { .name = "map",
+                              .op_class = ZN_OP_NARROW,
+                              ZN_ARGS(map_args),
+                              .runtime = &map_runtime,
+                              .doc = "one record for each" };
+
+static const zn_arg_def flat_map_args[] = {
+    { .name = "function",
+      .type = ZN_ARG_FUNCTION,
+      .use = ZN_ARG_POSITIONAL,
+      .block = true,
+      .doc = "gets a record, gives any number of records" },
+};
+
+const zn_op_def zn_op_flat_map = { .name = "flat_map",
+                                   .op_class = ZN_OP_NARROW,
+                                   ZN_ARGS(flat_map_args),
+                                   .runtime = &flat_map_runtime,
+                                   .doc = "any number of records for each" };
+
+static const zn_arg_def filter_args[] = {
+    { .name = "function",
+      .type = ZN_ARG_FUNCTION,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "gets a record; false and nil drop it" },
+};
+
+const zn_op_def zn_op_filter = { .name = "filter",
+                                 .op_class = ZN_OP_NARROW,
+                                 ZN_ARGS(filter_args),
+                                 .runtime = &filter_runtime,
+                                 .doc = "the records for which the function is true" };

@@ -161,8 +161,29 @@ static zonda_err run_read(zn_op *op, zonda_task *task, zonda_error *error) {
     return err;
 }
 
-const zn_op_runtime zn_run_read = {
+static const zn_op_runtime read_runtime = {
     .open = open_read,
     .close = close_read,
     .run = run_read,
 };
+
+static const zn_arg_def read_args[] = {
+    { .name = "glob",
+      .type = ZN_ARG_TEXT,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "pattern of paths: * ? [..] {a,b} **" },
+    { .name = "format",
+      .type = ZN_ARG_TEXT,
+      .use = ZN_ARG_OPTION,
+      .doc = "jsonl or text; without it the suffix decides" },
+    { .name = "empty_ok",
+      .type = ZN_ARG_BOOL,
+      .use = ZN_ARG_OPTION,
+      .doc = "no match is an empty dataset, not an error" },
+};
+
+const zn_op_def zn_op_read = { .name = "read",
+                               .op_class = ZN_OP_SOURCE,
+                               ZN_ARGS(read_args),
+                               .runtime = &read_runtime,
+                               .doc = "the records of the files that match, each file a shard" };

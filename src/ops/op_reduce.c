@@ -102,7 +102,7 @@ static void abort_fold(zn_op *op, zonda_task *task) {
     zn_function_end(self->function, task);
 }
 
-const zn_op_runtime zn_run_reduce_shard = {
+static const zn_op_runtime reduce_shard_runtime = {
     .open = open_fold,
     .close = close_fold,
     .begin = begin_shard,
@@ -111,7 +111,7 @@ const zn_op_runtime zn_run_reduce_shard = {
     .abort = abort_fold,
 };
 
-const zn_op_runtime zn_run_reduce_total = {
+static const zn_op_runtime reduce_total_runtime = {
     .open = open_fold,
     .close = close_fold,
     .begin = begin_fold,
@@ -119,3 +119,47 @@ const zn_op_runtime zn_run_reduce_total = {
     .end = end_total,
     .abort = abort_fold,
 };
+
+static const zn_arg_def reduce_args[] = {
+    { .name = "local",
+      .type = ZN_ARG_FUNCTION,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "gets the accumulated value and a record, gives the next accumulated value" },
+    { .name = "global",
+      .type = ZN_ARG_FUNCTION,
+      .use = ZN_ARG_OPTIONAL,
+      .doc = "the same over the results of the shards; without it `local`" },
+    { .name = "identity",
+      .type = ZN_ARG_VALUE,
+      .use = ZN_ARG_OPTION,
+      .doc = "start in every shard, and the result when there is nothing" },
+};
+
+const zn_op_def zn_op_reduce = { .name = "reduce",
+                                 .op_class = ZN_OP_FOLD,
+                                 ZN_ARGS(reduce_args),
+                                 .doc =
+                                     "one record from all, first per shard, then over the shards" };
+
+static const zn_arg_def reduce_half_args[] = {
+    { .name = "function",
+      .type = ZN_ARG_FUNCTION,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "gets the accumulated value and a record" },
+    { .name = "identity",
+      .type = ZN_ARG_VALUE,
+      .use = ZN_ARG_OPTION,
+      .doc = "the result when there is nothing" },
+};
+
+const zn_op_def zn_op_reduce_shard = { .name = "reduce_shard",
+                                       .op_class = ZN_OP_INNER,
+                                       ZN_ARGS(reduce_half_args),
+                                       .runtime = &reduce_shard_runtime,
+                                       .doc = "one record from those of the shard" };
+
+const zn_op_def zn_op_reduce_total = { .name = "reduce_total",
+                                       .op_class = ZN_OP_INNER,
+                                       ZN_ARGS(reduce_half_args),
+                                       .runtime = &reduce_total_runtime,
+                                       .doc = "one record from the results of all shards" };

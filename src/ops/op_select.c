@@ -93,8 +93,21 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
     return zn_op_emit(op, task, zn_buf_bytes(&self->out), error);
 }
 
-const zn_op_runtime zn_run_select = {
+static const zn_op_runtime select_runtime = {
     .open = open_select,
     .close = close_select,
     .push = push_record,
 };
+
+static const zn_arg_def select_args[] = {
+    { .name = "fields",
+      .type = ZN_ARG_TEXTS,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "fields to keep, in this order; a.b is field b of field a, kept under the name a.b" },
+};
+
+const zn_op_def zn_op_select = { .name = "select",
+                                 .op_class = ZN_OP_NARROW,
+                                 ZN_ARGS(select_args),
+                                 .runtime = &select_runtime,
+                                 .doc = "only the given fields of each record" };

@@ -160,8 +160,26 @@ static zonda_err run_stage(zn_op *op, zonda_task *task, zonda_error *error) {
     return ZONDA_OK;
 }
 
-const zn_op_runtime zn_run_stage = {
+static const zn_op_runtime stage_runtime = {
     .open = open_stage,
     .close = close_stage,
     .run = run_stage,
 };
+
+static const zn_arg_def stage_args[] = {
+    { .name = "stage",
+      .type = ZN_ARG_UINT,
+      .use = ZN_ARG_OPTION,
+      .max = ZN_STAGES_MAX,
+      .doc = "index of the stage whose results are read" },
+    { .name = "empty",
+      .type = ZN_ARG_BOOL,
+      .use = ZN_ARG_OPTION,
+      .doc = "that stage had no shards" },
+};
+
+const zn_op_def zn_op_stage = { .name = "stage",
+                                .op_class = ZN_OP_INNER,
+                                ZN_ARGS(stage_args),
+                                .runtime = &stage_runtime,
+                                .doc = "all results of an earlier stage" };

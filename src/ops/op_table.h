@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The table of operators: their names, arguments and classes. C, Lua and command line are three
- * faces of it. Adding an operator is one line in it and one file with its zn_op_runtime. */
+ * faces of it. Adding an operator is one line in op_list.h and one file. */
 #ifndef ZN_OPS_OP_TABLE_H
 #define ZN_OPS_OP_TABLE_H
 
@@ -54,7 +54,7 @@ typedef struct zn_op_def {
 } zn_op_def;
 
 /* All operators, in the order of the reference. */
-const zn_op_def *zn_op_table(size_t *count);
+const zn_op_def *const *zn_op_table(size_t *count);
 
 /* By name; dashes count as underscores. NULL if there is none. */
 const zn_op_def *zn_op_find(zn_bytes name);

@@ -158,6 +158,37 @@ static void sweep_file(zn_op *op, zn_attempt_id attempt) {
     .close = close_sink, .begin = begin_file, .push = push_record, .end = end_file,                \
     .abort = abort_file, .sweep = sweep_file
 
-const zn_op_runtime zn_run_write_jsonl = { .open = open_jsonl, AROUND_FILE };
+static const zn_op_runtime write_jsonl_runtime = { .open = open_jsonl, AROUND_FILE };
 
-const zn_op_runtime zn_run_write_text = { .open = open_text, AROUND_FILE };
+static const zn_op_runtime write_text_runtime = { .open = open_text, AROUND_FILE };
+
+static const zn_arg_def write_args[] = {
+    { .name = "pattern",
+      .type = ZN_ARG_TEXT,
+      .use = ZN_ARG_POSITIONAL,
+      .doc = "path with {shard}, {total}, {basename}; a width as in {shard:05d}" },
+    { .name = "level",
+      .type = ZN_ARG_UINT,
+      .use = ZN_ARG_OPTION,
+      .max = 22,
+      .doc = "of the compression; 0: its default" },
+};
+
+const zn_op_def zn_op_write = { .name = "write",
+                                .op_class = ZN_OP_SINK,
+                                ZN_ARGS(write_args),
+                                .doc = "a file per shard; the suffix decides the format" };
+
+const zn_op_def zn_op_write_jsonl = { .name = "write_jsonl",
+                                      .op_class = ZN_OP_SINK,
+                                      ZN_ARGS(write_args),
+                                      .runtime = &write_jsonl_runtime,
+                                      .doc = "a file per shard, a line of JSON per record" };
+
+const zn_op_def zn_op_write_text = {
+    .name = "write_text",
+    .op_class = ZN_OP_SINK,
+    ZN_ARGS(write_args),
+    .runtime = &write_text_runtime,
+    .doc = "a file per shard, a line per record, which must be a string"
+};
