@@ -10,7 +10,10 @@
  *   6  zero, 2 bytes       8  body bytes, u32                12  raw bytes, u32
  *  16  XXH3-64 of the body as sent, u64                       (little-endian)
  * The place of magic and version never changes, so that any two versions can tell each other. */
-enum { ZN_FRAME_HEADER_BYTES = 24, ZN_FRAME_FLAG_ZSTD = 1 };
+enum {
+    ZN_FRAME_HEADER_BYTES = 24,
+    ZN_FRAME_FLAG_ZSTD = 1
+};
 
 /* Holds the zstd contexts of one thread, for reuse (a fresh one costs more than a small frame). */
 typedef struct zn_framer zn_framer;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Inside wire only: tells ThreadSanitizer what it cannot see, because libzmq is not built with it:
- * what was written into a message before it was sent is there after it was received. Nothing in
- * other builds. */
+/* For wire, and tests that use raw sockets: tells ThreadSanitizer what it cannot see, because
+ * libzmq is not built with it: what was written into a message before it was sent is there after it
+ * was received. Nothing in other builds. */
 #ifndef ZN_WIRE_HANDOVER_H
 #define ZN_WIRE_HANDOVER_H
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "record/value.h"
 #include "wire/frame.h"
+#include "wire/handover.h"
 #include "wire/message.h"
 
 enum {
@@ -221,6 +222,7 @@ static void serve_one(fake_coordinator *fake) {
     zn_message message;
     zonda_error error = { 0 };
     zn_bytes frame = { zmq_msg_data(&body), zmq_msg_size(&body) };
+    ZN_HANDOVER_TAKE(zmq_msg_data(&body));
     if (zn_framer_unpack(fake->framer, frame, &raw, &error) == ZONDA_OK &&
         zn_decoder_decode(fake->decoder, raw, &message, &error) == ZONDA_OK) {
         answer(fake, &from, &message);

@@ -12,6 +12,7 @@
 #include "wire/actor.h"
 #include "wire/context.h"
 #include "wire/frame.h"
+#include "wire/handover.h"
 
 enum {
     SHORT_MS = 150, /* a timeout that a test waits for */
@@ -61,6 +62,7 @@ static void serve(fake_server *fake) {
     zmsg_t *message = zmsg_recv(fake->socket);
     zframe_t *last = zmsg_last(message);
     zn_bytes frame = { .data = zframe_data(last), .len = zframe_size(last) };
+    ZN_HANDOVER_TAKE(zframe_data(last));
     zn_bytes raw;
     zn_message request;
     zn_message reply = { .number = ZN_MSG_WORKERS };
