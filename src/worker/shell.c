@@ -303,7 +303,10 @@ static void look_for_dead(zn_shell *shell) {
     for (uint32_t i = 0; i < shell->slot_count; i++) {
         zonda_error how = { 0 };
         if (shell->slots[i].slot != NULL && zn_slot_is_dead(shell->slots[i].slot, &how)) {
-            zn_log(ZONDA_LOG_WARN, "worker-slot-died", "text=%s", how.text);
+            /* On the way out slots end because they were told to. */
+            bool leaving = zn_slot_manager_state(shell->core) >= ZN_REGISTRATION_LEAVING;
+            zn_log(leaving ? ZONDA_LOG_DEBUG : ZONDA_LOG_WARN, "worker-slot-died", "text=%s",
+                   how.text);
             bury_slot(shell, i, &how);
         }
     }
