@@ -14,11 +14,16 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "cli/describe.h"
 
 static volatile int interrupted;
 static int signal_pipe[2] = { -1, -1 };
 
 void zn_cli_parse(const struct argp *argp, int argc, char **argv, void *context) {
+    if (argc == 2 && strcmp(argv[1], ZN_DESCRIBE_OPTION) == 0) {
+        zn_describe_command(argp, stdout);
+        exit(fflush(stdout) == 0 ? ZN_EXIT_DONE : ZN_EXIT_FAILED);
+    }
     argp_err_exit_status = ZN_EXIT_USAGE;
     error_t rc = argp_parse(argp, argc, argv, ARGP_IN_ORDER, NULL, context);
     if (rc != 0) {

@@ -8,12 +8,17 @@
 #include <zonda/zonda.h>
 
 /* Exit statuses, as the manual promises them. */
+#define ZN_EXIT_LIST(X)                                                                            \
+    X(DONE, 0, "done")                                                                             \
+    X(FAILED, 1, "the job failed")                                                                 \
+    X(USAGE, 2, "usage")                                                                           \
+    X(UNREACHABLE, 3, "cluster unreachable")                                                       \
+    X(INTERRUPTED, 130, "interrupted")
+
 enum {
-    ZN_EXIT_DONE = 0,
-    ZN_EXIT_FAILED = 1,
-    ZN_EXIT_USAGE = 2,
-    ZN_EXIT_UNREACHABLE = 3,
-    ZN_EXIT_INTERRUPTED = 130,
+#define ZN_EXIT_ENUM(name, number, text) ZN_EXIT_##name = number,
+    ZN_EXIT_LIST(ZN_EXIT_ENUM)
+#undef ZN_EXIT_ENUM
 };
 
 #define ZN_DEFAULT_ENDPOINT "tcp://127.0.0.1:7070"

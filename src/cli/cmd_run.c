@@ -14,7 +14,7 @@
 #include "cli/cli.h"
 #include "cli/pipeline.h"
 #include "cli/progress.h"
-#include "cli/verbs.h"
+#include "cli/verb_help.h"
 #include "record/json.h"
 
 enum {
@@ -112,27 +112,21 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     }
 }
 
+/* Puts the verbs before the examples. argp frees what differs from `text`. */
 static char *help_filter(int key, const char *text, void *input) {
     (void)input;
-    if (key != ARGP_KEY_HELP_EXTRA) {
+    if (key != ARGP_KEY_HELP_POST_DOC) {
         return (char *)(uintptr_t)text;
     }
     char *out = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&out, &size);
     if (stream == NULL) {
-        return NULL;
+        return (char *)(uintptr_t)text;
     }
     fputs("Verbs, joined by `then`:\n", stream);
     zn_verbs_print(stream);
-    fputs(
-        "\nLUA is an expression in which a bare name is a field of the record and `r` the record;\n"
-        "for flat-map it is a block with `emit`.\n\n"
-        "Examples:\n"
-        "  zonda run read 'data/*.jsonl.zst' then filter 'size > 10000' then select name,size\n"
-        "  zonda run from-range 1000000 --shards 8 then map 'r * r' then count\n"
-        "  zonda run --connect tcp://host:7070 script.lua 10000",
-        stream);
+    fprintf(stream, "\n%s", text);
     fclose(stream);
     return out;
 }
@@ -259,7 +253,16 @@ int zn_cmd_run(int argc, char **argv) {
         parse,
         "PIPELINE…\nSCRIPT.lua [ARGUMENT…]",
         "Runs a pipeline, written as verbs or as a Lua script. Records go to standard output, one "
-        "JSON value a line.",
+        "JSON value a line."
+        "\v"
+        "EXPR is a Lua expression in which a bare name is a field of the record and\n"
+        "`r` the record; in reduce `a` is the accumulated value. BLOCK is a Lua block\n"
+        "with `emit`. VALUE is JSON, or a text if it is not.\n"
+        "\n"
+        "Examples:\n"
+        "  zonda run read 'data/*.jsonl.zst' then filter 'size > 10000' then count\n"
+        "  zonda run from-range 1000000 --shards 8 then map 'r * r' then count\n"
+        "  zonda run --connect tcp://host:7070 script.lua 10000",
         NULL,
         help_filter,
         NULL

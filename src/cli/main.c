@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "cli/describe.h"
 
 static const zn_command commands[] = {
     { "run", zn_cmd_run, "run a pipeline or a Lua script, here or on a cluster" },
@@ -33,12 +34,16 @@ static void print_help(FILE *out) {
             fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].doc);
         }
     }
-    fputs(
-        "\n`zonda COMMAND --help` says more about a command; `zonda --version` prints the "
-        "version.\n"
-        "Example: zonda run from-range 1000000 --shards 8 then count\n\n"
-        "Exit status: 0 done, 1 the job failed, 2 usage, 3 cluster unreachable, 130 interrupted.\n",
-        out);
+    fputs("\n`zonda COMMAND --help` says more about a command; `zonda --version` prints the "
+          "version.\n"
+          "Example: zonda run from-range 1000000 --shards 8 then count\n\n"
+          "Exit status: ",
+          out);
+#define PRINT_EXIT(name, number, text)                                                             \
+    fprintf(out, "%s%d %s", (number) == ZN_EXIT_DONE ? "" : ", ", number, text);
+    ZN_EXIT_LIST(PRINT_EXIT)
+#undef PRINT_EXIT
+    fputs(".\n", out);
 }
 
 static int run_command(const zn_command *command, int argc, char **argv) {
@@ -63,6 +68,10 @@ int main(int argc, char **argv) {
     }
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
         puts(argp_program_version);
+        return ZN_EXIT_DONE;
+    }
+    if (strcmp(word, ZN_DESCRIBE_OPTION) == 0) {
+        zn_describe_program(commands, COMMAND_COUNT, stdout);
         return ZN_EXIT_DONE;
     }
     for (size_t i = 0; i < COMMAND_COUNT; i++) {

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "cli/cli.h"
+#include "cli/verb_help.h"
 #include "ops/op_table.h"
 #include "plan/dataset.h"
 #include "record/json.h"
@@ -26,14 +27,6 @@ typedef struct verb_parse {
     uint32_t pairs;
     zn_json_reader *json;
 } verb_parse;
-
-static char *verb_name(const zn_op_def *op) {
-    char *name = zn_strdup(op->name);
-    for (char *at = name; *at != '\0'; at++) {
-        *at = *at == '_' ? '-' : *at;
-    }
-    return name;
-}
 
 /* A word that is a JSON number, constant, list or object is that value, any other is a text. */
 static void put_value(verb_parse *verb, const char *word) {
@@ -122,42 +115,55 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
     return zn_error_set(error, ZONDA_ERR_INTERNAL, "%s: cannot be given as a word", arg->name);
 }
 
+/* The table has underscores where the command line has dashes. */
+static const zn_arg_def *find_option(const zn_op_def *op, const char *word, size_t length) {
+    char *given = zn_strndup(word, length);
+    char *name = zn_verb_spell(given, '-', '_');
+    const zn_arg_def *arg = zn_op_arg(op, zn_bytes_of_text(name));
+    free(name);
+    free(given);
+    return arg;
+}
+
+static zonda_err fail_unknown(const zn_op_def *op, const char *word, size_t length,
+                              zonda_error *error) {
+    zn_buf known = { 0 };
+    for (size_t i = 0; i < op->arg_count; i++) {
+        if (op->args[i].use != ZN_ARG_POSITIONAL) {
+            char *name = zn_verb_spell(op->args[i].name, '_', '-');
+            zn_buf_printf(&known, " --%s", name);
+            free(name);
+        }
+    }
+    zn_buf_append_byte(&known, '\0');
+    zonda_err code =
+        zn_error_set(error, ZONDA_ERR_PLAN, "unknown option --%.*s; known:%s", (int)length, word,
+                     known.len > 1 ? (const char *)known.data : " none");
+    zn_buf_free(&known);
+    return code;
+}
+
 static zonda_err parse_option(verb_parse *verb, zonda_error *error) {
     const char *word = verb->words[verb->next++] + 2;
     size_t length = strcspn(word, "=");
-    char *name = zn_strndup(word, length);
-    for (char *at = name; *at != '\0'; at++) {
-        *at = *at == '-' ? '_' : *at;
-    }
-    const zn_arg_def *arg = zn_op_arg(verb->op, zn_bytes_of_text(name));
+    const zn_arg_def *arg = find_option(verb->op, word, length);
     if (arg == NULL) {
-        zn_buf known = { 0 };
-        for (size_t i = 0; i < verb->op->arg_count; i++) {
-            if (verb->op->args[i].use != ZN_ARG_POSITIONAL) {
-                zn_buf_printf(&known, " --%s", verb->op->args[i].name);
-            }
-        }
-        zn_buf_append_byte(&known, '\0');
-        zn_error_set(error, ZONDA_ERR_PLAN, "unknown option --%s; known:%s", name,
-                     known.len > 1 ? (const char *)known.data : " none");
-        zn_buf_free(&known);
-        free(name);
-        return error->code;
+        return fail_unknown(verb->op, word, length, error);
     }
-    free(name);
     zn_put_text(&verb->values, arg->name);
     verb->pairs++;
     if (arg->type == ZN_ARG_BOOL) {
         zn_put_bool(&verb->values, true);
         return word[length] == '\0'
                    ? ZONDA_OK
-                   : zn_error_set(error, ZONDA_ERR_PLAN, "option --%s takes no value", arg->name);
+                   : zn_error_set(error, ZONDA_ERR_PLAN, "option --%.*s takes no value",
+                                  (int)length, word);
     }
     if (word[length] == '=') {
         return put_word(verb, arg, word + length + 1, error);
     }
     if (verb->next == verb->count) {
-        return zn_error_set(error, ZONDA_ERR_PLAN, "option --%s needs a value", arg->name);
+        return zn_error_set(error, ZONDA_ERR_PLAN, "option --%s needs a value", word);
     }
     return put_word(verb, arg, verb->words[verb->next++], error);
 }
@@ -259,33 +265,4 @@ zonda_dataset *zn_verbs_parse(char *const *words, size_t count, zonda_error *err
         zonda_dataset_destroy(&dataset);
     }
     return dataset;
-}
-
-static void print_arg(FILE *out, const zn_arg_def *arg) {
-    static const char *const words[] = { "N", "", "TEXT", "NAME…", "VALUE", "VALUE…", "LUA" };
-    const char *word = words[arg->type];
-    if (arg->use == ZN_ARG_POSITIONAL) {
-        fprintf(out, " %s", word);
-    } else if (arg->use == ZN_ARG_OPTIONAL) {
-        fprintf(out, " [%s]", word);
-    } else {
-        fprintf(out, " [--%s%s%s]", arg->name, word[0] != '\0' ? " " : "", word);
-    }
-}
-
-void zn_verbs_print(FILE *out) {
-    size_t count = 0;
-    const zn_op_def *const *table = zn_op_table(&count);
-    for (size_t i = 0; i < count; i++) {
-        if (table[i]->op_class == ZN_OP_INNER) {
-            continue;
-        }
-        char *name = verb_name(table[i]);
-        fprintf(out, "  %s", name);
-        free(name);
-        for (size_t j = 0; j < table[i]->arg_count; j++) {
-            print_arg(out, &table[i]->args[j]);
-        }
-        fprintf(out, "\n      %s\n", table[i]->doc);
-    }
 }

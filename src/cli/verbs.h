@@ -2,14 +2,10 @@
 #ifndef ZN_CLI_VERBS_H
 #define ZN_CLI_VERBS_H
 
-#include <stdio.h>
 #include <zonda/dataset.h>
 
 /* Builds a dataset from the words of a pipeline, "read GLOB then filter EXPR then …". NULL and
  * `error` (PLAN, naming the verb and the word) if the words do not make sense. */
 zonda_dataset *zn_verbs_parse(char *const *words, size_t count, zonda_error *error);
-
-/* Prints every verb with its arguments, from the operator table. */
-void zn_verbs_print(FILE *out);
 
 #endif
