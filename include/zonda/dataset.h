@@ -34,7 +34,7 @@ typedef struct zonda_reduce_options {
 } zonda_reduce_options;
 
 typedef struct zonda_write_options {
-    int level; /* of the compression; 0: its default */
+    int level; /* of the compression: .gz 1 to 9, .zst 1 to 22; 0: its default */
 } zonda_write_options;
 
 /* Sources. `items`: concatenated MessagePack values, copied; item i is shard i. Options may be
@@ -63,6 +63,14 @@ ZONDA_API zonda_dataset *zonda_write_jsonl(zonda_dataset *dataset, const char *p
                                            const zonda_write_options *options);
 ZONDA_API zonda_dataset *zonda_write_text(zonda_dataset *dataset, const char *pattern,
                                           const zonda_write_options *options);
+ZONDA_API zonda_dataset *zonda_write_msgpack(zonda_dataset *dataset, const char *pattern,
+                                             const zonda_write_options *options);
+ZONDA_API zonda_dataset *zonda_write_csv(zonda_dataset *dataset, const char *pattern,
+                                         const zonda_write_options *options);
+ZONDA_API zonda_dataset *zonda_write_tsv(zonda_dataset *dataset, const char *pattern,
+                                         const zonda_write_options *options);
+ZONDA_API zonda_dataset *zonda_write_binary(zonda_dataset *dataset, const char *pattern,
+                                            const zonda_write_options *options);
 
 /* Another handle of the same dataset, so that it can be used twice. */
 ZONDA_API zonda_dataset *zonda_dataset_share(zonda_dataset *dataset);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Formats by suffix, for read and write alike. Decided when the plan is made, so that a typing
- * error costs nothing; the planner puts the outcome into the arguments of `read` and replaces
- * `write` by the writer of the format. Suffixes are compared as they are written. */
+/* Formats of files that are read, by suffix. Decided when the plan is made, so that a typing error
+ * costs nothing. Suffixes are compared as they are written. Those of writing: sink_args.c. */
 #include "ops/format.h"
 
 #include <string.h>
@@ -34,7 +33,7 @@ static const char *strip_compression(zn_bytes *path) {
     return NULL;
 }
 
-static zonda_err by_suffix(const char *path, zn_bytes stem, const char *how, const char **format,
+static zonda_err by_suffix(const char *path, zn_bytes stem, const char **format,
                            zonda_error *error) {
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         if (ends_with(stem, suffixes[i].suffix)) {
@@ -44,8 +43,8 @@ static zonda_err by_suffix(const char *path, zn_bytes stem, const char *how, con
     }
     return zn_error_set(error, ZONDA_ERR_PLAN,
                         "the suffix of \"%s\" says nothing about its format; known: %s, each also "
-                        "before .gz or .zst; %s",
-                        path, suffixes_known, how);
+                        "before .gz or .zst; or give the format",
+                        path, suffixes_known);
 }
 
 /* What is before the suffix of a compression that there is code for. */
@@ -67,7 +66,7 @@ zonda_err zn_read_format(const char *path, zn_bytes given, const char **format,
         return err;
     }
     if (given.len == 0) {
-        return by_suffix(path, stem, "or give the format", format, error);
+        return by_suffix(path, stem, format, error);
     }
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         if (zn_bytes_equal(given, zn_bytes_of_text(suffixes[i].format))) {
@@ -78,13 +77,4 @@ zonda_err zn_read_format(const char *path, zn_bytes given, const char **format,
     int shown = given.len < 64 ? (int)given.len : 64;
     return zn_error_set(error, ZONDA_ERR_PLAN, "there is no format \"%.*s\"; known: %s", shown,
                         (const char *)given.data, formats_known);
-}
-
-zonda_err zn_write_format(const char *pattern, const char **format, zonda_error *error) {
-    zn_bytes stem;
-    zonda_err err = find_stem(pattern, &stem, error);
-    if (err != ZONDA_OK) {
-        return err;
-    }
-    return by_suffix(pattern, stem, "or use write_jsonl or write_text", format, error);
 }

@@ -10,7 +10,4 @@
  * Errors: PLAN listing what is known; UNSUPPORTED (.xz). */
 zonda_err zn_read_format(const char *path, zn_bytes given, const char **format, zonda_error *error);
 
-/* The same for `write`; the operator is then "write_<format>". Errors: PLAN, UNSUPPORTED. */
-zonda_err zn_write_format(const char *pattern, const char **format, zonda_error *error);
-
 #endif

@@ -20,6 +20,10 @@
     X(write)                                                                                       \
     X(write_jsonl)                                                                                 \
     X(write_text)                                                                                  \
+    X(write_msgpack)                                                                               \
+    X(write_csv)                                                                                   \
+    X(write_tsv)                                                                                   \
+    X(write_binary)                                                                                \
     X(stage)                                                                                       \
     X(count_shard)                                                                                 \
     X(count_total)                                                                                 \

@@ -2,15 +2,18 @@
 /* The sinks: a file per shard that appears whole or not at all. Records go to a temporary file; at
  * the end of the shard it is sealed, the coordinator is asked for permission, and only then it gets
  * its name and its path becomes the record of the shard. A refusal means that another attempt has
- * won: the file is removed and nothing is said. An empty shard writes an empty, valid file. */
+ * won: the file is removed and nothing is said. An empty shard writes an empty, valid file. What
+ * records are in a file is the business of the writers (writer.h), one for each format. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/limits.h"
 #include "ops/op_list.h"
-#include "record/json.h"
+#include "ops/sink_args.h"
+#include "ops/writer.h"
 #include "record/value.h"
 #include "store/pattern.h"
 #include "store/sink_file.h"
@@ -19,50 +22,56 @@ enum {
     KEEP_BYTES_MAX = ZN_MIB
 };
 
-typedef zonda_err put_line(zn_bytes record, zn_buf *out, zonda_error *error);
+/* X(format, what it says in the reference) */
+#define ZN_WRITER_LIST(X)                                                                          \
+    X(jsonl, "a file per shard, a line of JSON per record")                                        \
+    X(text, "a file per shard, a line per record, which must be a string")                         \
+    X(msgpack, "a file per shard, the MessagePack values one after the other")                     \
+    X(csv, "a file per shard, a row per record; the fields of the first are the header")           \
+    X(tsv, "as write_csv, with tabs")                                                              \
+    X(binary, "a file per shard, the bytes of its records, which must be binaries or strings")
+
+static const struct {
+    const char *op;
+    const zn_writer *writer;
+} writers[] = {
+#define ROW(format, doc) { "write_" #format, &zn_writer_##format },
+    ZN_WRITER_LIST(ROW)
+#undef ROW
+};
 
 typedef struct sink {
-    put_line *put;
-    char *pattern;
-    int level;
+    const zn_writer *writer;
+    void *writing; /* state of the writer */
+    zn_sink_args args;
     char *path; /* of the shard that is being written */
     zn_sink_file *file;
     uint64_t records;
-    zn_buf line;
+    zn_buf bytes; /* of a record */
 } sink;
 
-static zonda_err put_text(zn_bytes record, zn_buf *out, zonda_error *error) {
-    zn_value head = zn_value_head(record);
-    if (head.type != ZN_VALUE_STRING) {
-        return zn_error_set(error, ZONDA_ERR_BAD_RECORD,
-                            "write_text needs a string as record, not %s",
-                            zn_value_type_name(head.type));
+static const zn_writer *find_writer(const char *op) {
+    for (size_t i = 0; i < sizeof writers / sizeof writers[0]; i++) {
+        if (strcmp(writers[i].op, op) == 0) {
+            return writers[i].writer;
+        }
     }
-    zn_buf_append(out, head.bytes.data, head.bytes.len);
-    return ZONDA_OK;
+    ZN_UNREACHABLE();
 }
 
-static zonda_err open_sink(zn_op *op, put_line *put, zonda_error *error) {
-    zn_bytes pattern = { 0 };
-    uint64_t level = 0;
-    zn_value_field_uint(op->args, "level", &level);
-    if (!zn_value_field_text(op->args, "pattern", &pattern) || pattern.len > ZN_PATH_BYTES_MAX) {
-        return zn_error_set(error, ZONDA_ERR_PLAN, "%s has no valid pattern", op->def->name);
+static zonda_err open_sink(zn_op *op, zonda_error *error) {
+    zn_sink_args args;
+    zonda_err err =
+        zn_sink_args_read(op->def, op->args, zn_stage_exec_shard_count(op->stage), &args, error);
+    if (err != ZONDA_OK) {
+        return err;
     }
     sink *self = ZN_NEW(sink);
-    self->put = put;
-    self->pattern = zn_strndup((const char *)pattern.data, pattern.len);
-    self->level = (int)level;
+    self->args = args;
+    self->writer = find_writer(op->def->name);
+    self->writing = self->writer->open == NULL ? NULL : self->writer->open();
     op->state = self;
-    return zn_pattern_check(self->pattern, zn_stage_exec_shard_count(op->stage), error);
-}
-
-static zonda_err open_jsonl(zn_op *op, zonda_error *error) {
-    return open_sink(op, zn_json_write, error);
-}
-
-static zonda_err open_text(zn_op *op, zonda_error *error) {
-    return open_sink(op, put_text, error);
+    return ZONDA_OK;
 }
 
 static void drop_file(sink *self) {
@@ -77,8 +86,11 @@ static void close_sink(zn_op *op) {
         return;
     }
     drop_file(self);
-    zn_buf_free(&self->line);
-    free(self->pattern);
+    if (self->writer->close != NULL) {
+        self->writer->close(self->writing);
+    }
+    zn_buf_free(&self->bytes);
+    zn_sink_args_free(&self->args);
     free(self);
     op->state = NULL;
 }
@@ -87,9 +99,12 @@ static zonda_err begin_file(zn_op *op, zonda_task *task, zonda_error *error) {
     sink *self = op->state;
     drop_file(self);
     self->records = 0;
-    self->path =
-        zn_pattern_path(self->pattern, task->attempt.task, zn_stage_exec_shard_count(op->stage));
-    self->file = zn_sink_file_open(self->path, task->attempt, self->level, error);
+    if (self->writer->begin != NULL) {
+        self->writer->begin(self->writing);
+    }
+    self->path = zn_pattern_path(self->args.pattern, task->attempt.task,
+                                 zn_stage_exec_shard_count(op->stage));
+    self->file = zn_sink_file_open(self->path, task->attempt, self->args.level, error);
     return self->file == NULL ? error->code : ZONDA_OK;
 }
 
@@ -97,15 +112,14 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
     (void)task;
     sink *self = op->state;
     self->records++;
-    zn_buf_reset(&self->line, KEEP_BYTES_MAX);
-    zonda_err err = self->put(record, &self->line, error);
+    zn_buf_reset(&self->bytes, KEEP_BYTES_MAX);
+    zonda_err err = self->writer->put(self->writing, record, &self->bytes, error);
     if (err != ZONDA_OK) {
         zn_error_prefix(error, "record %" PRIu64 " of the shard: ", self->records);
         error->permanent = true;
         return err;
     }
-    zn_buf_append_byte(&self->line, '\n');
-    return zn_sink_file_write(self->file, zn_buf_bytes(&self->line), error);
+    return zn_sink_file_write(self->file, zn_buf_bytes(&self->bytes), error);
 }
 
 static zonda_err emit_path(zn_op *op, zonda_task *task, zonda_error *error) {
@@ -149,18 +163,21 @@ static void abort_file(zn_op *op, zonda_task *task) {
 
 static void sweep_file(zn_op *op, zn_attempt_id attempt) {
     sink *self = op->state;
-    char *path = zn_pattern_path(self->pattern, attempt.task, zn_stage_exec_shard_count(op->stage));
+    char *path =
+        zn_pattern_path(self->args.pattern, attempt.task, zn_stage_exec_shard_count(op->stage));
     zn_sink_file_sweep(path, attempt);
     free(path);
 }
 
-#define AROUND_FILE                                                                                \
-    .close = close_sink, .begin = begin_file, .push = push_record, .end = end_file,                \
-    .abort = abort_file, .sweep = sweep_file
-
-static const zn_op_runtime write_jsonl_runtime = { .open = open_jsonl, AROUND_FILE };
-
-static const zn_op_runtime write_text_runtime = { .open = open_text, AROUND_FILE };
+static const zn_op_runtime write_runtime = {
+    .open = open_sink,
+    .close = close_sink,
+    .begin = begin_file,
+    .push = push_record,
+    .end = end_file,
+    .abort = abort_file,
+    .sweep = sweep_file,
+};
 
 static const zn_arg_def write_args[] = {
     { .name = "pattern",
@@ -171,7 +188,7 @@ static const zn_arg_def write_args[] = {
       .type = ZN_ARG_UINT,
       .use = ZN_ARG_OPTION,
       .max = 22,
-      .doc = "of the compression; 0: its default" },
+      .doc = "of the compression: .gz 1 to 9, .zst 1 to 22; 0: its default" },
 };
 
 const zn_op_def zn_op_write = { .name = "write",
@@ -179,16 +196,11 @@ const zn_op_def zn_op_write = { .name = "write",
                                 ZN_ARGS(write_args),
                                 .doc = "a file per shard; the suffix decides the format" };
 
-const zn_op_def zn_op_write_jsonl = { .name = "write_jsonl",
-                                      .op_class = ZN_OP_SINK,
-                                      ZN_ARGS(write_args),
-                                      .runtime = &write_jsonl_runtime,
-                                      .doc = "a file per shard, a line of JSON per record" };
-
-const zn_op_def zn_op_write_text = {
-    .name = "write_text",
-    .op_class = ZN_OP_SINK,
-    ZN_ARGS(write_args),
-    .runtime = &write_text_runtime,
-    .doc = "a file per shard, a line per record, which must be a string"
-};
+#define DEFINE(format, words)                                                                      \
+    const zn_op_def zn_op_write_##format = { .name = "write_" #format,                             \
+                                             .op_class = ZN_OP_SINK,                               \
+                                             ZN_ARGS(write_args),                                  \
+                                             .runtime = &write_runtime,                            \
+                                             .doc = words };
+ZN_WRITER_LIST(DEFINE)
+#undef DEFINE

@@ -239,6 +239,26 @@ zonda_dataset *zonda_write_text(zonda_dataset *dataset, const char *pattern,
     return apply_write("write_text", dataset, pattern, options);
 }
 
+zonda_dataset *zonda_write_msgpack(zonda_dataset *dataset, const char *pattern,
+                                   const zonda_write_options *options) {
+    return apply_write("write_msgpack", dataset, pattern, options);
+}
+
+zonda_dataset *zonda_write_csv(zonda_dataset *dataset, const char *pattern,
+                               const zonda_write_options *options) {
+    return apply_write("write_csv", dataset, pattern, options);
+}
+
+zonda_dataset *zonda_write_tsv(zonda_dataset *dataset, const char *pattern,
+                               const zonda_write_options *options) {
+    return apply_write("write_tsv", dataset, pattern, options);
+}
+
+zonda_dataset *zonda_write_binary(zonda_dataset *dataset, const char *pattern,
+                                  const zonda_write_options *options) {
+    return apply_write("write_binary", dataset, pattern, options);
+}
+
 char *zonda_dataset_explain(const zonda_dataset *dataset, zonda_error *error) {
     zn_plan *plan = zn_plan_new(dataset, NULL, 0, zn_glob, error);
     if (plan == NULL) {

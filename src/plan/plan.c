@@ -13,10 +13,9 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
-#include "ops/format.h"
+#include "ops/sink_args.h"
 #include "plan/plan_build.h"
 #include "record/value.h"
-#include "store/pattern.h"
 
 /* A fold and its halves. */
 typedef struct fold_halves {
@@ -114,23 +113,17 @@ static zonda_err find_writer(const zonda_dataset *node, const char *pattern, con
 
 static zonda_err add_sink(zn_plan_build *build, const zonda_dataset *node, zonda_error *error) {
     zn_bytes args = zn_buf_bytes(&node->args);
-    zn_bytes text = { 0 };
-    if (!zn_value_field_text(args, "pattern", &text) || memchr(text.data, 0, text.len) != NULL ||
-        text.len > ZN_PATH_BYTES_MAX) {
-        return zn_error_set(error, ZONDA_ERR_PLAN,
-                            "the pattern of %s is missing, has a NUL or is longer than %u bytes",
-                            node->op->name, (unsigned)ZN_PATH_BYTES_MAX);
-    }
-    char *pattern = zn_strndup((const char *)text.data, text.len);
+    zn_sink_args sink;
     const char *writer = NULL;
-    zonda_err err = find_writer(node, pattern, &writer, error);
-    if (err == ZONDA_OK) {
-        err = zn_pattern_check(pattern, build->draft.tasks, error);
+    zonda_err err = zn_sink_args_read(node->op, args, build->draft.tasks, &sink, error);
+    if (err != ZONDA_OK) {
+        return err;
     }
+    err = find_writer(node, sink.pattern, &writer, error);
     if (err == ZONDA_OK) {
         zn_plan_add_op(build, writer, args, true);
     }
-    free(pattern);
+    zn_sink_args_free(&sink);
     return err;
 }
 

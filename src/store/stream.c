@@ -82,6 +82,18 @@ bool zn_compression_available(zn_compression compression) {
 #endif
 }
 
+int zn_compression_level_max(zn_compression compression) {
+    switch (compression) {
+    case ZN_COMPRESSION_NONE:
+        return 0;
+    case ZN_COMPRESSION_GZIP:
+        return 9;
+    case ZN_COMPRESSION_ZSTD:
+        return 22;
+    }
+    ZN_UNREACHABLE();
+}
+
 static zonda_err unsupported(zonda_error *error) {
     return zn_error_set(error, ZONDA_ERR_UNSUPPORTED, "this build has no gzip (zlib)");
 }

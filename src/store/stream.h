@@ -17,6 +17,9 @@ zn_compression zn_compression_of(const char *path, size_t *stem_len);
 /* Whether this build can read and write it. */
 bool zn_compression_available(zn_compression compression);
 
+/* The highest level of its encoder; levels count from 1. 0: it has none. */
+int zn_compression_level_max(zn_compression compression);
+
 /* A file that is read in order, decompressed. One thread. A failed stream keeps failing alike. */
 typedef struct zn_in_stream zn_in_stream;
 /* Errors, with the file filled in: IO, UNSUPPORTED (suffix without its library). */

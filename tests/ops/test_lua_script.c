@@ -115,7 +115,8 @@ static void test_lua_script_mistakes_are_explained(void **state) {
         { "return zonda.from_range(3):rename()",
           "PLAN: test.lua:1: there is no operator \"rename\"; there are: from_list, from_range, "
           "from_files, read, map, flat_map, filter, select, count, reduce, write, write_jsonl, "
-          "write_text" },
+          "write_text, write_msgpack, "
+          "write_csv, write_tsv, write_binary" },
         { "\nreturn zonda.from_range(3):read('x')",
           "PLAN: test.lua:2: read begins a dataset: write zonda.read(…)" },
         { "return zonda.from_range(3, {shard = 1})",

@@ -272,7 +272,7 @@ static void test_plan_errors_are_found(void **state) {
     expect_code(zonda_read("none/*.txt", &(zonda_read_options){ .format = "xml" }), "PLAN", "xml");
     expect_code(zonda_read("broken/*.txt", &(zonda_read_options){ .empty_ok = true }), "IO",
                 "broken");
-    expect_code(zonda_write(one_two_three(), "o/{shard}.bin", NULL), "PLAN", "jsonl");
+    expect_code(zonda_write(one_two_three(), "o/{shard}.xyz", NULL), "PLAN", "jsonl");
     expect_code(zonda_write_jsonl(one_two_three(), "o/all.jsonl", NULL), "PLAN", "{shard}");
     expect_code(zonda_write_jsonl(one_two_three(), "o/{shart}.jsonl", NULL), "PLAN", "shart");
     expect_code(zonda_from_range(2, &(zonda_range_options){ .shards = UINT64_MAX }), "PLAN",
