@@ -51,6 +51,15 @@ ZONDA_API zonda_dataset *zonda_flat_map(zonda_dataset *dataset, zonda_func funct
 ZONDA_API zonda_dataset *zonda_filter(zonda_dataset *dataset, zonda_func function);
 ZONDA_API zonda_dataset *zonda_select(zonda_dataset *dataset, ...) __attribute__((sentinel));
 
+/* zonda_drop takes fields or paths up to a NULL; zonda_rename takes pairs of texts, new name and
+ * old name, up to a NULL. zonda_take_per_shard takes 0 too; zonda_window takes 1 or more.
+ * zonda_sample keeps records with probability p, from 0 to 1, by seed and position only. */
+ZONDA_API zonda_dataset *zonda_drop(zonda_dataset *dataset, ...) __attribute__((sentinel));
+ZONDA_API zonda_dataset *zonda_rename(zonda_dataset *dataset, ...) __attribute__((sentinel));
+ZONDA_API zonda_dataset *zonda_take_per_shard(zonda_dataset *dataset, uint64_t n);
+ZONDA_API zonda_dataset *zonda_window(zonda_dataset *dataset, uint64_t n);
+ZONDA_API zonda_dataset *zonda_sample(zonda_dataset *dataset, double p, uint64_t seed);
+
 /* Folds: one record from all. */
 ZONDA_API zonda_dataset *zonda_count(zonda_dataset *dataset);
 ZONDA_API zonda_dataset *zonda_reduce(zonda_dataset *dataset, zonda_func local,

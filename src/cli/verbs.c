@@ -56,6 +56,27 @@ static bool is_option(const char *word) {
     return word[0] == '-' && word[1] == '-' && word[2] != '\0';
 }
 
+/* All plain words that are left, each KEY=VALUE, as one map. */
+static zonda_err put_names(verb_parse *verb, const zn_arg_def *arg, zonda_error *error) {
+    uint32_t count = 0;
+    zn_buf names = { 0 };
+    zonda_err err = ZONDA_OK;
+    for (; verb->next < verb->count && !is_option(verb->words[verb->next]); count++) {
+        const char *word = verb->words[verb->next++];
+        const char *equals = strchr(word, '=');
+        if (equals == NULL) {
+            err = zn_error_set(error, ZONDA_ERR_PLAN, "%s: '%s' has no '='", arg->name, word);
+            break;
+        }
+        zn_put_string(&names, (zn_bytes){ (const uint8_t *)word, (size_t)(equals - word) });
+        zn_put_text(&names, equals + 1);
+    }
+    zn_put_map(&verb->values, count);
+    zn_buf_append(&verb->values, names.data, names.len);
+    zn_buf_free(&names);
+    return err;
+}
+
 /* All plain words that are left, as one list. */
 static void put_list(verb_parse *verb, const zn_arg_def *arg) {
     zn_buf items = { 0 };
@@ -86,6 +107,18 @@ static void put_function(verb_parse *verb, const zn_arg_def *arg, const char *te
     zn_put_text(&verb->values, text);
 }
 
+/* Which numbers are right is for the dataset layer; here it only has to be one. */
+static zonda_err put_number(verb_parse *verb, const zn_arg_def *arg, const char *word,
+                            zonda_error *error) {
+    char *end = NULL;
+    double number = strtod(word, &end);
+    if (end == word || *end != '\0') {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "%s: '%s' is not a number", arg->name, word);
+    }
+    zn_put_double(&verb->values, number);
+    return ZONDA_OK;
+}
+
 static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *word,
                           zonda_error *error) {
     uint64_t number = 0;
@@ -107,9 +140,12 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
     case ZN_ARG_VALUE:
         put_value(verb, word);
         return ZONDA_OK;
+    case ZN_ARG_NUMBER:
+        return put_number(verb, arg, word, error);
     case ZN_ARG_BOOL:
     case ZN_ARG_TEXTS:
     case ZN_ARG_VALUES:
+    case ZN_ARG_NAMES:
         break;
     }
     return zn_error_set(error, ZONDA_ERR_INTERNAL, "%s: cannot be given as a word", arg->name);
@@ -179,6 +215,9 @@ static zonda_err parse_plain(verb_parse *verb, zonda_error *error) {
     if (arg->type == ZN_ARG_TEXTS || arg->type == ZN_ARG_VALUES) {
         put_list(verb, arg);
         return ZONDA_OK;
+    }
+    if (arg->type == ZN_ARG_NAMES) {
+        return put_names(verb, arg, error);
     }
     return put_word(verb, arg, verb->words[verb->next++], error);
 }

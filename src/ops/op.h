@@ -43,6 +43,18 @@ zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *
 /* Gives all records of a buffer of concatenated values to the next operator. */
 zonda_err zn_op_emit_all(zn_op *op, zonda_task *task, zn_bytes records, zonda_error *error);
 
+/* Says that `op` wants no more records of the task. Returns CANCELLED, which the operators before
+ * it pass on like any failure; the stage takes it for the end of the source, aborts them, and ends
+ * `op` and those behind it as usual. Returns OK if there is a sink before `op`, which needs all
+ * records: then `op` has to let go of what still comes. To be called in begin (ignoring the answer)
+ * or push.
+ */
+zonda_err zn_op_enough(zn_op *op, zonda_task *task, zonda_error *error);
+
+/* The shard that the operator works on, from 0, and how many there are. */
+uint64_t zn_op_shard(const zn_op *op, const zonda_task *task);
+uint64_t zn_op_shard_count(const zn_op *op);
+
 /* What the stage offers to its operators, valid from open on. */
 const zn_task_host *zn_stage_exec_host(const zn_stage_exec *stage);
 zn_job_id zn_stage_exec_job(const zn_stage_exec *stage);

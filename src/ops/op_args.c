@@ -64,6 +64,11 @@ static zonda_err check_uint(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
                             op->name, head.integer);
     }
     uint64_t number = head.type == ZN_VALUE_INT ? (uint64_t)head.integer : head.uinteger;
+    if (number < arg->min) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "argument \"%s\" of %s must be at least %" PRIu64 "; it is %" PRIu64,
+                            arg->name, op->name, arg->min, number);
+    }
     if (number > arg->max) {
         return zn_error_set(error, ZONDA_ERR_PLAN,
                             "argument \"%s\" of %s must be at most %" PRIu64 "; it is %" PRIu64,
@@ -96,6 +101,58 @@ static zonda_err check_texts(const zn_op_def *op, const zn_arg_def *arg, zn_byte
         zn_bytes item = zn_cursor_skip(&cursor);
         if (!is_plain_text(zn_value_head(item))) {
             return fail_type(op, arg, "a list of texts without NUL", item, error);
+        }
+    }
+    return ZONDA_OK;
+}
+
+/* Written so that what is no number at all (NaN) is out of range too. */
+static zonda_err check_number(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                              zonda_error *error) {
+    double number = 0;
+    if (!zn_value_number(value, &number)) {
+        return fail_type(op, arg, "a number", value, error);
+    }
+    if (!(number >= 0 && number <= (double)arg->max)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "argument \"%s\" of %s must be from 0 to %" PRIu64 "; it is %g",
+                            arg->name, op->name, arg->max, number);
+    }
+    return ZONDA_OK;
+}
+
+/* Whether `text` stands as key (`step` 0) or value (`step` 1) among the first `pairs` pairs. */
+static bool is_among(zn_bytes map, uint32_t pairs, unsigned step, zn_bytes text) {
+    zn_cursor cursor = zn_cursor_of(map);
+    zn_cursor_read(&cursor);
+    for (uint32_t i = 0; i < pairs; i++) {
+        zn_bytes sides[2] = { zn_cursor_skip(&cursor), zn_cursor_skip(&cursor) };
+        if (zn_bytes_equal(zn_value_head(sides[step]).bytes, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static zonda_err check_names(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                             zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(value);
+    zn_value map = zn_cursor_read(&cursor);
+    if (map.type != ZN_VALUE_MAP || map.count == 0) {
+        return fail_type(op, arg, "a map of at least one text to a text", value, error);
+    }
+    for (uint32_t i = 0; i < map.count; i++) {
+        for (unsigned side = 0; side < 2; side++) {
+            zn_bytes item = zn_cursor_skip(&cursor);
+            if (!is_plain_text(zn_value_head(item))) {
+                return fail_type(op, arg, "a map of texts to texts, without NUL", item, error);
+            }
+            zn_bytes text = zn_value_head(item).bytes;
+            if (is_among(value, i, side, text)) {
+                return zn_error_set(error, ZONDA_ERR_PLAN,
+                                    "argument \"%s\" of %s names \"%.*s\" twice", arg->name,
+                                    op->name, shown(text), (const char *)text.data);
+            }
         }
     }
     return ZONDA_OK;
@@ -146,6 +203,10 @@ static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
         return head.type == ZN_VALUE_ARRAY ? ZONDA_OK : fail_type(op, arg, "a list", value, error);
     case ZN_ARG_FUNCTION:
         return is_function(value) ? ZONDA_OK : fail_type(op, arg, "a function", value, error);
+    case ZN_ARG_NUMBER:
+        return check_number(op, arg, value, error);
+    case ZN_ARG_NAMES:
+        return check_names(op, arg, value, error);
     case ZN_ARG_VALUE:
         break;
     }

@@ -15,6 +15,11 @@
     X(flat_map)                                                                                    \
     X(filter)                                                                                      \
     X(select)                                                                                      \
+    X(drop)                                                                                        \
+    X(rename)                                                                                      \
+    X(take_per_shard)                                                                              \
+    X(window)                                                                                      \
+    X(sample)                                                                                      \
     X(count)                                                                                       \
     X(reduce)                                                                                      \
     X(write)                                                                                       \

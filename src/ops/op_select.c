@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
+#include "ops/narrow.h"
 #include "ops/op_list.h"
 #include "record/value.h"
 
@@ -57,19 +57,11 @@ static void close_select(zn_op *op) {
     op->state = NULL;
 }
 
-/* The same record would fail again. */
-static zonda_err fail_type(zn_value_type type, zonda_error *error) {
-    zn_error_set(error, ZONDA_ERR_USER, "select needs a map as record, not %s",
-                 zn_value_type_name(type));
-    error->permanent = true;
-    return ZONDA_ERR_USER;
-}
-
 static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
     selection *self = op->state;
-    zn_value_type type = zn_value_head(record).type;
-    if (type != ZN_VALUE_MAP) {
-        return fail_type(type, error);
+    zonda_err err = zn_narrow_check_map(op, record, error);
+    if (err != ZONDA_OK) {
+        return err;
     }
     uint32_t found = 0;
     for (uint32_t i = 0; i < self->count; i++) {
@@ -85,12 +77,8 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
         }
     }
     /* "a" and "a.b" together may double a record. */
-    if (self->out.len > ZN_RECORD_BYTES_MAX) {
-        return zn_error_set(error, ZONDA_ERR_LIMIT,
-                            "the selected record has %zu bytes, more than the limit of %u",
-                            self->out.len, ZN_RECORD_BYTES_MAX);
-    }
-    return zn_op_emit(op, task, zn_buf_bytes(&self->out), error);
+    err = zn_narrow_check_size(op, self->out.len, error);
+    return err != ZONDA_OK ? err : zn_op_emit(op, task, zn_buf_bytes(&self->out), error);
 }
 
 static const zn_op_runtime select_runtime = {

@@ -25,6 +25,9 @@ typedef enum zn_arg_type {
     ZN_ARG_VALUE,    /* any value */
     ZN_ARG_VALUES,   /* list of any values; takes all remaining positional words */
     ZN_ARG_FUNCTION, /* map {kind, …}: see function.h */
+    ZN_ARG_NUMBER,   /* integer or fraction from 0 to `max` */
+    ZN_ARG_NAMES, /* map of texts to texts, at least one pair, no text twice on either side; on the
+                     command line all remaining positional words, each KEY=VALUE */
 } zn_arg_type;
 
 typedef enum zn_arg_use {
@@ -38,7 +41,8 @@ typedef struct zn_arg_def {
     zn_arg_type type;
     zn_arg_use use;
     bool block;   /* FUNCTION on the command line: a block with `emit`, not an expression */
-    uint64_t max; /* UINT: largest value */
+    uint64_t min; /* UINT: smallest value */
+    uint64_t max; /* UINT, NUMBER: largest value */
     const char *doc;
 } zn_arg_def;
 

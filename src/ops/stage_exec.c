@@ -32,6 +32,7 @@ struct zn_stage_exec {
     bool has_sink;
     zonda_task task;
     zn_op *blamed; /* where the running task failed */
+    zn_op *enough; /* wants no more records of the running task; NULL: none */
     zonda_error error;
     zn_failure failure;
     zn_reference reference;
@@ -154,6 +155,29 @@ static zonda_err check_cancelled(const zonda_task *task, zonda_error *error) {
     return zn_error_set(error, ZONDA_ERR_CANCELLED, "the attempt was cancelled");
 }
 
+uint64_t zn_op_shard(const zn_op *op, const zonda_task *task) {
+    (void)op;
+    return task->attempt.task;
+}
+
+uint64_t zn_op_shard_count(const zn_op *op) {
+    return op->stage->body.task_count;
+}
+
+zonda_err zn_op_enough(zn_op *op, zonda_task *task, zonda_error *error) {
+    (void)task;
+    zn_stage_exec *stage = op->stage;
+    bool behind = stage->enough == NULL;
+    for (const zn_op *before = stage->ops; before != op; before = before->next) {
+        if (before->def->op_class == ZN_OP_SINK) {
+            return ZONDA_OK;
+        }
+        behind = behind || before == stage->enough;
+    }
+    stage->enough = behind ? op : stage->enough;
+    return zn_error_set(error, ZONDA_ERR_CANCELLED, "%s has had enough", op->def->name);
+}
+
 zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
     if (op == op->stage->ops) {
         zonda_err err = check_cancelled(task, error);
@@ -191,27 +215,47 @@ static zonda_err begin_ops(zn_stage_exec *stage, zonda_error *error) {
     return ZONDA_OK;
 }
 
-static zonda_err end_ops(zn_stage_exec *stage, zonda_error *error) {
-    for (size_t i = 0; i < stage->op_count; i++) {
-        zn_op *op = &stage->ops[i];
-        if (op->def->runtime->end == NULL) {
-            continue;
-        }
-        zonda_err err = blame(op, op->def->runtime->end(op, &stage->task, error));
-        if (err != ZONDA_OK) {
-            return err;
-        }
-    }
-    return ZONDA_OK;
-}
-
-static void abort_ops(zn_stage_exec *stage) {
-    for (size_t i = 0; i < stage->op_count; i++) {
-        zn_op *op = &stage->ops[i];
+/* From `op` on up to `last`, which is not among them. */
+static void abort_ops(zn_stage_exec *stage, zn_op *op, const zn_op *last) {
+    for (; op != last; op = op->next) {
         if (op->def->runtime->abort != NULL) {
             op->def->runtime->abort(op, &stage->task);
         }
     }
+}
+
+/* When an operator has had enough, `err` is no failure: the operators from `*op` on up to that one
+ * are let go, and it becomes `*op`, where the task goes on. */
+static zonda_err settle(zn_stage_exec *stage, zonda_err err, zn_op **op, zonda_error *error) {
+    if (stage->enough == NULL || (err != ZONDA_OK && err != ZONDA_ERR_CANCELLED)) {
+        return err;
+    }
+    zonda_err cancelled = check_cancelled(&stage->task, error);
+    if (cancelled != ZONDA_OK) {
+        return cancelled;
+    }
+    abort_ops(stage, *op, stage->enough);
+    *op = stage->enough;
+    stage->enough = NULL;
+    stage->blamed = NULL;
+    memset(error, 0, sizeof *error);
+    return ZONDA_OK;
+}
+
+static zonda_err end_ops(zn_stage_exec *stage, zn_op *op, zonda_error *error) {
+    while (op != NULL) {
+        zonda_err err = ZONDA_OK;
+        if (op->def->runtime->end != NULL) {
+            err = blame(op, op->def->runtime->end(op, &stage->task, error));
+        }
+        zn_op *ended = op;
+        err = settle(stage, err, &op, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+        op = op == ended ? op->next : op;
+    }
+    return ZONDA_OK;
 }
 
 static zonda_err run_ops(zn_stage_exec *stage, zonda_error *error) {
@@ -220,14 +264,16 @@ static zonda_err run_ops(zn_stage_exec *stage, zonda_error *error) {
     if (err == ZONDA_OK) {
         err = begin_ops(stage, error);
     }
-    if (err == ZONDA_OK) {
+    if (err == ZONDA_OK && stage->enough == NULL) {
         err = blame(source, source->def->runtime->run(source, &stage->task, error));
     }
+    zn_op *first = source;
+    err = settle(stage, err, &first, error);
     if (err == ZONDA_OK) {
         /* What fails from here on is not about the last record. */
         stage->task.file = NULL;
         stage->task.line = 0;
-        err = end_ops(stage, error);
+        err = end_ops(stage, first, error);
     }
     return err;
 }
@@ -281,6 +327,7 @@ bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn
                                                  .task = task,
                                                  .attempt = attempt });
     stage->blamed = NULL;
+    stage->enough = NULL;
     memset(&stage->error, 0, sizeof stage->error);
     zonda_err err = ZONDA_OK;
     if (task >= stage->body.task_count) {
@@ -291,7 +338,7 @@ bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn
         err = run_ops(stage, &stage->error);
     }
     if (err != ZONDA_OK) {
-        abort_ops(stage);
+        abort_ops(stage, stage->ops, NULL);
     }
     if (stage->task.withdrawn || err == ZONDA_ERR_CANCELLED ||
         (err != ZONDA_OK && stage->host->cancelled(stage->host->context))) {

@@ -29,6 +29,11 @@ void zn_arguments_uint(zn_arguments *args, const char *name, uint64_t value) {
     zn_put_uint(&args->pairs, value);
 }
 
+void zn_arguments_double(zn_arguments *args, const char *name, double value) {
+    begin(args, name);
+    zn_put_double(&args->pairs, value);
+}
+
 void zn_arguments_bool(zn_arguments *args, const char *name, bool value) {
     begin(args, name);
     zn_put_bool(&args->pairs, value);

@@ -16,6 +16,7 @@ typedef struct zn_arguments {
 } zn_arguments;
 
 void zn_arguments_uint(zn_arguments *args, const char *name, uint64_t value);
+void zn_arguments_double(zn_arguments *args, const char *name, double value);
 void zn_arguments_bool(zn_arguments *args, const char *name, bool value);
 
 /* Problems: NULL, not UTF-8 (INVALID). */

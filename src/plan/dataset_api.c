@@ -165,30 +165,91 @@ zonda_dataset *zonda_filter(zonda_dataset *dataset, zonda_func function) {
     return apply_function("filter", dataset, function);
 }
 
-zonda_dataset *zonda_select(zonda_dataset *dataset, ...) {
+/* Texts up to a NULL. Returns how many there were; what is not UTF-8 is kept as the problem. */
+static uint32_t put_texts(zn_buf *out, const char *op, va_list texts, zn_arguments *args) {
+    uint32_t count = 0;
+    for (const char *text = va_arg(texts, const char *); text != NULL;
+         text = va_arg(texts, const char *)) {
+        if (!zn_text_is_valid(zn_bytes_of_text(text))) {
+            zonda_error error;
+            zn_error_set(&error, ZONDA_ERR_INVALID, "field %u of %s is not UTF-8", count + 1, op);
+            zn_arguments_fail(args, &error);
+        }
+        zn_put_text(out, text);
+        count++;
+    }
+    return count;
+}
+
+static zonda_dataset *apply_fields(const char *op, zonda_dataset *dataset, va_list names) {
     zn_arguments args = { 0 };
     zn_buf fields = { 0 };
     zn_buf array = { 0 };
-    uint32_t count = 0;
-    va_list names;
-    va_start(names, dataset);
-    for (const char *name = va_arg(names, const char *); name != NULL;
-         name = va_arg(names, const char *)) {
-        if (!zn_text_is_valid(zn_bytes_of_text(name))) {
-            zonda_error error;
-            zn_error_set(&error, ZONDA_ERR_INVALID, "field %u of select is not UTF-8", count + 1);
-            zn_arguments_fail(&args, &error);
-        }
-        zn_put_text(&fields, name);
-        count++;
-    }
-    va_end(names);
-    zn_put_array(&array, count);
+    zn_put_array(&array, put_texts(&fields, op, names, &args));
     zn_buf_append(&array, fields.data, fields.len);
     zn_arguments_value(&args, "fields", zn_buf_bytes(&array));
     zn_buf_free(&array);
     zn_buf_free(&fields);
-    return apply("select", &args, &dataset);
+    return apply(op, &args, &dataset);
+}
+
+zonda_dataset *zonda_select(zonda_dataset *dataset, ...) {
+    va_list names;
+    va_start(names, dataset);
+    zonda_dataset *made = apply_fields("select", dataset, names);
+    va_end(names);
+    return made;
+}
+
+zonda_dataset *zonda_drop(zonda_dataset *dataset, ...) {
+    va_list names;
+    va_start(names, dataset);
+    zonda_dataset *made = apply_fields("drop", dataset, names);
+    va_end(names);
+    return made;
+}
+
+zonda_dataset *zonda_rename(zonda_dataset *dataset, ...) {
+    zn_arguments args = { 0 };
+    zn_buf texts = { 0 };
+    zn_buf map = { 0 };
+    va_list names;
+    va_start(names, dataset);
+    uint32_t count = put_texts(&texts, "rename", names, &args);
+    va_end(names);
+    if (count % 2 != 0) {
+        zonda_error error;
+        zn_error_set(&error, ZONDA_ERR_INVALID, "rename needs pairs of names, not %u names", count);
+        zn_arguments_fail(&args, &error);
+    } else {
+        zn_put_map(&map, count / 2);
+        zn_buf_append(&map, texts.data, texts.len);
+        zn_arguments_value(&args, "fields", zn_buf_bytes(&map));
+    }
+    zn_buf_free(&map);
+    zn_buf_free(&texts);
+    return apply("rename", &args, &dataset);
+}
+
+static zonda_dataset *apply_number(const char *op, zonda_dataset *dataset, uint64_t n) {
+    zn_arguments args = { 0 };
+    zn_arguments_uint(&args, "n", n);
+    return apply(op, &args, &dataset);
+}
+
+zonda_dataset *zonda_take_per_shard(zonda_dataset *dataset, uint64_t n) {
+    return apply_number("take_per_shard", dataset, n);
+}
+
+zonda_dataset *zonda_window(zonda_dataset *dataset, uint64_t n) {
+    return apply_number("window", dataset, n);
+}
+
+zonda_dataset *zonda_sample(zonda_dataset *dataset, double p, uint64_t seed) {
+    zn_arguments args = { 0 };
+    zn_arguments_double(&args, "p", p);
+    zn_arguments_uint(&args, "seed", seed);
+    return apply("sample", &args, &dataset);
 }
 
 zonda_dataset *zonda_count(zonda_dataset *dataset) {

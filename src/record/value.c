@@ -342,6 +342,23 @@ bool zn_value_field_bool(zn_bytes map, const char *key, bool *out) {
     return true;
 }
 
+bool zn_value_number(zn_bytes value, double *out) {
+    zn_value head = zn_value_head(value);
+    switch (head.type) {
+    case ZN_VALUE_INT:
+        *out = (double)head.integer;
+        return true;
+    case ZN_VALUE_UINT:
+        *out = (double)head.uinteger;
+        return true;
+    case ZN_VALUE_DOUBLE:
+        *out = head.number;
+        return true;
+    default:
+        return false;
+    }
+}
+
 const char *zn_value_type_name(zn_value_type type) {
     static const char *const names[] = {
         [ZN_VALUE_NIL] = "nil",       [ZN_VALUE_BOOL] = "bool",     [ZN_VALUE_INT] = "integer",

@@ -72,6 +72,9 @@ bool zn_value_field_text(zn_bytes map, const char *key, zn_bytes *out);
 bool zn_value_field_uint(zn_bytes map, const char *key, uint64_t *out);
 bool zn_value_field_bool(zn_bytes map, const char *key, bool *out);
 
+/* A number of any kind as double; false if it is none. */
+bool zn_value_number(zn_bytes value, double *out);
+
 /* "map", "string", …: the names of types in messages for people. */
 const char *zn_value_type_name(zn_value_type type);
 

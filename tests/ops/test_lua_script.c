@@ -53,13 +53,21 @@ typedef struct example {
     const char *expected;
 } example;
 
+/* What is expected may end with a star, which stands for anything. */
+static bool is_as_expected(const char *got, const char *expected) {
+    const char *star = strchr(expected, '*');
+    bool open = star != NULL && star[1] == '\0';
+    return open ? strncmp(got, expected, (size_t)(star - expected)) == 0
+                : strcmp(got, expected) == 0;
+}
+
 static void check_examples(const example *examples, size_t count) {
     for (size_t i = 0; i < count; i++) {
         zonda_error error;
         zn_lua_script *script = evaluate(examples[i].text, &error);
         char *got = script != NULL ? nodes_of(script)
                                    : zn_format("%s: %s", zonda_err_name(error.code), error.text);
-        if (strcmp(got, examples[i].expected) != 0) {
+        if (!is_as_expected(got, examples[i].expected)) {
             fail_msg("%s\n  gave %s\nwanted %s", examples[i].text, got, examples[i].expected);
         }
         free(got);
@@ -112,11 +120,8 @@ static void test_lua_script_mistakes_are_explained(void **state) {
         { "x = = 1", "USER: test.lua:1: unexpected symbol near '='" },
         { "\nerror('oh')", "USER: test.lua:2: oh" },
         { "error({})", "USER: the error is a table value" },
-        { "return zonda.from_range(3):rename()",
-          "PLAN: test.lua:1: there is no operator \"rename\"; there are: from_list, from_range, "
-          "from_files, read, map, flat_map, filter, select, count, reduce, write, write_jsonl, "
-          "write_text, write_msgpack, "
-          "write_csv, write_tsv, write_binary" },
+        { "return zonda.from_range(3):renam()",
+          "PLAN: test.lua:1: there is no operator \"renam\"; there are: from_list, from_range, *" },
         { "\nreturn zonda.from_range(3):read('x')",
           "PLAN: test.lua:2: read begins a dataset: write zonda.read(…)" },
         { "return zonda.from_range(3, {shard = 1})",

@@ -46,6 +46,35 @@ static void test_dataset_first_error_is_kept(void **state) {
     expect_error(dataset, "INVALID", "from_list got NULL");
 }
 
+/* The narrow operators get their arguments from C, and wrong ones are errors of the plan. */
+static void test_dataset_narrow_operators_take_arguments(void **state) {
+    (void)state;
+    zonda_dataset *dataset = zonda_rename(one_two_three(), "new", "old", "b", "a", NULL);
+    static const char pairs[] = "\x81\xa6"
+                                "fields\x82\xa3new\xa3old\xa1"
+                                "b\xa1"
+                                "a";
+    assert_int_equal(dataset->error.code, ZONDA_OK);
+    assert_int_equal(dataset->args.len, sizeof pairs - 1);
+    assert_memory_equal(dataset->args.data, pairs, sizeof pairs - 1);
+    dataset = zonda_drop(dataset, "a", "b.c", NULL);
+    dataset = zonda_take_per_shard(dataset, 0);
+    dataset = zonda_window(dataset, 1);
+    dataset = zonda_sample(dataset, 0.5, 7);
+    assert_int_equal(dataset->error.code, ZONDA_OK);
+    assert_string_equal(dataset->op->name, "sample");
+    zonda_dataset_destroy(&dataset);
+    expect_error(zonda_rename(one_two_three(), "new", NULL), "INVALID", "pairs");
+    expect_error(zonda_rename(one_two_three(), "a", "b", "a", "c", NULL), "PLAN", "twice");
+    expect_error(zonda_rename(one_two_three(), "\xff", "b", NULL), "INVALID", "UTF-8");
+    expect_error(zonda_drop(one_two_three(), NULL), "PLAN", "fields");
+    expect_error(zonda_window(one_two_three(), 0), "PLAN", "at least 1");
+    expect_error(zonda_take_per_shard(one_two_three(), UINT64_C(1) << 63), "PLAN", "at most");
+    expect_error(zonda_sample(one_two_three(), 1.01, 0), "PLAN", "from 0 to 1");
+    expect_error(zonda_sample(one_two_three(), 0.0 / 0.0, 0), "PLAN", "from 0 to 1");
+    expect_error(zonda_window(NULL, 1), "INVALID", "NULL");
+}
+
 /* What cannot be an argument is an error, not a crash. */
 static void test_dataset_bad_arguments_are_errors(void **state) {
     (void)state;
@@ -125,6 +154,7 @@ int main(void) {
         cmocka_unit_test(test_dataset_shared_outlives_first_handle),
         cmocka_unit_test(test_dataset_long_chain_is_freed),
         cmocka_unit_test(test_dataset_first_error_is_kept),
+        cmocka_unit_test(test_dataset_narrow_operators_take_arguments),
         cmocka_unit_test(test_dataset_bad_arguments_are_errors),
         cmocka_unit_test(test_dataset_from_json_reads_arrays),
         cmocka_unit_test(test_dataset_apply_checks_everything),

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""Narrow operators as verbs and in scripts: both give the same lines."""
+import unittest
+
+from harness import TestCase, zonda
+
+
+class Narrow(TestCase):
+    """Each case is a pipeline in words, the same as a Lua expression, and the lines of the result."""
+
+    CASES = [
+        ("from-list {\"a\":1,\"b\":{\"c\":2,\"d\":3}} then drop a,b.c",
+         "zonda.from_list{{a = 1, b = {c = 2, d = 3}}}:drop('a', 'b.c')", ['{"b":{"d":3}}']),
+        ("from-list {\"a\":1,\"b\":2} then rename b=a a=b",
+         "zonda.from_list{{a = 1, b = 2}}:rename{b = 'a', a = 'b'}", ['{"b":1,"a":2}']),
+        ("from-range 20 --shards 2 then take-per-shard 2",
+         "zonda.from_range(20, {shards = 2}):take_per_shard(2)", ["0", "1", "10", "11"]),
+        ("from-range 20 --shards 2 then take-per-shard 0",
+         "zonda.from_range(20, {shards = 2}):take_per_shard(0)", []),
+        ("from-range 5 --shards 1 then window 2",
+         "zonda.from_range(5, {shards = 1}):window(2)", ["[0,1]", "[2,3]", "[4]"]),
+        ("from-range 20 --shards 1 then sample 0.25 7",
+         "zonda.from_range(20, {shards = 1}):sample(0.25, 7)", ["4", "7", "12", "16"]),
+        ("from-range 20 --shards 1 then sample 0.25 --seed 7",
+         "zonda.from_range(20, {shards = 1}):sample(0.25, {seed = 7})", ["4", "7", "12", "16"]),
+        ("from-range 3 --shards 1 then sample 1",
+         "zonda.from_range(3, {shards = 1}):sample(1)", ["0", "1", "2"]),
+    ]
+
+    def test_verbs_and_scripts_give_the_same(self):
+        for words, lua, lines in self.CASES:
+            with self.subTest(words=words):
+                result = zonda("run", *words.split(" "), cwd=self.folder)
+                self.expect(result, 0)
+                self.assertEqual(result.stdout.splitlines(), lines)
+                (self.folder / "case.lua").write_text(f"return {lua}\n")
+                result = zonda("run", "case.lua", cwd=self.folder)
+                self.expect(result, 0)
+                self.assertEqual(result.stdout.splitlines(), lines)
+
+    MISTAKES = [
+        ("window(0)", ["window", "at least 1"]),
+        ("window(-1)", ["window", "negative"]),
+        ("window(2.5)", ["window", "integer"]),
+        ("window('2')", ["window", "integer"]),
+        ("take_per_shard(-1)", ["take_per_shard", "negative"]),
+        ("take_per_shard(2^63)", ["take_per_shard", "integer"]),
+        ("take_per_shard()", ["take_per_shard", '"n"']),
+        ("sample(2)", ["sample", "from 0 to 1"]),
+        ("sample(0/0)", ["sample", "from 0 to 1"]),
+        ("sample('x')", ["sample", "number"]),
+        ("rename{}", ["rename", "at least one"]),
+        ("rename{a = 1}", ["rename", "texts"]),
+        ("rename('a', 'b')", ["rename", "too many"]),
+        ("drop()", ["drop", "fields"]),
+        ("drop(1)", ["drop", "texts"]),
+    ]
+
+    def test_mistakes_in_scripts_are_explained(self):
+        for call, expected in self.MISTAKES:
+            with self.subTest(call=call):
+                (self.folder / "case.lua").write_text(f"return zonda.from_range(3):{call}\n")
+                self.expect(zonda("run", "case.lua", cwd=self.folder), 2, *expected)
+
+    def test_records_that_are_no_maps_fail_the_job(self):
+        for verb in ("select a", "drop a", "rename b=a"):
+            with self.subTest(verb=verb):
+                result = zonda("run", "from-list", "text", "then", *verb.split(" "))
+                self.expect(result, 1, "needs a map as record, not string")
+        result = zonda("run", "from-list", '{"a":1,"b":2}', "then", "rename", "b=a")
+        self.expect(result, 1, 'cannot rename "a": the record has a field "b"')
+
+
+if __name__ == "__main__":
+    unittest.main()
