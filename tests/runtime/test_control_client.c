@@ -85,7 +85,10 @@ static void serve(fake_server *fake) {
 static void run_fake(zn_actor_pipe *pipe, void *context) {
     fake_server *fake = context;
     fake->socket = zsock_new(ZMQ_ROUTER);
-    if (zsock_bind(fake->socket, "%s", fake->bind) == -1) {
+    /* The name of a closed inproc socket is free only some time later, so each fake has its own. */
+    static unsigned fakes;
+    bool named = strncmp(fake->bind, "inproc:", 7) == 0;
+    if (zsock_bind(fake->socket, named ? "%s-%u" : "%s", fake->bind, fakes++) == -1) {
         zonda_error error;
         zn_error_set(&error, ZONDA_ERR_IO, "cannot bind %s", fake->bind);
         zsock_destroy(&fake->socket);
