@@ -48,6 +48,12 @@ enum {
     ZN_INLINE_BYTES_MAX = 4096,    /* a larger result goes into a segment */
     ZN_CREDIT_TASKS_MAX = 65536,   /* tasks that a worker may hold */
 
+    /* Explanations. */
+    ZN_EXPLAIN_STAGES_MAX = 1000,
+    ZN_EXPLAIN_REASONS_MAX = 16,
+    ZN_EXPLAIN_ATTEMPTS_MAX = 64,
+    ZN_FAILURES_KEPT_MAX = 16, /* failed attempts that a stage remembers */
+
     /* Blobs. */
     ZN_BLOB_CHUNK_BYTES = ZN_MIB,
     ZN_BLOB_BYTES_MAX = 1024 * ZN_MIB,

@@ -16,6 +16,7 @@ static const zn_command commands[] = {
     { "status", zn_cmd_status, "show what a cluster is doing" },
     { "jobs", zn_cmd_jobs, "list the jobs of a cluster" },
     { "workers", zn_cmd_workers, "list the workers of a cluster" },
+    { "explain", zn_cmd_explain, "say what a job, stage or task is doing and what it waits for" },
     { "cancel", zn_cmd_cancel, "cancel a job" },
     { "slot", zn_cmd_slot, NULL },
 };

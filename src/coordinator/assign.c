@@ -8,8 +8,8 @@
  * there is plenty to do, the share exceeds the credit and only the credit counts.
  *
  * Then it fills each worker's number from the jobs that have work, in turn, so that a small job
- * does not wait for a large one. Lists rotate from step to step, so that nobody is always the
- * first. */
+ * does not wait for a large one; how much of one stage it may hold says stage_pace.h. Lists rotate
+ * from step to step, so that nobody is always the first. */
 #include "coordinator/scheduler_internal.h"
 
 #include <stdlib.h>
@@ -73,12 +73,13 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
     uint32_t given = 0;
     zn_task_run run;
     while (run_count < ZN_RUNS_MAX && zn_live_stage_take(stage, count - given, &run)) {
-        zn_member_hold(member, stage, run);
+        zn_member_hold(member, stage, run, scheduler->now_ns);
         ZN_GROW(runs, run_count, run_capacity);
         runs[run_count++] = (zn_run){ run.first, run.count, run.value };
         given += run.count;
     }
     scheduler->running += given;
+    stage->given_ns = stage->given_ns == 0 ? scheduler->now_ns : stage->given_ns;
     /* The letter may outlive the stage: the digest goes behind its runs. */
     runs = zn_realloc(runs, 1, run_count * sizeof(*runs) + sizeof(stage->body));
     zn_digest *body = memcpy(runs + run_count, &stage->body, sizeof(stage->body));
@@ -96,20 +97,80 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
     return given;
 }
 
-/* Gives the worker what was decided, an equal part from each job that has work. */
+uint64_t zn_scheduler_stage_room(const zn_scheduler *scheduler, const zn_member *member,
+                                 const zn_live_stage *stage) {
+    const zn_holding *holding = zn_member_holding(member, stage);
+    uint64_t held = holding != NULL ? holding->tasks.task_count : 0;
+    uint64_t limit =
+        zn_stage_pace_limit(&stage->pace, member->slots, scheduler->slots, scheduler->now_ns);
+    return limit > held ? limit - held : 0;
+}
+
+/* Gives the worker up to `part` tasks of the job, earlier stages first; returns how many. */
+static uint32_t give_part(zn_scheduler *scheduler, zn_member *member, zn_live_job *job,
+                          uint32_t part) {
+    uint32_t given = 0;
+    zn_live_stage *stage = TAILQ_FIRST(&job->runnable);
+    while (stage != NULL && given < part) {
+        zn_live_stage *next = TAILQ_NEXT(stage, runnable_link);
+        uint64_t room = zn_scheduler_stage_room(scheduler, member, stage);
+        uint32_t count = room < part - given ? (uint32_t)room : part - given;
+        given += count > 0 ? send_task(scheduler, member, stage, count) : 0;
+        stage = next;
+    }
+    return given;
+}
+
+/* Gives the worker what was decided, an equal part from each job that has work. A job whose stages
+ * have no room for more at this worker is passed over, and stays in front for the next one. */
 static void hand_out(zn_scheduler *scheduler, zn_member *member) {
     uint64_t jobs = scheduler->runnable_count;
     uint32_t part = (uint32_t)((member->grant + jobs - 1) / jobs);
-    while (member->grant > 0) {
-        zn_live_job *job = TAILQ_FIRST(&scheduler->runnable);
-        ZN_ASSERT(job != NULL);
-        TAILQ_REMOVE(&scheduler->runnable, job, runnable_link);
-        TAILQ_INSERT_TAIL(&scheduler->runnable, job, runnable_link);
-        zn_live_stage *stage = TAILQ_FIRST(&job->runnable);
+    zn_live_job *job = TAILQ_FIRST(&scheduler->runnable);
+    for (uint64_t passed = 0; member->grant > 0 && passed < scheduler->runnable_count;) {
+        zn_live_job *next = TAILQ_NEXT(job, runnable_link);
         uint32_t count = part < member->grant ? part : member->grant;
-        member->grant -= send_task(scheduler, member, stage, count);
+        uint32_t given = give_part(scheduler, member, job, count);
+        member->grant -= given;
+        passed = given > 0 ? 0 : passed + 1;
+        if (given > 0 && !TAILQ_EMPTY(&job->runnable)) {
+            TAILQ_REMOVE(&scheduler->runnable, job, runnable_link);
+            TAILQ_INSERT_TAIL(&scheduler->runnable, job, runnable_link);
+        }
+        job = next != NULL ? next : TAILQ_FIRST(&scheduler->runnable);
     }
     zn_scheduler_refresh_member(scheduler, member);
+}
+
+/* Visits every ready worker once; those that got something come last next time. */
+static void hand_out_to_all(zn_scheduler *scheduler) {
+    zn_member *member = TAILQ_FIRST(&scheduler->ready);
+    zn_member *last = TAILQ_LAST(&scheduler->ready, zn_ready_members);
+    while (member != NULL) {
+        zn_member *next = member == last ? NULL : TAILQ_NEXT(member, ready_link);
+        if (member->grant > 0) {
+            hand_out(scheduler, member);
+            if (member->ready) {
+                TAILQ_REMOVE(&scheduler->ready, member, ready_link);
+                TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
+            }
+        }
+        member = next;
+    }
+}
+
+/* What some could not use, because they have enough of those stages, goes to idle slots of others.
+ */
+static void grant_leftover(zn_scheduler *scheduler) {
+    uint64_t left = 0;
+    zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+        left += member->grant;
+        member->grant = 0;
+    }
+    TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+        left -= raise_grant(member, member->slots, left);
+    }
 }
 
 void zn_scheduler_assign(zn_scheduler *scheduler) {
@@ -117,17 +178,9 @@ void zn_scheduler_assign(zn_scheduler *scheduler) {
         return;
     }
     decide_grants(scheduler);
-    zn_member *member = TAILQ_FIRST(&scheduler->ready);
-    zn_member *last = TAILQ_LAST(&scheduler->ready, zn_ready_members);
-    while (member != NULL) {
-        zn_member *next = member == last ? NULL : TAILQ_NEXT(member, ready_link);
-        if (member->grant > 0) {
-            hand_out(scheduler, member);
-            if (member->ready) { /* the others come first next time */
-                TAILQ_REMOVE(&scheduler->ready, member, ready_link);
-                TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
-            }
-        }
-        member = next;
+    hand_out_to_all(scheduler);
+    if (scheduler->pending > 0) {
+        grant_leftover(scheduler);
+        hand_out_to_all(scheduler);
     }
 }

@@ -164,6 +164,7 @@ static const call_kind call_kinds[] = {
     { ZN_MSG_CLOSE_JOB, close_job, true },
     { ZN_MSG_LIST_JOBS, zn_control_jobs, false },
     { ZN_MSG_LIST_WORKERS, zn_control_workers, false },
+    { ZN_MSG_EXPLAIN, zn_control_explain, false },
 };
 
 static const call_kind *find_kind(zn_message_number number) {
@@ -192,6 +193,7 @@ static void ids_of(const zn_message *message, uint64_t *client, uint64_t *reques
         ZN_IDS(CLOSE_JOB, close_job)
         ZN_IDS(LIST_JOBS, list_jobs)
         ZN_IDS(LIST_WORKERS, list_workers)
+        ZN_IDS(EXPLAIN, explain)
     default:
         *client = 0;
         *request = 0;
@@ -199,11 +201,40 @@ static void ids_of(const zn_message *message, uint64_t *client, uint64_t *reques
 #undef ZN_IDS
 }
 
+/* Remembers when a driver last called for its job, for people who ask (EXPLAIN). */
+static void note_driver(zn_control *control, const zn_message *message) {
+    uint64_t id = 0;
+    switch (message->number) {
+    case ZN_MSG_PUT_BLOB:
+        id = message->put_blob.job;
+        break;
+    case ZN_MSG_START_STAGE:
+        id = message->start_stage.job;
+        break;
+    case ZN_MSG_GET_STATUS:
+        id = message->get_status.job;
+        break;
+    case ZN_MSG_COLLECT_RESULTS:
+        id = message->collect_results.job;
+        break;
+    case ZN_MSG_CLOSE_JOB:
+        id = message->close_job.job;
+        break;
+    default:
+        return;
+    }
+    zn_live_job *job = zn_key_map_get(&control->scheduler->job_map, id);
+    if (job != NULL) {
+        job->called_ns = control->now_ns;
+    }
+}
+
 /* Drops the reply before and begins a new one. */
 static zn_control_reply *begin_reply(zn_control *control) {
     zn_control_reply *reply = &control->reply;
     free(reply->list);
     free(reply->sublist);
+    zn_explanation_free(&control->explanation);
     *reply = (zn_control_reply){ 0 };
     return reply;
 }
@@ -247,6 +278,7 @@ static const zn_message *handle_call(zn_control *control, const call_kind *kind,
     if (!is_new_call(client, request, reply, &answer)) {
         return answer;
     }
+    note_driver(control, message);
     if (kind->handle(control, message, reply) != ZONDA_OK) {
         make_refusal(reply, request);
     }

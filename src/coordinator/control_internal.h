@@ -4,6 +4,7 @@
 #define ZN_COORDINATOR_CONTROL_INTERNAL_H
 
 #include "coordinator/control.h"
+#include "coordinator/explain.h"
 
 /* A reply in the making. `error` is filled by a handler that fails. */
 typedef struct zn_control_reply {
@@ -11,6 +12,7 @@ typedef struct zn_control_reply {
     zonda_error error;
     zn_failure failure;
     zn_failure stage_failure;
+    zn_job_info job_info;
     void *list; /* what the message borrows; freed with the next reply */
     void *sublist;
 } zn_control_reply;
@@ -23,6 +25,7 @@ struct zn_control {
     char *events;
     uint64_t now_ns;
     zn_control_reply reply;
+    zn_explanation explanation; /* what an EXPLANATION borrows; freed with the next reply */
 };
 
 /* Fills `reply->message` and returns OK, or fills `reply->error` and returns its code. */
@@ -33,6 +36,10 @@ zn_control_handler zn_control_status;
 zn_control_handler zn_control_results;
 zn_control_handler zn_control_jobs;
 zn_control_handler zn_control_workers;
+zn_control_handler zn_control_explain;
+
+/* What lists say about a job. */
+zn_job_info zn_control_job_info(const zn_live_job *job, uint64_t now_ns);
 
 /* Finds a stage that was started. Errors: UNKNOWN_JOB, UNKNOWN_STAGE. */
 zonda_err zn_control_find_stage(const zn_control *control, uint64_t job, uint64_t stage,

@@ -62,6 +62,8 @@ zonda_err zn_control_status(zn_control *control, const zn_message *request,
                              .records_out = stage->records_out,
                              .bytes_in = stage->bytes_in,
                              .bytes_out = stage->bytes_out,
+                             .spreads = stage->spreads,
+                             .spreads_count = stage->results.task_count > 0 ? ZN_SPREADS : 0,
                              .counters = stage->counters.items,
                              .counters_count = stage->counters.count };
     if (stage->failure != NULL) {
@@ -174,7 +176,7 @@ zonda_err zn_control_results(zn_control *control, const zn_message *request,
 
 /* ---- lists ---- */
 
-static zn_job_info job_info(const zn_live_job *job, uint64_t now_ns) {
+zn_job_info zn_control_job_info(const zn_live_job *job, uint64_t now_ns) {
     zn_job_info info = { .job = job->id,
                          .name = zn_bytes_of_text(job->name),
                          .state = (uint64_t)job->state,
@@ -207,7 +209,7 @@ zonda_err zn_control_jobs(zn_control *control, const zn_message *request, zn_con
     zn_job_info *jobs = zn_calloc(count, sizeof(*jobs));
     size_t filled = 0;
     for (job = oldest; job != NULL; job = TAILQ_NEXT(job, link)) {
-        jobs[filled++] = job_info(job, control->now_ns);
+        jobs[filled++] = zn_control_job_info(job, control->now_ns);
     }
     reply->list = jobs;
     reply->message.number = ZN_MSG_JOBS;

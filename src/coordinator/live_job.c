@@ -25,6 +25,7 @@ zn_live_job *zn_live_job_new(uint64_t id, zn_bytes name, zn_digest fingerprint, 
     job->name = zn_format("%.*s", (int)name.len, name.len > 0 ? (const char *)name.data : "");
     job->fingerprint = fingerprint;
     job->opened_ns = now_ns;
+    job->called_ns = now_ns;
     TAILQ_INIT(&job->runnable);
     return job;
 }

@@ -35,6 +35,9 @@ zn_live_stage *zn_live_stage_new(struct zn_live_job *job, uint32_t index, zn_byt
     stage->total = total;
     stage->body = body;
     stage->name = zn_format("%.*s", (int)name.len, name.len > 0 ? (const char *)name.data : "");
+    for (size_t i = 0; i < ZN_SPREADS; i++) {
+        stage->spreads[i].min = UINT64_MAX;
+    }
     zn_task_set_insert(&stage->pending, (zn_task_run){ 0, total, 1 });
     return stage;
 }
@@ -91,6 +94,16 @@ static zn_task_result *neighbour_result(const zn_live_stage *stage, uint32_t fir
     return NULL;
 }
 
+static void widen_spreads(zn_live_stage *stage, const zn_outcome *outcome) {
+    const uint64_t values[ZN_SPREADS] = { outcome->records_in, outcome->records_out,
+                                          outcome->bytes_in, outcome->bytes_out };
+    for (size_t i = 0; i < ZN_SPREADS; i++) {
+        zn_spread *spread = &stage->spreads[i];
+        spread->min = values[i] < spread->min ? values[i] : spread->min;
+        spread->max = values[i] > spread->max ? values[i] : spread->max;
+    }
+}
+
 void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
                             const zn_outcome *outcome, uint64_t epoch, uint64_t worker) {
     ZN_ASSERT(stage->running >= count);
@@ -109,6 +122,7 @@ void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count
     stage->records_out += outcome->records_out * count;
     stage->bytes_in += outcome->bytes_in * count;
     stage->bytes_out += outcome->bytes_out * count;
+    widen_spreads(stage, outcome);
     zn_counter_totals_add(&stage->counters, outcome->counters, outcome->counters_count, count);
 }
 
@@ -159,6 +173,7 @@ void zn_live_stage_destroy(zn_live_stage **stage) {
     zn_live_stage_drop_pending(*stage);
     zn_task_set_free(&(*stage)->results);
     zn_counter_totals_free(&(*stage)->counters);
+    zn_failure_log_free(&(*stage)->failed);
     free((*stage)->failure);
     free((*stage)->name);
     free(*stage);

@@ -5,7 +5,9 @@
 #include <sys/queue.h>
 
 #include "base/digest.h"
+#include "coordinator/failure_log.h"
 #include "coordinator/retry.h"
+#include "coordinator/stage_pace.h"
 #include "coordinator/task_result.h"
 #include "coordinator/task_set.h"
 
@@ -18,9 +20,10 @@ typedef enum zn_stage_event {
 } zn_stage_event;
 
 enum {
-    ZN_STAGE_NEW = 0,
-    ZN_STAGE_STATES = 5
-}; /* NEW precedes the states of zn_stage_state */
+    ZN_STAGE_NEW = 0, /* precedes the states of zn_stage_state */
+    ZN_STAGE_STATES = 5,
+    ZN_SPREADS = 4 /* records in and out, bytes in and out, in this order */
+};
 
 /* A stage as the coordinator has it: which of its tasks wait, and what became of the others. Every
  * task of a running stage is in exactly one of `pending`, the holdings of one worker (`running`
@@ -42,8 +45,16 @@ typedef struct zn_live_stage {
     uint64_t records_out;
     uint64_t bytes_in;
     uint64_t bytes_out;
+    zn_spread spreads[ZN_SPREADS]; /* of these four sums, by task; see zn_live_stage_complete */
     zn_counter_totals counters;
     zonda_error *failure; /* why it failed or was cancelled; owned, may be NULL */
+
+    /* For people who ask, and for the hand-out. */
+    uint64_t started_ns;
+    uint64_t given_ns; /* when the first task was handed out; 0: not yet */
+    uint64_t moved_ns; /* when a task was last completed, or when it ended */
+    zn_failure_log failed;
+    zn_stage_pace pace;
 
     /* The scheduler's book-keeping. */
     TAILQ_ENTRY(zn_live_stage) runnable_link;
@@ -70,7 +81,9 @@ bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *o
 /* Makes running tasks pending again, one attempt higher. */
 void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run);
 
-/* Records what running tasks gave. `outcome` describes each of them. */
+/* Records what running tasks gave. `outcome` describes each of them. The spreads keep the smallest
+ * and largest values of tasks whose results are lost later: being deterministic, they come again.
+ */
 void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
                             const zn_outcome *outcome, uint64_t epoch, uint64_t worker);
 

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/clock.h"
 
 static const char *const state_names[ZN_MEMBER_STATES] = { "new", "joined", "asked", "leaving",
                                                            "gone" };
@@ -88,7 +89,7 @@ zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stag
     return NULL;
 }
 
-void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run) {
+void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, uint64_t now_ns) {
     ZN_ASSERT(run.count <= zn_member_room(member));
     zn_holding *holding = zn_member_holding(member, stage);
     if (holding == NULL) {
@@ -96,6 +97,7 @@ void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run) {
         holding = &member->holdings[member->holding_count++];
         *holding = (zn_holding){ .stage = stage };
     }
+    run.value |= now_ns / ZN_NS_PER_S << 32;
     zn_task_set_insert(&holding->tasks, run);
     member->held += run.count;
 }

@@ -23,11 +23,20 @@ typedef enum zn_member_state {
     ZN_MEMBER_STATES,
 } zn_member_state;
 
-/* The tasks of one stage that a worker holds; values are attempts. */
+/* The tasks of one stage that a worker holds. A value is the attempt and, for people who ask, the
+ * second in which it was handed out. */
 typedef struct zn_holding {
     zn_live_stage *stage;
     zn_task_set tasks;
 } zn_holding;
+
+static inline uint64_t zn_held_attempt(uint64_t value) {
+    return value & UINT32_MAX;
+}
+
+static inline uint64_t zn_held_second(uint64_t value) {
+    return value >> 32;
+}
 
 /* A job of which a worker got a task in its epoch. */
 typedef struct zn_touched_job {
@@ -88,8 +97,8 @@ uint32_t zn_member_room(const zn_member *member);
 /* What it holds of a stage, or NULL. Valid until something is held or dropped. */
 zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stage);
 
-/* Adds tasks to what it holds. */
-void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run);
+/* Adds tasks to what it holds; the value of the run is their attempt. */
+void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, uint64_t now_ns);
 
 /* Takes tasks away again; forgets the holding when it is empty. */
 void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint32_t count);

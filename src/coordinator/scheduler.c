@@ -160,7 +160,7 @@ static void take_commit(zn_scheduler *scheduler, zn_member *member, const zn_msg
     uint64_t attempt = 0;
     bool held = holding != NULL &&
                 zn_task_set_get(&holding->tasks, (uint32_t)commit->task, &attempt) &&
-                attempt == commit->attempt;
+                zn_held_attempt(attempt) == commit->attempt;
     zn_message message = { .number = ZN_MSG_COMMITTED };
     message.committed = (zn_msg_committed){ .epoch = member->epoch,
                                             .job = commit->job,

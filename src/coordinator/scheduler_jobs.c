@@ -91,6 +91,7 @@ static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
                                              (uint32_t)request->task_count);
     zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_START, error);
     ZN_ASSERT(refused == ZONDA_OK);
+    stage->started_ns = scheduler->now_ns;
     zn_live_job_add_stage(job, stage);
     zn_scheduler_refresh_stage(scheduler, stage);
     zn_log(ZONDA_LOG_INFO, "stage-started", "job=%llu stage=%u tasks=%u name=%s",
@@ -165,6 +166,7 @@ static void end_work(zn_scheduler *scheduler, zn_live_job *job, const zonda_erro
         zn_live_stage *stage = job->stages[i];
         if (zn_live_stage_apply(stage, ZN_STAGE_EVENT_CANCEL, NULL) == ZONDA_OK) {
             stage->failure = zn_memdup(reason, sizeof(*reason));
+            stage->moved_ns = scheduler->now_ns;
             zn_scheduler_stage_changed(scheduler, stage);
         }
         zn_live_stage_drop_pending(stage);
@@ -180,6 +182,7 @@ void zn_scheduler_fail_stage(zn_scheduler *scheduler, zn_live_stage *stage,
     refused = zn_live_job_apply(job, ZN_JOB_EVENT_FAIL, NULL);
     ZN_ASSERT(refused == ZONDA_OK); /* a running stage belongs to an open job */
     stage->failure = zn_memdup(error, sizeof(*error));
+    stage->moved_ns = scheduler->now_ns;
     job->ended = zn_memdup(error, sizeof(*error));
     zonda_error reason;
     zn_error_set(&reason, ZONDA_ERR_CANCELLED, "stage %u of the job failed: %.900s", stage->index,

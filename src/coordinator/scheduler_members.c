@@ -21,6 +21,7 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
             stage->running -= run.count;
             continue;
         }
+        run.value = zn_held_attempt(run.value);
         zn_live_stage_give_back(stage, run);
         zonda_error error;
         zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "worker %llu on %s was lost",

@@ -4,21 +4,8 @@
  * stale and dropped. So every task's outcome is accepted at most once, whatever arrives. */
 #include "coordinator/scheduler_internal.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/assert.h"
 #include "base/log.h"
-
-/* Puts words behind the text of an error, cutting the text if it must. */
-static void append_words(zonda_error *error, const char *words) {
-    size_t words_len = strlen(words);
-    char text[sizeof(error->text)];
-    zn_error_copy(text, sizeof(text) - words_len, error->text, strlen(error->text));
-    size_t len = strlen(text);
-    memcpy(text + len, words, words_len + 1);
-    memcpy(error->text, text, len + words_len + 1);
-}
 
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error) {
@@ -26,18 +13,12 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     uint32_t limit = zn_retry_limit(class);
     uint32_t task = run.first;
     uint32_t failures = zn_retry_count(&stage->failures, run.first, run.count, class, &task);
+    zonda_error final = *error;
+    final.attempt = (uint32_t)run.value;
+    zn_failure_log_add(&stage->failed, run, scheduler->now_ns, &final);
     if (failures < limit && !error->permanent) {
         return false;
     }
-    char words[64];
-    if (error->permanent) {
-        snprintf(words, sizeof(words), " (attempt %u, not worth another)", (unsigned)run.value);
-    } else {
-        snprintf(words, sizeof(words), " (attempt %u of %u)", failures, limit);
-    }
-    zonda_error final = *error;
-    final.attempt = (uint32_t)run.value;
-    append_words(&final, words);
     zn_log(ZONDA_LOG_DEBUG, "task-failed", "job=%llu stage=%u task=%u",
            (unsigned long long)stage->job->id, stage->index, task);
     zn_scheduler_fail_stage(scheduler, stage, &final);
@@ -76,6 +57,8 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
     }
     member->completed += part.count;
     zn_live_stage_complete(stage, part.first, part.count, outcome, member->epoch, member->id);
+    zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);
+    stage->moved_ns = scheduler->now_ns;
     if (stage->results.task_count == stage->total) {
         finish_stage(scheduler, stage);
     }
@@ -87,7 +70,8 @@ static bool next_held(const zn_member *member, const zn_live_stage *stage, uint3
     const zn_holding *holding = zn_member_holding(member, stage);
     while (holding != NULL && at < end && zn_task_set_next(&holding->tasks, at, out) &&
            out->first < end) {
-        if (out->value == attempt) {
+        if (zn_held_attempt(out->value) == attempt) {
+            out->value = attempt;
             out->count = out->count < end - out->first ? out->count : end - out->first;
             return true;
         }

@@ -28,6 +28,31 @@ typedef enum zn_stage_state {
     ZN_STAGE_CANCELLED = 4,
 } zn_stage_state;
 
+/* Why tasks wait, or why a job makes no progress. */
+typedef enum zn_wait_reason {
+    ZN_WAIT_NO_WORKER = 1,  /* nobody is there to run anything */
+    ZN_WAIT_NO_CREDIT = 2,  /* workers are there and take nothing yet */
+    ZN_WAIT_BUSY = 3,       /* workers hold all that they take, of this job */
+    ZN_WAIT_FAIR_SHARE = 4, /* the same, and other jobs have their part of it */
+    ZN_WAIT_NEW_STAGE = 5,  /* few tasks are handed out until it is known how long they take */
+    ZN_WAIT_HAND_OUT = 6,   /* nothing is in the way: it is handed out now */
+    ZN_WAIT_HELD = 7,       /* workers have the tasks */
+    ZN_WAIT_SILENT = 8,     /* a worker that has some was not heard for a while */
+    ZN_WAIT_RETRIES = 9,    /* attempts failed and are made again */
+    ZN_WAIT_DRIVER = 10,    /* the next step is the driver's */
+    ZN_WAIT_ENDED = 11,     /* the job failed or was cancelled */
+    ZN_WAIT_CLOSING = 12,   /* workers have not let go of it yet */
+    ZN_WAIT_STOPPING = 13,  /* the cluster ends */
+} zn_wait_reason;
+
+typedef enum zn_attempt_state {
+    ZN_ATTEMPT_PENDING = 1,
+    ZN_ATTEMPT_HELD = 2, /* a worker has it, in a slot or in its queue */
+    ZN_ATTEMPT_COMPLETED = 3,
+    ZN_ATTEMPT_FAILED = 4,
+    ZN_ATTEMPT_DROPPED = 5, /* its stage ended without it */
+} zn_attempt_state;
+
 typedef enum zn_done_scope {
     ZN_DONE_JOB = 0, /* one job: forget its bodies, delete its segments */
     ZN_DONE_ALL = 1, /* everything: the worker or slot ends */

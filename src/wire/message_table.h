@@ -33,6 +33,10 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     I(max, "largest value")                                                                        \
     U(count, UINT64_MAX, "number of values")
 
+#define ZN_SPREAD_FIELDS(U, I, S, B, L)                                                            \
+    U(min, UINT64_MAX, "smallest value of a task")                                                 \
+    U(max, UINT64_MAX, "largest value of a task")
+
 #define ZN_FAILURE_FIELDS(U, I, S, B, L)                                                           \
     U(code, 255, "zonda_err")                                                                      \
     U(permanent, 1, "trying again cannot help")                                                    \
@@ -94,15 +98,48 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(completed, UINT64_MAX, "tasks that it completed")                                            \
     U(silent_ms, UINT64_MAX, "since it was last heard")
 
+#define ZN_STAGE_INFO_FIELDS(U, I, S, B, L)                                                        \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    S(name, ZN_NAME_BYTES_MAX, "its operators")                                                    \
+    U(state, 255, "zn_stage_state")                                                                \
+    U(total, ZN_STAGE_TASKS_MAX, "tasks")                                                          \
+    U(completed, ZN_STAGE_TASKS_MAX, "completed")                                                  \
+    U(running, ZN_STAGE_TASKS_MAX, "handed to workers")                                            \
+    U(retries, UINT64_MAX, "attempts after the first")                                             \
+    U(failures, UINT64_MAX, "attempts that failed")                                                \
+    U(age_ms, UINT64_MAX, "since it was started")                                                  \
+    U(active_ms, UINT64_MAX, "from the first task handed out to its end, or to now")               \
+    L(failure, failure, 1, "of the attempt that failed last")
+
+#define ZN_REASON_FIELDS(U, I, S, B, L)                                                            \
+    U(code, 255, "zn_wait_reason")                                                                 \
+    U(blocking, 1, "the job makes no progress because of this")                                    \
+    S(text, ZN_NAME_BYTES_MAX, "the same for people, with the numbers that matter")
+
+#define ZN_ATTEMPT_INFO_FIELDS(U, I, S, B, L)                                                      \
+    U(state, 255, "zn_attempt_state")                                                              \
+    U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
+    U(count, ZN_STAGE_TASKS_MAX, "tasks that this is about")                                       \
+    U(attempt, UINT32_MAX, "attempt, 0: several")                                                  \
+    U(worker, UINT64_MAX, "worker id, 0: none")                                                    \
+    S(host, ZN_NAME_BYTES_MAX, "its host; empty: it is gone")                                      \
+    U(pid, UINT64_MAX, "its process id on that host")                                              \
+    U(age_ms, UINT64_MAX, "since it was handed out (whole seconds) or failed")                     \
+    L(failure, failure, 1, "why it failed")
+
 #define ZN_RECORD_TABLE(X)                                                                         \
     X(run, ZN_RUN_FIELDS)                                                                          \
     X(counter, ZN_COUNTER_FIELDS)                                                                  \
+    X(spread, ZN_SPREAD_FIELDS)                                                                    \
     X(failure, ZN_FAILURE_FIELDS)                                                                  \
     X(reference, ZN_REFERENCE_FIELDS)                                                              \
     X(outcome, ZN_OUTCOME_FIELDS)                                                                  \
     X(result, ZN_RESULT_FIELDS)                                                                    \
     X(job_info, ZN_JOB_INFO_FIELDS)                                                                \
-    X(worker_info, ZN_WORKER_INFO_FIELDS)
+    X(worker_info, ZN_WORKER_INFO_FIELDS)                                                          \
+    X(stage_info, ZN_STAGE_INFO_FIELDS)                                                            \
+    X(reason, ZN_REASON_FIELDS)                                                                    \
+    X(attempt_info, ZN_ATTEMPT_INFO_FIELDS)
 
 /* ---- control: driver → coordinator, every request has one reply ---- */
 
@@ -185,6 +222,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(records_out, UINT64_MAX, "by accepted attempts")                                             \
     U(bytes_in, UINT64_MAX, "by accepted attempts")                                                \
     U(bytes_out, UINT64_MAX, "by accepted attempts")                                               \
+    L(spreads, spread, 4, "of the four sums before, by task; none: nothing is completed")          \
     L(counters, counter, 4096, "user counters of accepted attempts")                               \
     L(failure, failure, 1, "why the stage failed")
 
@@ -227,6 +265,23 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(request, UINT64_MAX, "the call that this answers")                                           \
     L(workers, worker_info, ZN_WORKERS_MAX, "by id")
 
+#define ZN_EXPLAIN_FIELDS(U, I, S, B, L)                                                           \
+    ZN_CALL_FIELDS(U)                                                                              \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(has_stage, 1, "only one stage is asked for")                                                 \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    U(has_task, 1, "only one task of that stage is asked for")                                     \
+    U(task, ZN_STAGE_TASKS_MAX, "task")
+
+#define ZN_EXPLANATION_FIELDS(U, I, S, B, L)                                                       \
+    U(request, UINT64_MAX, "the call that this answers")                                           \
+    L(job, job_info, 1, "the job")                                                                 \
+    U(called_ms, UINT64_MAX, "since the driver of the job last called")                            \
+    L(ended, failure, 1, "why the job ended")                                                      \
+    L(stages, stage_info, ZN_EXPLAIN_STAGES_MAX, "the stages, or the one asked for")               \
+    L(reasons, reason, ZN_EXPLAIN_REASONS_MAX, "why what waits is waiting")                        \
+    L(attempts, attempt_info, ZN_EXPLAIN_ATTEMPTS_MAX, "of the stage or task asked for: what failed last, then what is now")
+
 /* ---- work: worker ⇄ coordinator, slot ⇄ worker ---- */
 
 #define ZN_WELCOME_FIELDS(U, I, S, B, L)                                                           \
@@ -237,8 +292,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(lost_ms, 3600000, "silence after which a peer is lost")
 
 #define ZN_TASK_FIELDS(U, I, S, B, L)                                                              \
-    U(epoch, UINT64_MAX, "registration that this is for; to a slot 0: sweep up after these attempts") \
-    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch; to a slot: number of the chunk")    \
+    U(epoch, UINT64_MAX, "registration that this is for")                                          \
+    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch")                                    \
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
     B(body, ZN_DIGEST_BYTES, "blob with the operators")                                            \
@@ -246,7 +301,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
 
 #define ZN_OUTCOMES_FIELDS(U, I, S, B, L)                                                          \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
-    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch; from a slot: number of the chunk")  \
+    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch")                                    \
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
     L(outcomes, outcome, ZN_OUTCOMES_MAX, "what became of tasks")
@@ -258,7 +313,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
 #define ZN_HEARTBEAT_FIELDS(U, I, S, B, L)                                                         \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
     U(sent, UINT64_MAX, "sequence of the last TASK or RESULT that the sender sent")                \
-    U(received, UINT64_MAX, "sequence of the last one that it received; from a slot: the chunk that has ended")
+    U(received, UINT64_MAX, "sequence of the last one that it received")
 
 #define ZN_DONE_FIELDS(U, I, S, B, L)                                                              \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
@@ -330,8 +385,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(STAGE_STARTED, stage_started, 9, ZN_STAGE_STARTED_FIELDS, "control reply", "the stage is installed") \
     X(GET_STATUS, get_status, 10, ZN_GET_STATUS_FIELDS, "driver → coordinator", "asks for one stage; a stage that was not started is an error") \
     X(STATUS, status, 11, ZN_STATUS_FIELDS, "control reply", "how far the stage is") \
-    X(COLLECT_RESULTS, collect_results, 12, ZN_COLLECT_RESULTS_FIELDS, "driver → coordinator; slot → worker → coordinator (blobs)", "asks for a page of results in task order") \
-    X(RESULTS, results, 13, ZN_RESULTS_FIELDS, "coordinator → driver; coordinator → worker → slot (blobs)", "a page of results") \
+    X(COLLECT_RESULTS, collect_results, 12, ZN_COLLECT_RESULTS_FIELDS, "driver → coordinator; worker → coordinator on blobs", "asks for a page of results in task order") \
+    X(RESULTS, results, 13, ZN_RESULTS_FIELDS, "reply", "a page of results") \
     X(CANCEL_JOB, cancel_job, 14, ZN_CANCEL_JOB_FIELDS, "driver → coordinator", "ends a job; answered by JOB_CLOSING") \
     X(CLOSE_JOB, close_job, 15, ZN_CLOSE_JOB_FIELDS, "driver → coordinator", "releases a job; repeated until `waiting` is 0") \
     X(JOB_CLOSING, job_closing, 16, ZN_JOB_CLOSING_FIELDS, "control reply", "how many workers still hold something of the job") \
@@ -339,12 +394,14 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(JOBS, jobs, 18, ZN_JOBS_FIELDS, "control reply", "all jobs") \
     X(LIST_WORKERS, list_workers, 19, ZN_LIST_WORKERS_FIELDS, "any → coordinator", "asks for all workers") \
     X(WORKERS, workers, 20, ZN_WORKERS_FIELDS, "control reply", "all workers") \
+    X(EXPLAIN, explain, 21, ZN_EXPLAIN_FIELDS, "any → coordinator", "asks what a job, stage or task is doing and what it waits for") \
+    X(EXPLANATION, explanation, 22, ZN_EXPLANATION_FIELDS, "control reply", "how far it is and why what waits is waiting") \
     X(WELCOME, welcome, 32, ZN_WELCOME_FIELDS, "coordinator → worker", "registered") \
     X(TASK, task, 33, ZN_TASK_FIELDS, "coordinator → worker → slot", "tasks to run") \
     X(RESULT, outcomes, 34, ZN_OUTCOMES_FIELDS, "slot → worker → coordinator", "what became of tasks") \
     X(CREDIT, credit, 35, ZN_CREDIT_FIELDS, "worker → coordinator", "how many tasks the worker may hold") \
-    X(HEARTBEAT, heartbeat, 36, ZN_HEARTBEAT_FIELDS, "worker ⇄ coordinator; slot → worker", "I am alive; gaps in sequences show here. From a slot: a chunk has ended") \
-    X(DONE, done, 37, ZN_DONE_FIELDS, "coordinator ⇄ worker ⇄ slot", "no more work: release what you hold; the answer says it is released") \
+    X(HEARTBEAT, heartbeat, 36, ZN_HEARTBEAT_FIELDS, "worker ⇄ coordinator", "I am alive; gaps in sequences show here") \
+    X(DONE, done, 37, ZN_DONE_FIELDS, "coordinator → worker → slot and back", "no more work: release what you hold; the answer says it is released") \
     X(CANCEL, cancel, 38, ZN_CANCEL_FIELDS, "coordinator → worker", "end the attempts of a job") \
     X(COMMIT, commit, 39, ZN_COMMIT_FIELDS, "slot → worker → coordinator", "may this attempt publish its output?") \
     X(COMMITTED, committed, 40, ZN_COMMITTED_FIELDS, "coordinator → worker → slot", "the answer to COMMIT") \

@@ -15,7 +15,7 @@ static void test_bulk_results_are_contiguous(void **state) {
     rig *r = rig_new();
     uint64_t job = rig_open(r, "job");
     rig_start(r, job, 0, 10);
-    rig_join(r, 0, 1, 10);
+    rig_join(r, 0, 10, 10);
     rig_assign(r);
     zn_outcome outcome = rig_outcome(4, 3, 1);
     outcome.records = zn_bytes_of_text("abc");
@@ -52,7 +52,7 @@ static void test_bulk_results_are_paged(void **state) {
     rig *r = rig_new();
     uint64_t job = rig_open(r, "job");
     rig_start(r, job, 0, TASKS);
-    rig_join(r, 0, 1, TASKS);
+    rig_join(r, 0, TASKS, TASKS);
     rig_assign(r);
     for (uint64_t i = 0; i < TASKS; i++) {
         bytes[0] = (uint8_t)i;
@@ -86,7 +86,7 @@ static void test_bulk_reference_of_lost_worker_is_error(void **state) {
     rig *r = rig_new();
     uint64_t job = rig_open(r, "job");
     rig_start(r, job, 0, 2);
-    rig_join(r, 0, 1, 2);
+    rig_join(r, 0, 2, 2);
     rig_assign(r);
     zn_reference reference = { .segment = zn_bytes_of_text("seg"), .offset = 7, .length = 9 };
     zn_outcome away = rig_outcome(1, 1, 1);

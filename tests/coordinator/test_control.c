@@ -103,7 +103,7 @@ static void test_control_start_again_is_idempotent(void **state) {
     rig *r = rig_new();
     uint64_t job = rig_open(r, "job");
     rig_start(r, job, 0, 5);
-    rig_join(r, 0, 1, 2);
+    rig_join(r, 0, 2, 2);
     rig_assign(r);
     rig_finish_first(r, 0);
     const zn_message *reply = rig_call(r, rig_start_message(r, job, 0, 5));
@@ -147,7 +147,7 @@ static void test_control_third_user_error_fails_job(void **state) {
     assert_int_equal(failure->line, 12);
     assert_true(zn_bytes_equal(failure->op, zn_bytes_of_text("map")));
     assert_true(zn_bytes_equal(failure->file, zn_bytes_of_text("in.jsonl")));
-    assert_true(zn_bytes_equal(failure->text, zn_bytes_of_text("it broke (attempt 3 of 3)")));
+    assert_true(zn_bytes_equal(failure->text, zn_bytes_of_text("it broke")));
     assert_int_equal(rig_status(r, job, 1).state, ZN_STAGE_CANCELLED);
     assert_string_equal(rig_refused(r, rig_start_message(r, job, 2, 5)), "USER");
     zn_message collect = { .number = ZN_MSG_COLLECT_RESULTS };

@@ -121,7 +121,7 @@ static uint64_t join(zn_channel *work, uint64_t client, uint64_t credit) {
                                   .request = 1,
                                   .role = ZN_ROLE_WORKER,
                                   .host = zn_bytes_of_text("here"),
-                                  .slots = 1 };
+                                  .slots = credit };
     send_message(work, &hello);
     zn_message reply = receive(work);
     assert_int_equal(reply.number, ZN_MSG_WELCOME);
