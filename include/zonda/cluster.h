@@ -94,9 +94,26 @@ ZONDA_API zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_datase
 ZONDA_API zonda_err zonda_result_next(zonda_result *result, const void **record, size_t *bytes,
                                       bool *got, zonda_error *error);
 
-/* User and built-in counters ("records_in", …, "tasks", "retries") of all stages, sorted by name.
- * Borrowed. */
+/* User and built-in counters ("bytes_in", "bytes_out", "records_in", "records_out", "retries",
+ * "tasks") of all stages, sorted by name. They are of the attempts whose results count: one for
+ * each task, however often it was tried. Values are those of single tasks, for "tasks" and
+ * "retries" those of stages. Borrowed. */
 ZONDA_API const zonda_counter *zonda_result_counters(const zonda_result *result, size_t *count);
+
+/* The same of one stage, from 0; NULL with a count of 0 if there is no such stage or it had no
+ * tasks. Borrowed. */
+ZONDA_API const zonda_counter *zonda_result_stage_counters(const zonda_result *result,
+                                                           size_t stage, size_t *count);
+ZONDA_API size_t zonda_result_stage_count(const zonda_result *result);
+
+/* The operators of a stage, as the plan names them; NULL if there is no such stage. Borrowed. */
+ZONDA_API const char *zonda_result_stage_name(const zonda_result *result, size_t stage);
+
+/* The mean of the values; 0 if there are none. */
+ZONDA_API double zonda_counter_mean(const zonda_counter *counter);
+
+/* The id that the cluster gave to the job; 0 if there was nothing to run. */
+ZONDA_API uint64_t zonda_result_job(const zonda_result *result);
 
 /* Releases what workers keep for it and waits for that; NULL-safe, clears the pointer. */
 ZONDA_API void zonda_result_destroy(zonda_result **result);

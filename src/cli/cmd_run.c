@@ -12,13 +12,15 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "cli/cli.h"
+#include "cli/counters.h"
 #include "cli/pipeline.h"
 #include "cli/progress.h"
 #include "cli/verb_help.h"
 #include "record/json.h"
 
 enum {
-    OPTION_DRY_RUN = 1000,
+    OPTION_COUNTERS = 1000,
+    OPTION_DRY_RUN,
     OPTION_JSON,
     OPTION_NAME,
     OPTION_SCRATCH,
@@ -31,6 +33,7 @@ typedef struct run_options {
     const char *scratch;
     uint64_t slots;
     uint64_t timeout_s;
+    bool counters;
     bool dry_run;
     zn_progress_mode progress;
     zonda_log_level log_level;
@@ -53,6 +56,7 @@ static const struct argp_option options[] = {
       0 },
     { "name", OPTION_NAME, "NAME", 0, "name of the job", 0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, run nothing", 0 },
+    { "counters", OPTION_COUNTERS, NULL, 0, "at the end show what was counted, by stage", 0 },
     { "scratch", OPTION_SCRATCH, "DIR", 0, "folder for large results; default: $TMPDIR or /tmp",
       0 },
     { "timeout", OPTION_TIMEOUT, "SECONDS", 0,
@@ -76,6 +80,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_NAME:
         parsed->name = word;
+        return 0;
+    case OPTION_COUNTERS:
+        parsed->counters = true;
         return 0;
     case OPTION_DRY_RUN:
         parsed->dry_run = true;
@@ -198,6 +205,9 @@ static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const r
     zn_progress_clear(&out.display);
     if (result != NULL && flush_output(&out, &error) == ZONDA_OK) {
         zn_progress_finish(&out.display, result);
+        if (parsed->counters) {
+            zn_counters_print(result, stderr);
+        }
     } else if (*cancel) {
         fputs("zonda: interrupted, the job was cancelled\n", stderr);
         status = ZN_EXIT_INTERRUPTED;

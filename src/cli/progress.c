@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/counters.h"
 #include "record/json.h"
 #include "record/value.h"
 
@@ -46,12 +47,21 @@ static double seconds_since(uint64_t start_ns) {
     return (double)(zn_clock_ns() - start_ns) / (double)ZN_NS_PER_S;
 }
 
+/* What a line begins with, so that `zonda explain` knows what to ask for. */
+static void show_job(uint64_t job) {
+    if (job != 0) {
+        fprintf(stderr, "job %llu ", (unsigned long long)job);
+    }
+}
+
 static void show_line(const zn_progress_display *display, const zonda_progress *progress,
                       const char *before, const char *after) {
     char in[32];
     char bytes[32];
-    fprintf(stderr, "%sstage %u/%u %s: %llu/%llu tasks, %s records, %sB in, %llu workers, %.1f s",
-            before, progress->stage + 1, progress->stage_count, progress->stage_name,
+    fputs(before, stderr);
+    show_job(progress->job);
+    fprintf(stderr, "stage %u/%u %s: %llu/%llu tasks, %s records, %sB in, %llu workers, %.1f s",
+            progress->stage + 1, progress->stage_count, progress->stage_name,
             (unsigned long long)progress->completed, (unsigned long long)progress->total,
             human(progress->records_in, in, sizeof in),
             human(progress->bytes_in, bytes, sizeof bytes), (unsigned long long)progress->workers,
@@ -143,19 +153,21 @@ static int64_t counter_sum(const zonda_counter *counters, size_t count, const ch
     return 0;
 }
 
-static void finish_json(const zonda_counter *counters, size_t count, double seconds) {
+static void finish_json(const zonda_result *result, double seconds) {
     zn_buf record = { 0 };
-    zn_put_map(&record, 3);
+    size_t count = 0;
+    const zonda_counter *counters = zonda_result_counters(result, &count);
+    zn_put_map(&record, 5);
     zn_put_text(&record, "event");
     zn_put_text(&record, "done");
+    zn_put_text(&record, "job");
+    zn_put_uint(&record, zonda_result_job(result));
     zn_put_text(&record, "seconds");
     zn_put_double(&record, seconds);
     zn_put_text(&record, "counters");
-    zn_put_map(&record, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        zn_put_text(&record, counters[i].name);
-        zn_put_int(&record, counters[i].sum);
-    }
+    zn_counters_put(&record, counters, count);
+    zn_put_text(&record, "stages");
+    zn_counters_put_stages(&record, result);
     zn_buf text = { 0 };
     if (zn_json_write(zn_buf_bytes(&record), &text, NULL) == ZONDA_OK) {
         fprintf(stderr, "%.*s\n", (int)text.len, (const char *)text.data);
@@ -170,10 +182,12 @@ void zn_progress_finish(zn_progress_display *display, const zonda_result *result
     double seconds = seconds_since(display->started_ns);
     zn_progress_clear(display);
     if (display->mode == ZN_PROGRESS_JSON) {
-        finish_json(counters, count, seconds);
+        finish_json(result, seconds);
     } else if (display->mode == ZN_PROGRESS_AUTO) {
         char in[32];
-        fprintf(stderr, "zonda: done in %.2f s: %lld tasks, %s records read\n", seconds,
+        fputs("zonda: ", stderr);
+        show_job(zonda_result_job(result));
+        fprintf(stderr, "done in %.2f s: %lld tasks, %s records read\n", seconds,
                 (long long)counter_sum(counters, count, "tasks"),
                 human((uint64_t)counter_sum(counters, count, "records_in"), in, sizeof in));
     }

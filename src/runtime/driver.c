@@ -6,6 +6,7 @@
 #include "runtime/driver.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 enum {
     PROGRESS_MS = 100,
@@ -68,6 +69,12 @@ static void call(zn_driver *driver, zn_driver_action *action) {
     zonda_err err = zn_control_client_call(driver->control, &call, &driver->reply, &error);
     if (err == ZONDA_OK) {
         step(driver, ZN_DRIVER_REPLY, NULL);
+        if (action->expected == ZN_MSG_JOB_OPENED) {
+            zn_log(ZONDA_LOG_INFO, "driver-job-opened", "job=%llu name=\"%.*s\"",
+                   (unsigned long long)zn_driver_core_job(driver->core).value,
+                   (int)action->request.open_job.name.len,
+                   (const char *)action->request.open_job.name.data);
+        }
         bool failed = zn_driver_core_failure(driver->core)->code != ZONDA_OK;
         if (action->expected == ZN_MSG_STATUS && !failed) {
             show_progress(driver, &driver->reply->status);

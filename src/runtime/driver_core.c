@@ -41,6 +41,8 @@ zn_driver_core *zn_driver_core_new(const zn_plan *plan, const zn_driver_options 
     zn_driver_core *core = ZN_NEW(zn_driver_core);
     core->plan = plan;
     core->name = zn_strdup(options->name);
+    core->stage_counters = zn_calloc(plan->stage_count, sizeof *core->stage_counters);
+    core->stage_count = plan->stage_count;
     core->stream = options->stream;
     core->timeout_ns = options->timeout_ns;
     bool empty = next_stage(plan, 0) == plan->stage_count;
@@ -52,6 +54,10 @@ void zn_driver_core_destroy(zn_driver_core **core) {
     if (core == NULL || *core == NULL) {
         return;
     }
+    for (size_t i = 0; i < (*core)->stage_count; i++) {
+        zn_counter_set_free(&(*core)->stage_counters[i]);
+    }
+    free((*core)->stage_counters);
     zn_counter_set_free(&(*core)->counters);
     free((*core)->name);
     free(*core);
@@ -147,24 +153,47 @@ static void on_started(zn_driver_core *core, const zn_driver_event *event) {
     core->state = ZN_DRIVER_CHECKING;
 }
 
-static void count_stage(zn_driver_core *core, const zn_msg_status *status) {
-    if (core->stage_counted) {
+static int64_t to_signed(uint64_t value) {
+    return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+/* A sum over the tasks of a stage, with the values that single tasks had. */
+static void count_sum(zn_counter_set *set, const zn_msg_status *status, const char *name,
+                      uint64_t sum, size_t spread) {
+    if (spread >= status->spreads_count) {
+        zn_counter_set_add_value(set, name, sum);
         return;
     }
-    core->stage_counted = true;
-    zn_counter_set_add_value(&core->counters, "tasks", status->total);
-    zn_counter_set_add_value(&core->counters, "retries", status->retries);
-    zn_counter_set_add_value(&core->counters, "records_in", status->records_in);
-    zn_counter_set_add_value(&core->counters, "records_out", status->records_out);
-    zn_counter_set_add_value(&core->counters, "bytes_in", status->bytes_in);
-    zn_counter_set_add_value(&core->counters, "bytes_out", status->bytes_out);
+    zonda_counter counter = { .sum = to_signed(sum),
+                              .min = to_signed(status->spreads[spread].min),
+                              .max = to_signed(status->spreads[spread].max),
+                              .count = status->total };
+    zn_counter_set_add(set, zn_bytes_of_text(name), &counter);
+}
+
+static void count_status(zn_counter_set *set, const zn_msg_status *status) {
+    zn_counter_set_add_value(set, "tasks", status->total);
+    zn_counter_set_add_value(set, "retries", status->retries);
+    count_sum(set, status, "records_in", status->records_in, 0);
+    count_sum(set, status, "records_out", status->records_out, 1);
+    count_sum(set, status, "bytes_in", status->bytes_in, 2);
+    count_sum(set, status, "bytes_out", status->bytes_out, 3);
     for (size_t i = 0; i < status->counters_count; i++) {
         const zn_counter *from = &status->counters[i];
         zonda_counter counter = {
             .sum = from->sum, .min = from->min, .max = from->max, .count = from->count
         };
-        zn_counter_set_add(&core->counters, from->name, &counter);
+        zn_counter_set_add(set, from->name, &counter);
     }
+}
+
+static void count_stage(zn_driver_core *core, const zn_msg_status *status) {
+    if (core->stage_counted) {
+        return;
+    }
+    core->stage_counted = true;
+    count_status(&core->stage_counters[core->stage], status);
+    count_status(&core->counters, status);
 }
 
 /* The stage has ended without being complete. The coordinator has ended the job itself. */
@@ -414,4 +443,9 @@ bool zn_driver_core_drained(const zn_driver_core *core) {
 
 const zn_counter_set *zn_driver_core_counters(const zn_driver_core *core) {
     return &core->counters;
+}
+
+const zn_counter_set *zn_driver_core_stage_counters(const zn_driver_core *core, size_t stage) {
+    ZN_ASSERT(stage < core->stage_count);
+    return &core->stage_counters[stage];
 }

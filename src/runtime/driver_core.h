@@ -97,4 +97,7 @@ bool zn_driver_core_drained(const zn_driver_core *core);
 /* Counters of the stages that are complete. Borrowed. */
 const zn_counter_set *zn_driver_core_counters(const zn_driver_core *core);
 
+/* The same of one stage of the plan; empty until it is complete. */
+const zn_counter_set *zn_driver_core_stage_counters(const zn_driver_core *core, size_t stage);
+
 #endif

@@ -29,7 +29,9 @@ struct zn_driver_core {
     bool page_was_empty;  /* although the stage was complete */
     uint64_t next_result; /* first task of the last stage that is not delivered yet */
     uint64_t page_end;    /* DELIVERING: first task behind the page */
-    zn_counter_set counters;
+    zn_counter_set counters;        /* of all stages that are complete */
+    zn_counter_set *stage_counters; /* one for each stage of the plan */
+    size_t stage_count;
 
     uint64_t due_ns;      /* WAITING, DRAINING: when to ask again */
     uint64_t interval_ns; /* the last wait, doubled each time */

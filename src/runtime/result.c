@@ -117,6 +117,33 @@ const zonda_counter *zonda_result_counters(const zonda_result *result, size_t *c
     return counters->items;
 }
 
+uint64_t zonda_result_job(const zonda_result *result) {
+    return zn_driver_core_job(result->driver.core).value;
+}
+
+size_t zonda_result_stage_count(const zonda_result *result) {
+    return result->plan->stage_count;
+}
+
+const char *zonda_result_stage_name(const zonda_result *result, size_t stage) {
+    return stage < result->plan->stage_count ? result->plan->stages[stage].name : NULL;
+}
+
+const zonda_counter *zonda_result_stage_counters(const zonda_result *result, size_t stage,
+                                                 size_t *count) {
+    if (stage >= result->plan->stage_count) {
+        *count = 0;
+        return NULL;
+    }
+    const zn_counter_set *counters = zn_driver_core_stage_counters(result->driver.core, stage);
+    *count = counters->count;
+    return counters->items;
+}
+
+double zonda_counter_mean(const zonda_counter *counter) {
+    return counter->count == 0 ? 0 : (double)counter->sum / (double)counter->count;
+}
+
 void zn_result_detach(zonda_result *result) {
     bool failed = zn_driver_core_failure(result->driver.core)->code != ZONDA_OK;
     zn_driver_close(&result->driver);
