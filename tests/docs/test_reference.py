@@ -5,7 +5,8 @@ from each face, and every example gives the output that stands below it.
 
 A section is "## NAME". Between "<!-- begin: NAME -->" and "<!-- end -->" stands what the operator table says;
 `test_reference.py --update` writes it. An example is one or more blocks (sh, lua, c) and the output that each
-of them gives (text). A C block is functions, if it needs some, and then the statements that make `ds`."""
+of them gives (text); docs/lua.md has examples too. A C block is functions, if it needs some, and then the
+statements that make `ds`."""
 import json
 import os
 import pathlib
@@ -32,10 +33,11 @@ def generated(op):
     if op["args"]:
         out += "\n| argument | command line | type | meaning |\n|---|---|---|---|\n"
     for arg in op["args"]:
-        option = arg["use"] == "option"
-        word = ("--" + arg["name"].replace("_", "-") + " " if option else "") + arg["word"]
+        option = ("--" + arg["name"].replace("_", "-") + " " + arg["word"]).strip()
+        word = {"positional": f"`{arg['word']}`", "optional": f"`{arg['word']}` or `{option}`",
+                "option": f"`{option}`"}[arg["use"]]
         need = "" if arg["use"] == "positional" else ", optional"
-        out += f"| `{arg['name']}` | `{word.strip()}` | {arg['type']}{need} | {cell(arg['doc'])} |\n"
+        out += f"| `{arg['name']}` | {word} | {arg['type']}{need} | {cell(arg['doc'])} |\n"
     return out
 
 
@@ -68,7 +70,7 @@ def read_page(path):
 
 
 SECTIONS = {}
-for page in sorted(PAGES.glob("*.md")):
+for page in [*sorted(PAGES.glob("*.md")), ROOT / "docs" / "lua.md"]:
     SECTIONS.update(read_page(page))
 EXAMPLES = [example for examples in SECTIONS.values() for example in examples]
 
