@@ -292,8 +292,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(lost_ms, 3600000, "silence after which a peer is lost")
 
 #define ZN_TASK_FIELDS(U, I, S, B, L)                                                              \
-    U(epoch, UINT64_MAX, "registration that this is for")                                          \
-    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch")                                    \
+    U(epoch, UINT64_MAX, "registration that this is for; to a slot 0: sweep up after these attempts") \
+    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch; to a slot: number of the chunk")    \
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
     B(body, ZN_DIGEST_BYTES, "blob with the operators")                                            \
@@ -301,7 +301,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
 
 #define ZN_OUTCOMES_FIELDS(U, I, S, B, L)                                                          \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
-    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch")                                    \
+    U(sequence, UINT64_MAX, "from 1, without gaps in an epoch; from a slot: number of the chunk")  \
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
     L(outcomes, outcome, ZN_OUTCOMES_MAX, "what became of tasks")
@@ -313,7 +313,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
 #define ZN_HEARTBEAT_FIELDS(U, I, S, B, L)                                                         \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
     U(sent, UINT64_MAX, "sequence of the last TASK or RESULT that the sender sent")                \
-    U(received, UINT64_MAX, "sequence of the last one that it received")
+    U(received, UINT64_MAX, "sequence of the last one that it received; from a slot: the chunk that has ended")
 
 #define ZN_DONE_FIELDS(U, I, S, B, L)                                                              \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
@@ -385,8 +385,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(STAGE_STARTED, stage_started, 9, ZN_STAGE_STARTED_FIELDS, "control reply", "the stage is installed") \
     X(GET_STATUS, get_status, 10, ZN_GET_STATUS_FIELDS, "driver → coordinator", "asks for one stage; a stage that was not started is an error") \
     X(STATUS, status, 11, ZN_STATUS_FIELDS, "control reply", "how far the stage is") \
-    X(COLLECT_RESULTS, collect_results, 12, ZN_COLLECT_RESULTS_FIELDS, "driver → coordinator; worker → coordinator on blobs", "asks for a page of results in task order") \
-    X(RESULTS, results, 13, ZN_RESULTS_FIELDS, "reply", "a page of results") \
+    X(COLLECT_RESULTS, collect_results, 12, ZN_COLLECT_RESULTS_FIELDS, "driver → coordinator; slot → worker → coordinator (blobs)", "asks for a page of results in task order") \
+    X(RESULTS, results, 13, ZN_RESULTS_FIELDS, "coordinator → driver; coordinator → worker → slot (blobs)", "a page of results") \
     X(CANCEL_JOB, cancel_job, 14, ZN_CANCEL_JOB_FIELDS, "driver → coordinator", "ends a job; answered by JOB_CLOSING") \
     X(CLOSE_JOB, close_job, 15, ZN_CLOSE_JOB_FIELDS, "driver → coordinator", "releases a job; repeated until `waiting` is 0") \
     X(JOB_CLOSING, job_closing, 16, ZN_JOB_CLOSING_FIELDS, "control reply", "how many workers still hold something of the job") \
@@ -400,8 +400,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(TASK, task, 33, ZN_TASK_FIELDS, "coordinator → worker → slot", "tasks to run") \
     X(RESULT, outcomes, 34, ZN_OUTCOMES_FIELDS, "slot → worker → coordinator", "what became of tasks") \
     X(CREDIT, credit, 35, ZN_CREDIT_FIELDS, "worker → coordinator", "how many tasks the worker may hold") \
-    X(HEARTBEAT, heartbeat, 36, ZN_HEARTBEAT_FIELDS, "worker ⇄ coordinator", "I am alive; gaps in sequences show here") \
-    X(DONE, done, 37, ZN_DONE_FIELDS, "coordinator → worker → slot and back", "no more work: release what you hold; the answer says it is released") \
+    X(HEARTBEAT, heartbeat, 36, ZN_HEARTBEAT_FIELDS, "worker ⇄ coordinator; slot → worker", "I am alive; gaps in sequences show here. From a slot: a chunk has ended") \
+    X(DONE, done, 37, ZN_DONE_FIELDS, "coordinator ⇄ worker ⇄ slot", "no more work: release what you hold; the answer says it is released") \
     X(CANCEL, cancel, 38, ZN_CANCEL_FIELDS, "coordinator → worker", "end the attempts of a job") \
     X(COMMIT, commit, 39, ZN_COMMIT_FIELDS, "slot → worker → coordinator", "may this attempt publish its output?") \
     X(COMMITTED, committed, 40, ZN_COMMITTED_FIELDS, "coordinator → worker → slot", "the answer to COMMIT") \
