@@ -60,6 +60,8 @@ typedef struct zonda_execute_options {
     zonda_err (*on_record)(void *context, const void *record, size_t bytes);
     void (*on_progress)(void *context, const zonda_progress *progress);
     void *context;              /* for both */
+    uint64_t lua_memory_bytes;  /* of each Lua function in each slot; 0: 256 MiB */
+    uint64_t lua_instructions;  /* of one call of a Lua function; 0: 1,000,000,000 */
     const volatile int *cancel; /* not 0: cancel the job and return CANCELLED; may be NULL.
                                    All of these are used during zonda_execute only. */
 } zonda_execute_options;

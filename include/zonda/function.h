@@ -66,29 +66,49 @@ typedef enum zonda_func_kind {
     ZONDA_FUNC_C = 1,
     ZONDA_FUNC_LUA_EXPRESSION = 2,
     ZONDA_FUNC_LUA_BLOCK = 3,
+    ZONDA_FUNC_PLUGIN = 4,
 } zonda_func_kind;
+
+/* A plug-in that was read from its file; see zonda/plugin.h for how to write one. */
+typedef struct zonda_plugin zonda_plugin;
 
 typedef struct zonda_func {
     zonda_func_kind kind;
     const char *text;
+    const zonda_plugin *plugin;
 } zonda_func;
+
+/* Reads a plug-in (a shared library), so that its functions can be used in datasets. Nothing of it
+ * runs here: it is sent to the workers of an execution, which load it. So the one who may run
+ * datasets on a cluster may run any code there. NULL and `error` on failure: IO, PLAN (not a shared
+ * library), LIMIT. Any thread. */
+ZONDA_API zonda_plugin *zonda_plugin_open(const char *path, zonda_error *error);
+
+/* Lets go of it; datasets that use it keep it. NULL-safe, clears the pointer. */
+ZONDA_API void zonda_plugin_close(zonda_plugin **plugin);
 
 /* A function registered by name. */
 static inline zonda_func zonda_fn(const char *name) {
-    zonda_func func = { ZONDA_FUNC_C, name };
+    zonda_func func = { ZONDA_FUNC_C, name, NULL };
+    return func;
+}
+
+/* The function `name` of a plug-in, which is borrowed until the dataset call returns. */
+static inline zonda_func zonda_plugin_fn(const zonda_plugin *plugin, const char *name) {
+    zonda_func func = { ZONDA_FUNC_PLUGIN, name, plugin };
     return func;
 }
 
 /* A Lua expression in which a bare name is a field of the record and `r` the record; in reduce `a`
  * is the accumulated value. */
 static inline zonda_func zonda_lua(const char *expression) {
-    zonda_func func = { ZONDA_FUNC_LUA_EXPRESSION, expression };
+    zonda_func func = { ZONDA_FUNC_LUA_EXPRESSION, expression, NULL };
     return func;
 }
 
 /* A Lua block with `emit`, for flat_map. */
 static inline zonda_func zonda_lua_block(const char *block) {
-    zonda_func func = { ZONDA_FUNC_LUA_BLOCK, block };
+    zonda_func func = { ZONDA_FUNC_LUA_BLOCK, block, NULL };
     return func;
 }
 

@@ -56,6 +56,7 @@ enum {
 
     /* Blobs. */
     ZN_BLOB_CHUNK_BYTES = ZN_MIB,
+    ZN_PLUGIN_BYTES_MAX = 256 * ZN_MIB, /* one shared library */
     ZN_BLOB_BYTES_MAX = 1024 * ZN_MIB,
     ZN_BLOB_STORE_BYTES_MAX = 2047 * ZN_MIB, /* all blobs of a coordinator */
 
@@ -70,6 +71,7 @@ enum {
     /* Lua. */
     ZN_SCRIPT_BYTES_MAX = 8 * ZN_MIB,
     ZN_LUA_MEMORY_BYTES = 256 * ZN_MIB,
+    ZN_LUA_MEMORY_BYTES_MIN = 256 * ZN_KIB, /* a smaller limit has no room for the libraries */
     ZN_LUA_INSTRUCTIONS_MAX = 1000000000,
 };
 

@@ -88,16 +88,41 @@ bool zn_cli_wait_signal(int timeout_ms) {
     return interrupted != 0;
 }
 
-bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
+/* Digits at the beginning of a text; `end` is what comes behind them. */
+static bool read_digits(const char *text, const char **end, uint64_t *out) {
+    char *behind = NULL;
     if (text[0] < '0' || text[0] > '9') {
         return false;
     }
-    char *end = NULL;
     errno = 0;
-    unsigned long long value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value < min || value > max) {
+    *out = strtoull(text, &behind, 10);
+    *end = behind;
+    return errno == 0;
+}
+
+bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
+    const char *end = NULL;
+    uint64_t value = 0;
+    if (!read_digits(text, &end, &value) || *end != '\0' || value < min || value > max) {
         return false;
     }
     *out = value;
+    return true;
+}
+
+bool zn_cli_size(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
+    static const char units[] = "KMGT";
+    const char *end = NULL;
+    uint64_t value = 0;
+    if (!read_digits(text, &end, &value)) {
+        return false;
+    }
+    const char *unit = *end == '\0' ? NULL : strchr(units, *end);
+    unsigned shift = unit == NULL ? 0 : 10 * (unsigned)(unit - units + 1);
+    if (end[unit != NULL] != '\0' || value > UINT64_MAX >> shift || value << shift < min ||
+        value << shift > max) {
+        return false;
+    }
+    *out = value << shift;
     return true;
 }

@@ -57,4 +57,7 @@ bool zn_cli_wait_signal(int timeout_ms);
 /* A number option: false unless `text` is a whole decimal number in [min, max]. */
 bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
+/* The same for a number of bytes, which may end in K, M, G or T: units of 1024. */
+bool zn_cli_size(const char *text, uint64_t min, uint64_t max, uint64_t *out);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "cli/cli.h"
@@ -22,7 +23,10 @@ enum {
     OPTION_COUNTERS = 1000,
     OPTION_DRY_RUN,
     OPTION_JSON,
+    OPTION_LUA_INSTRUCTIONS,
+    OPTION_LUA_MEMORY,
     OPTION_NAME,
+    OPTION_PLUGIN,
     OPTION_SCRATCH,
     OPTION_TIMEOUT
 };
@@ -34,6 +38,11 @@ typedef struct run_options {
     uint64_t slots;
     uint64_t timeout_s;
     bool counters;
+    uint64_t lua_memory_bytes;
+    uint64_t lua_instructions;
+    const char **plugins; /* files */
+    size_t plugin_count;
+    size_t plugin_capacity;
     bool dry_run;
     zn_progress_mode progress;
     zonda_log_level log_level;
@@ -61,11 +70,24 @@ static const struct argp_option options[] = {
       0 },
     { "timeout", OPTION_TIMEOUT, "SECONDS", 0,
       "how long the coordinator may take for an answer; default 30", 0 },
+    { "plugin", OPTION_PLUGIN, "FILE", 0,
+      "a shared library whose functions verbs name as @NAME, or @FILE:NAME if there are several",
+      0 },
+    { "lua-memory", OPTION_LUA_MEMORY, "SIZE", 0,
+      "memory of each Lua function in each slot; K, M, G are units; default 256M", 0 },
+    { "lua-instructions", OPTION_LUA_INSTRUCTIONS, "N", 0,
+      "Lua instructions of each call of a function; default 1000000000", 0 },
     { "quiet", 'q', NULL, 0, "show no progress", 0 },
     { "json", OPTION_JSON, NULL, 0, "show progress as JSON objects, for machines", 0 },
     { "verbose", 'v', NULL, 0, "show log lines", 0 },
     { 0 },
 };
+
+/* Only notes it: reading waits until the command line is known to be right. */
+static void add_plugin(run_options *parsed, const char *path) {
+    ZN_GROW(parsed->plugins, parsed->plugin_count, parsed->plugin_capacity);
+    parsed->plugins[parsed->plugin_count++] = path;
+}
 
 static error_t parse(int key, char *word, struct argp_state *state) {
     run_options *parsed = state->input;
@@ -93,6 +115,20 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_TIMEOUT:
         if (!zn_cli_number(word, 1, 86400, &parsed->timeout_s)) {
             argp_error(state, "--timeout: '%s' is not a number of seconds from 1 to 86400", word);
+        }
+        return 0;
+    case OPTION_PLUGIN:
+        add_plugin(parsed, word);
+        return 0;
+    case OPTION_LUA_MEMORY:
+        if (!zn_cli_size(word, ZN_LUA_MEMORY_BYTES_MIN, SIZE_MAX, &parsed->lua_memory_bytes)) {
+            argp_error(state, "--lua-memory: '%s' is not a size of at least %uK, such as 64M", word,
+                       ZN_LUA_MEMORY_BYTES_MIN / ZN_KIB);
+        }
+        return 0;
+    case OPTION_LUA_INSTRUCTIONS:
+        if (!zn_cli_number(word, 1, UINT64_MAX, &parsed->lua_instructions)) {
+            argp_error(state, "--lua-instructions: '%s' is not a number from 1", word);
         }
         return 0;
     case 'q':
@@ -199,7 +235,9 @@ static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const r
                                       .on_record = print_record,
                                       .on_progress = show_progress,
                                       .context = &out,
-                                      .cancel = cancel };
+                                      .cancel = cancel,
+                                      .lua_memory_bytes = parsed->lua_memory_bytes,
+                                      .lua_instructions = parsed->lua_instructions };
     zonda_result *result = zonda_execute(cluster, dataset, &execute, &error);
     int status = ZN_EXIT_DONE;
     zn_progress_clear(&out.display);
@@ -257,6 +295,22 @@ static int run(const run_options *parsed, const zn_pipeline *pipeline) {
     return status;
 }
 
+static zonda_err build(const run_options *parsed, zn_pipeline *pipeline, zonda_error *error) {
+    pipeline->limits = (zn_lua_limits){ .memory_bytes = (size_t)parsed->lua_memory_bytes,
+                                        .instructions = parsed->lua_instructions };
+    zonda_err code = ZONDA_OK;
+    for (size_t i = 0; i < parsed->plugin_count && code == ZONDA_OK; i++) {
+        code = zn_plugin_list_load(&pipeline->plugins, parsed->plugins[i], NULL, error);
+    }
+    if (code == ZONDA_OK) {
+        code = zn_pipeline_build(parsed->words, parsed->word_count, pipeline, error);
+    }
+    if (code != ZONDA_OK) {
+        zn_pipeline_free(pipeline);
+    }
+    return code;
+}
+
 int zn_cmd_run(int argc, char **argv) {
     static const struct argp argp = {
         options,
@@ -267,7 +321,8 @@ int zn_cmd_run(int argc, char **argv) {
         "\v"
         "EXPR is a Lua expression in which a bare name is a field of the record and\n"
         "`r` the record; in reduce `a` is the accumulated value. BLOCK is a Lua block\n"
-        "with `emit`. VALUE is JSON, or a text if it is not.\n"
+        "with `emit`. For both, @NAME is a function of a plug-in. VALUE is JSON, or a\n"
+        "text if it is not.\n"
         "\n"
         "Examples:\n"
         "  zonda run read 'data/*.jsonl.zst' then filter 'size > 10000' then count\n"
@@ -285,10 +340,13 @@ int zn_cmd_run(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     zonda_error error = { 0 };
     zn_pipeline pipeline = { 0 };
-    if (zn_pipeline_build(parsed.words, parsed.word_count, &pipeline, &error) != ZONDA_OK) {
-        return zn_cli_fail(&error);
+    int status = ZN_EXIT_DONE;
+    if (build(&parsed, &pipeline, &error) != ZONDA_OK) {
+        status = zn_cli_fail(&error);
+    } else {
+        status = parsed.dry_run ? dry_run(&pipeline) : run(&parsed, &pipeline);
     }
-    int status = parsed.dry_run ? dry_run(&pipeline) : run(&parsed, &pipeline);
     zn_pipeline_free(&pipeline);
+    free(parsed.plugins);
     return status;
 }

@@ -43,16 +43,29 @@ static zonda_err read_script(const char *path, zn_buf *out, zonda_error *error) 
     return code;
 }
 
+/* zonda.plugin() of a script. */
+static zonda_err load_plugin(void *context, const char *path, zn_digest *digest,
+                             zonda_error *error) {
+    zn_pipeline *pipeline = context;
+    const zonda_plugin *plugin = NULL;
+    zonda_err code = zn_plugin_list_load(&pipeline->plugins, path, &plugin, error);
+    if (code == ZONDA_OK) {
+        *digest = plugin->digest;
+    }
+    return code;
+}
+
 static zonda_err build_script(char *const *words, size_t count, zn_pipeline *out,
                               zonda_error *error) {
     zn_buf text = { 0 };
     zonda_err code = read_script(words[0], &text, error);
     if (code == ZONDA_OK) {
+        zn_script_host host = { .limits = out->limits, .plugin = load_plugin, .context = out };
         out->script = zn_lua_script_new(words[0], zn_buf_bytes(&text),
-                                        (const char *const *)words + 1, count - 1, error);
-        code = out->script == NULL
-                   ? error->code
-                   : zn_script_datasets(out->script, &out->datasets, &out->count, error);
+                                        (const char *const *)words + 1, count - 1, &host, error);
+        code = out->script == NULL ? error->code
+                                   : zn_script_datasets(out->script, &out->plugins, &out->datasets,
+                                                        &out->count, error);
     }
     zn_buf_free(&text);
     return code;
@@ -109,7 +122,7 @@ zonda_err zn_pipeline_build(char *const *words, size_t count, zn_pipeline *out,
         }
         return code;
     }
-    zonda_dataset *dataset = zn_verbs_parse(words, count, error);
+    zonda_dataset *dataset = zn_verbs_parse(words, count, &out->plugins, error);
     if (dataset == NULL) {
         return error->code;
     }
@@ -125,5 +138,6 @@ void zn_pipeline_free(zn_pipeline *pipeline) {
     }
     free(pipeline->datasets);
     free_script(pipeline);
+    zn_plugin_list_free(&pipeline->plugins);
     *pipeline = (zn_pipeline){ 0 };
 }

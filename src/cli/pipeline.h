@@ -4,8 +4,14 @@
 
 #include <zonda/cluster.h>
 
-/* What the words of `zonda run` ask for: datasets to execute in order. All zero is empty. */
+#include "ops/lua_limits.h"
+#include "plan/plugin_file.h"
+
+/* What the words of `zonda run` ask for: datasets to execute in order. All zero is empty; plug-ins
+ * and limits are set before it is built. */
 typedef struct zn_pipeline {
+    zn_plugin_list plugins; /* those of the command line, then those of the script */
+    zn_lua_limits limits;   /* of the evaluation of a script; 0: the usual ones */
     zonda_dataset **datasets;
     size_t count;
     struct zn_lua_script *script; /* NULL: verbs */

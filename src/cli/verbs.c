@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/verb_help.h"
 #include "ops/op_table.h"
+#include "ops/plugin.h"
 #include "plan/dataset.h"
 #include "record/json.h"
 #include "record/value.h"
@@ -26,6 +27,7 @@ typedef struct verb_parse {
     zn_buf values;     /* name and value pairs so far */
     uint32_t pairs;
     zn_json_reader *json;
+    const zn_plugin_list *plugins;
 } verb_parse;
 
 /* A word that is a JSON number, constant, list or object is that value, any other is a text. */
@@ -99,12 +101,25 @@ static void put_list(verb_parse *verb, const zn_arg_def *arg) {
     zn_buf_free(&items);
 }
 
-static void put_function(verb_parse *verb, const zn_arg_def *arg, const char *text) {
+/* "@NAME" is a function of a plug-in, which no Lua begins with; anything else is Lua. */
+static zonda_err put_function(verb_parse *verb, const zn_arg_def *arg, const char *text,
+                              zonda_error *error) {
+    if (text[0] == '@') {
+        const char *name = NULL;
+        const zonda_plugin *plugin = zn_plugin_list_resolve(verb->plugins, text, &name, error);
+        if (plugin == NULL) {
+            return error->code;
+        }
+        zn_plugin_put_function(&verb->values, plugin->digest, zn_bytes_of_text(plugin->file),
+                               zn_bytes_of_text(name));
+        return ZONDA_OK;
+    }
     zn_put_map(&verb->values, 2);
     zn_put_text(&verb->values, "kind");
     zn_put_text(&verb->values, arg->block ? "lua-block" : "lua-expression");
     zn_put_text(&verb->values, "text");
     zn_put_text(&verb->values, text);
+    return ZONDA_OK;
 }
 
 /* Which numbers are right is for the dataset layer; here it only has to be one. */
@@ -135,8 +150,7 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
         zn_put_text(&verb->values, word);
         return ZONDA_OK;
     case ZN_ARG_FUNCTION:
-        put_function(verb, arg, word);
-        return ZONDA_OK;
+        return put_function(verb, arg, word, error);
     case ZN_ARG_VALUE:
         put_value(verb, word);
         return ZONDA_OK;
@@ -247,6 +261,8 @@ static zonda_err apply_verb(verb_parse *verb, zonda_dataset **dataset, zonda_err
     zn_buf_append(&args, verb->values.data, verb->values.len);
     *dataset =
         zn_dataset_apply(verb->op->name, zn_buf_bytes(&args), dataset, *dataset == NULL ? 0 : 1);
+    zn_dataset_attach_plugins(*dataset, (const zonda_plugin *const *)verb->plugins->items,
+                              verb->plugins->count);
     zn_buf_free(&args);
     return ZONDA_OK;
 }
@@ -263,7 +279,8 @@ static zonda_err check_place(const zn_op_def *op, bool first, zonda_error *error
 }
 
 static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **dataset,
-                            zn_json_reader *json, zonda_error *error) {
+                            zn_json_reader *json, const zn_plugin_list *plugins,
+                            zonda_error *error) {
     if (count == 0) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "a verb is missing beside 'then'");
     }
@@ -271,7 +288,9 @@ static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **da
     if (op == NULL) {
         return error->code;
     }
-    verb_parse verb = { .op = op, .words = words, .count = count, .next = 1, .json = json };
+    verb_parse verb = {
+        .op = op, .words = words, .count = count, .next = 1, .json = json, .plugins = plugins
+    };
     zonda_err code = check_place(op, *dataset == NULL, error);
     if (code == ZONDA_OK) {
         code = apply_verb(&verb, dataset, error);
@@ -286,7 +305,8 @@ static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **da
     return code;
 }
 
-zonda_dataset *zn_verbs_parse(char *const *words, size_t count, zonda_error *error) {
+zonda_dataset *zn_verbs_parse(char *const *words, size_t count, const zn_plugin_list *plugins,
+                              zonda_error *error) {
     zn_json_reader *json = zn_json_reader_new();
     zonda_dataset *dataset = NULL;
     zonda_err code = ZONDA_OK;
@@ -296,7 +316,7 @@ zonda_dataset *zn_verbs_parse(char *const *words, size_t count, zonda_error *err
         while (end < count && strcmp(words[end], "then") != 0) {
             end++;
         }
-        code = parse_verb(words + start, end - start, &dataset, json, error);
+        code = parse_verb(words + start, end - start, &dataset, json, plugins, error);
         start = end + 1;
     }
     zn_json_reader_destroy(&json);

@@ -4,8 +4,12 @@
 
 #include <zonda/dataset.h>
 
-/* Builds a dataset from the words of a pipeline, "read GLOB then filter EXPR then …". NULL and
- * `error` (PLAN, naming the verb and the word) if the words do not make sense. */
-zonda_dataset *zn_verbs_parse(char *const *words, size_t count, zonda_error *error);
+#include "plan/plugin_file.h"
+
+/* Builds a dataset from the words of a pipeline, "read GLOB then filter EXPR then …"; `plugins` are
+ * what "@NAME" may mean. NULL and `error` (PLAN, naming the verb and the word) if the words do not
+ * make sense. */
+zonda_dataset *zn_verbs_parse(char *const *words, size_t count, const zn_plugin_list *plugins,
+                              zonda_error *error);
 
 #endif

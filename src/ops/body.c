@@ -36,6 +36,18 @@ static zonda_err parse_shared(zn_bytes bytes, zn_body *body, zonda_error *error)
     return ZONDA_OK;
 }
 
+/* Limits that the driver asked for; a body without them has the usual ones. */
+static zonda_err parse_lua_limits(zn_bytes bytes, zn_body *body, zonda_error *error) {
+    zn_bytes limits;
+    uint64_t memory = 0;
+    uint64_t instructions = 0;
+    if (zn_value_field(bytes, zn_bytes_of_text("lua"), &limits)) {
+        zn_value_field_uint(limits, "memory", &memory);
+        zn_value_field_uint(limits, "instructions", &instructions);
+    }
+    return zn_lua_limits_set(memory, instructions, &body->lua, error);
+}
+
 /* The first operator must be able to run, all others to be pushed to. */
 static zonda_err check_place(const zn_op_def *def, size_t place, zonda_error *error) {
     if (def->runtime == NULL) {
@@ -120,6 +132,9 @@ zonda_err zn_body_parse(zn_bytes bytes, zn_body *out, zonda_error *error) {
     zonda_err err = parse_numbers(bytes, &body, error);
     if (err == ZONDA_OK) {
         err = parse_shared(bytes, &body, error);
+    }
+    if (err == ZONDA_OK) {
+        err = parse_lua_limits(bytes, &body, error);
     }
     if (err == ZONDA_OK) {
         err = parse_ops(bytes, &body, error);

@@ -14,6 +14,7 @@ typedef struct zn_body {
     zn_stage_id stage;
     uint64_t task_count;
     zn_bytes shared; /* map */
+    zn_lua_limits lua;
     zn_body_op *ops; /* the source first; at least one */
     size_t op_count;
 } zn_body;

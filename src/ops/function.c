@@ -23,7 +23,8 @@ static zonda_err find_kind(zn_op *op, zn_bytes spec, const zn_function_kind **ou
                            zonda_error *error) {
     zn_bytes name = { 0 };
     zn_value_field_text(spec, "kind", &name);
-    if (zn_bytes_equal(name, zn_bytes_of_text("c"))) {
+    if (zn_bytes_equal(name, zn_bytes_of_text("c")) ||
+        zn_bytes_equal(name, zn_bytes_of_text("plugin"))) {
         *out = &zn_function_c;
         return ZONDA_OK;
     }

@@ -4,10 +4,11 @@
 
 #include "ops/op.h"
 
-/* A user function bound to an operator of a stage: C or Lua behind one interface.
+/* A user function bound to an operator of a stage: C, a plug-in or Lua behind one interface.
  *
  * In arguments a function is a MessagePack map:
  *   {"kind": "c", "name": NAME}
+ *   {"kind": "plugin", "plugin": digest of its blob, "file": FILE for messages, "name": NAME}
  *   {"kind": "lua-expression" | "lua-block", "text": TEXT}
  *   {"kind": "lua-script", "script": digest of the script's blob, "index": number of the function}
  * The blob of a script is the map {"name": file name, "text": source, "args": [texts]}. */
@@ -32,7 +33,7 @@ typedef struct zn_function_kind {
 } zn_function_kind;
 
 /* Implemented in function_c.c and lua_function.c. */
-extern const zn_function_kind zn_function_c;
+extern const zn_function_kind zn_function_c; /* registered ones and those of plug-ins */
 extern const zn_function_kind zn_function_lua; /* expressions, blocks and scripts */
 
 /* Binds the function in argument `arg` of `op` to the stage. Errors: PLAN, NOT_FOUND, USER. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* User functions in C, registered by name. The registry is a fixed table that only grows: an entry
- * is complete before the count that makes it visible is raised, so lookups on slot threads need no
- * lock. Registering happens before clusters open, on one thread.
+/* User functions in C: registered by name, or from a plug-in. The registry is a fixed table that
+ * only grows: an entry is complete before the count that makes it visible is raised, so lookups on
+ * slot threads need no lock. Registering happens before clusters open, on one thread.
  *
  * A call decodes its arguments into zones that are reused, and collects what the function packs in
  * the caller's buffer; function.c checks those bytes. State that `open` made is closed exactly
@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/plugin.h"
 #include "record/object.h"
 #include "record/value.h"
 #include "wire/text.h"
@@ -34,7 +35,9 @@ static registered *registry[FUNCTIONS_MAX];
 static atomic_size_t registry_count;
 
 typedef struct c_function {
-    const registered *entry;
+    zonda_function function;
+    char *name;     /* for messages: function "NAME", with its plug-in */
+    const char *op; /* the operator that calls it */
     zn_call_form form;
     zn_object_decoder *decoders[ARGS_MAX];
     msgpack_packer packer;
@@ -100,19 +103,58 @@ static zonda_err fail_unknown(zn_bytes name, zonda_error *error) {
     return ZONDA_ERR_NOT_FOUND;
 }
 
-static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void **state,
-                               zonda_error *error) {
-    zn_bytes name;
-    if (!zn_value_field_text(spec, "name", &name)) {
-        return zn_error_set(error, ZONDA_ERR_PLAN, "the function of %s has no name", op->def->name);
-    }
+static zonda_err find_registered(zn_bytes name, c_function *out, zonda_error *error) {
     const registered *entry = find(name);
     if (entry == NULL) {
         return fail_unknown(name, error);
     }
+    out->function = entry->function;
+    out->name = zn_format("function \"%s\"", entry->name);
+    return ZONDA_OK;
+}
+
+static zonda_err find_in_plugin(zn_bytes spec, zn_bytes name, const zn_op *op, c_function *out,
+                                zonda_error *error) {
+    zn_bytes digest_bytes;
+    zn_digest digest;
+    zn_bytes text = zn_bytes_of_text("?");
+    if (!zn_value_field(spec, zn_bytes_of_text("plugin"), &digest_bytes) ||
+        !zn_digest_from_bytes(zn_value_head(digest_bytes).bytes, &digest)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "a function of a plug-in has no digest");
+    }
+    zn_value_field_text(spec, "file", &text);
+    char *file = zn_strndup((const char *)text.data, text.len);
+    const zonda_plugin_table *table = NULL;
+    zonda_err err = zn_plugin_load(zn_stage_exec_host(op->stage), digest, file, &table, error);
+    if (err == ZONDA_OK) {
+        err = zn_plugin_find(table, file, name, &out->function, error);
+    }
+    if (err == ZONDA_OK) {
+        out->name = zn_format("function \"%.*s\" of plug-in %s", (int)name.len,
+                              (const char *)name.data, file);
+    }
+    free(file);
+    return err;
+}
+
+static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void **state,
+                               zonda_error *error) {
+    zn_bytes name;
+    zn_bytes kind = { 0 };
+    if (!zn_value_field_text(spec, "name", &name) || name.len > ZN_NAME_BYTES_MAX) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "the function of %s has no name or a long one",
+                            op->def->name);
+    }
+    c_function found = { .op = op->def->name, .form = form };
+    zn_value_field_text(spec, "kind", &kind);
+    zonda_err err = zn_bytes_equal(kind, zn_bytes_of_text("plugin"))
+                        ? find_in_plugin(spec, name, op, &found, error)
+                        : find_registered(name, &found, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
     c_function *self = ZN_NEW(c_function);
-    self->entry = entry;
-    self->form = form;
+    *self = found;
     for (size_t i = 0; i < ARGS_MAX; i++) {
         self->decoders[i] = zn_object_decoder_new();
     }
@@ -126,7 +168,24 @@ static void unbind_function(void *state) {
         zn_object_decoder_destroy(&self->decoders[i]);
     }
     zn_buf_free(&self->truth);
+    free(self->name);
     free(self);
+}
+
+/* Around every call of the user's code: should it crash, the worker can say where. */
+static void enter(const c_function *self, zonda_task *task, void *task_state) {
+    task->state = task_state;
+    task->failure.code = ZONDA_OK;
+    if (task->host->entered != NULL) {
+        task->host->entered(task->host->context, self->op, self->name);
+    }
+}
+
+static void leave(zonda_task *task) {
+    task->state = NULL;
+    if (task->host->entered != NULL) {
+        task->host->entered(task->host->context, NULL, NULL);
+    }
 }
 
 /* What the function said through the task, else what its code says. A function that ignored a
@@ -142,30 +201,30 @@ static zonda_err take_failure(const c_function *self, zonda_task *task, zonda_er
     if (code == ZONDA_OK) {
         return ZONDA_OK;
     }
-    return zn_error_set(error, ZONDA_ERR_USER, "function \"%s\" returned %s (%d)",
-                        self->entry->name, zonda_err_name(code), (int)code);
+    return zn_error_set(error, ZONDA_ERR_USER, "%s returned %s (%d)", self->name,
+                        zonda_err_name(code), (int)code);
 }
 
 static zonda_err begin_shard(void *state, zonda_task *task, zonda_error *error) {
     c_function *self = state;
     self->task_state = NULL;
-    if (self->entry->function.open == NULL) {
+    if (self->function.open == NULL) {
         return ZONDA_OK;
     }
-    task->failure.code = ZONDA_OK;
-    task->state = NULL;
-    zonda_err code = self->entry->function.open(task, &self->task_state);
+    enter(self, task, NULL);
+    zonda_err code = self->function.open(task, &self->task_state);
+    leave(task);
     return take_failure(self, task, code, error);
 }
 
 static void end_shard(void *state, zonda_task *task) {
     c_function *self = state;
-    if (self->entry->function.close == NULL) {
+    if (self->function.close == NULL) {
         return;
     }
-    task->state = self->task_state;
-    self->entry->function.close(task, self->task_state);
-    task->state = NULL;
+    enter(self, task, self->task_state);
+    self->function.close(task, self->task_state);
+    leave(task);
     self->task_state = NULL;
 }
 
@@ -187,15 +246,14 @@ static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_obje
     self->left = ANSWER_BYTES_MAX;
     self->overflowed = false;
     msgpack_packer_init(&self->packer, self, append_packed);
-    task->state = self->task_state;
-    task->failure.code = ZONDA_OK;
-    zonda_err code = self->entry->function.call(task, args, count, &self->packer);
-    task->state = NULL;
+    enter(self, task, self->task_state);
+    zonda_err code = self->function.call(task, args, count, &self->packer);
+    leave(task);
     zonda_err err = take_failure(self, task, code, error);
     if (err == ZONDA_OK && self->overflowed) {
         err = zn_error_set(error, ZONDA_ERR_USER,
-                           "function \"%s\" packed more than the limit of %u bytes in one call",
-                           self->entry->name, ANSWER_BYTES_MAX);
+                           "%s packed more than the limit of %u bytes in one call", self->name,
+                           ANSWER_BYTES_MAX);
     }
     return err;
 }

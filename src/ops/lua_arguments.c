@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/lua_plugin.h"
 #include "ops/lua_script_state.h"
 #include "record/lua_value.h"
 #include "record/value.h"
@@ -175,6 +176,14 @@ static void put_argument(const struct call *call, const zn_arg_def *arg) {
     lua_Integer number = lua_tointegerx(lua, -1, &is_whole);
     if (arg->type == ZN_ARG_FUNCTION && lua_type(lua, -1) == LUA_TFUNCTION) {
         put_function(call);
+    } else if (arg->type == ZN_ARG_FUNCTION &&
+               zn_lua_plugin_put(lua, lua_gettop(lua), &call->script->scratch)) {
+        return;
+    } else if (zn_lua_plugin_is(lua, lua_gettop(lua))) {
+        refuse(call,
+               "%s cannot take a plug-in, or a function of one, for \"%s\": where a function is "
+               "wanted write p.NAME",
+               arg->name);
     } else if (arg->type == ZN_ARG_UINT && lua_type(lua, -1) == LUA_TNUMBER && is_whole != 0) {
         zn_put_int(&call->script->scratch, (int64_t)number); /* 1e6 is an integer here */
     } else if (lua_type(lua, -1) == LUA_TFUNCTION) {

@@ -270,7 +270,8 @@ static int check(lua_State *lua) {
 }
 
 zonda_err zn_lua_check(const char *op, bool is_block, zn_bytes text, zonda_error *error) {
-    zn_lua_state *state = zn_lua_state_new(&zn_lua_limits_default, error);
+    zn_lua_limits limits = zn_lua_limits_of(0, 0);
+    zn_lua_state *state = zn_lua_state_new(&limits, error);
     if (state == NULL) {
         return ZONDA_ERR_LIMIT;
     }

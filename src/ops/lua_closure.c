@@ -8,6 +8,7 @@
  * The walk goes over upvalues, and from _ENV over the globals that the script has set. */
 #include <lauxlib.h>
 
+#include "ops/lua_plugin.h"
 #include "ops/lua_sandbox.h"
 #include "ops/lua_script_state.h"
 #include "record/lua_value.h"
@@ -41,6 +42,7 @@ static bool is_plain(struct walk *walk, int index) {
         return is_plain_function(walk, index);
     case LUA_TUSERDATA:
         return zn_lua_is_null(walk->lua, index) || zn_lua_is_frozen(walk->lua, index) ||
+               zn_lua_plugin_is(walk->lua, index) ||
                zn_lua_dataset_node(walk->lua, index, &node);
     default:
         return false;

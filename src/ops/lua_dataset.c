@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/lua_plugin.h"
 #include "ops/lua_sandbox.h"
 #include "ops/lua_script_state.h"
 #include "record/lua_value.h"
@@ -132,6 +133,7 @@ void zn_lua_dataset_open(lua_State *lua) {
     set_operators(lua, zonda, true);
     lua_pushcfunction(lua, put);
     lua_setfield(lua, zonda, "put");
+    zn_lua_plugin_open(lua);
     lua_newtable(lua);
     set_operators(lua, zonda + 1, false);
     lua_newtable(lua);

@@ -64,7 +64,8 @@ static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block
     char name[NAME_BYTES];
     name_operator(op->def, name);
     zonda_error found = { 0 };
-    function->state = zn_lua_state_new(&zn_lua_limits_default, &found);
+    zn_lua_limits limits = zn_stage_exec_lua_limits(op->stage);
+    function->state = zn_lua_state_new(&limits, &found);
     if (function->state != NULL) {
         function->chunk = zn_lua_chunk_new(function->state, name, is_block, form, text, &found);
     }
@@ -87,8 +88,9 @@ static zonda_err bind_script(lua_function *function, zn_bytes spec, zn_call_form
     const zn_task_host *host = zn_stage_exec_host(op->stage);
     zn_bytes blob;
     zonda_err err = host->blob(host->context, digest, &blob, error);
+    zn_lua_limits limits = zn_stage_exec_lua_limits(op->stage);
     if (err == ZONDA_OK) {
-        err = zn_lua_script_function_new(blob, index, form, &function->script, error);
+        err = zn_lua_script_function_new(blob, index, form, &limits, &function->script, error);
     }
     return err;
 }

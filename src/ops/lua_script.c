@@ -191,20 +191,23 @@ static zonda_err read_blob(zn_lua_script *script, zonda_error *error) {
 }
 
 /* Takes the memory of `blob`. */
-static zn_lua_script *evaluate_blob(zn_buf *blob, zonda_error *error) {
+static zn_lua_script *evaluate_blob(zn_buf *blob, const zn_lua_limits *limits,
+                                    const zn_script_host *host, zonda_error *error) {
     zn_lua_script *script = ZN_NEW(zn_lua_script);
     script->blob = *blob;
     *blob = (zn_buf){ 0 };
     zonda_err err = read_blob(script, error);
     if (err == ZONDA_OK) {
-        script->state = zn_lua_state_new(&zn_lua_limits_default, error);
+        script->state = zn_lua_state_new(limits, error);
         err = script->state != NULL ? ZONDA_OK : ZONDA_ERR_LIMIT;
     }
     if (err == ZONDA_OK) {
         script->state->owner = script;
         script->is_evaluating = true;
+        script->host = host;
         err = zn_lua_state_call(script->state, evaluate, script, error);
         script->is_evaluating = false;
+        script->host = NULL;
     }
     if (err != ZONDA_OK) {
         zn_lua_script_destroy(&script);
@@ -212,14 +215,17 @@ static zn_lua_script *evaluate_blob(zn_buf *blob, zonda_error *error) {
     return script;
 }
 
-zn_lua_script *zn_lua_script_load(zn_bytes blob, zonda_error *error) {
+zn_lua_script *zn_lua_script_load(zn_bytes blob, const zn_lua_limits *limits, zonda_error *error) {
     zn_buf copy = { 0 };
     zn_buf_append(&copy, blob.data, blob.len);
-    return evaluate_blob(&copy, error);
+    return evaluate_blob(&copy, limits, NULL, error);
 }
 
 zn_lua_script *zn_lua_script_new(const char *name, zn_bytes text, const char *const *args,
-                                 size_t arg_count, zonda_error *error) {
+                                 size_t arg_count, const zn_script_host *host, zonda_error *error) {
+    static const zn_script_host nobody;
+    host = host == NULL ? &nobody : host;
+    zn_lua_limits limits = zn_lua_limits_of(host->limits.memory_bytes, host->limits.instructions);
     if (text.len > ZN_RECORD_BYTES_MAX / 2) {
         zn_error_set(error, ZONDA_ERR_LIMIT, "the script has %zu bytes, more than the limit of %u",
                      text.len, ZN_RECORD_BYTES_MAX / 2);
@@ -236,7 +242,7 @@ zn_lua_script *zn_lua_script_new(const char *name, zn_bytes text, const char *co
     for (size_t i = 0; i < arg_count; i++) {
         zn_put_text(&blob, args[i]);
     }
-    return evaluate_blob(&blob, error);
+    return evaluate_blob(&blob, &limits, host, error);
 }
 
 void zn_lua_script_destroy(zn_lua_script **script) {

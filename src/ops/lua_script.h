@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "ops/lua_limits.h"
 
 /* A pipeline script, evaluated: the calls that it made, as data. The same code runs in the driver,
  * which makes datasets of it, and in slots, which only want the functions; so function number i is
@@ -24,11 +25,20 @@ typedef struct zn_script_put {
     zn_bytes value;
 } zn_script_put;
 
-/* Evaluates a script in the sandbox. `name` is for messages. Errors: USER (syntax or run-time
+/* What the driver does for a script that it evaluates. */
+typedef struct zn_script_host {
+    zn_lua_limits limits;
+    /* Reads the plug-in in the file `path` and says its digest; NULL: there are no plug-ins. */
+    zonda_err (*plugin)(void *context, const char *path, zn_digest *digest, zonda_error *error);
+    void *context;
+} zn_script_host;
+
+/* Evaluates a script in the sandbox. `name` is for messages; `host` is borrowed during the call,
+ * NULL: the usual limits, no plug-ins. Errors: USER (syntax or run-time
  * error with file, line and traceback; not returning a dataset or list of them), PLAN (bad
  * arguments of an operator, with the script's line), LIMIT (memory, instructions). */
 zn_lua_script *zn_lua_script_new(const char *name, zn_bytes text, const char *const *args,
-                                 size_t arg_count, zonda_error *error);
+                                 size_t arg_count, const zn_script_host *host, zonda_error *error);
 void zn_lua_script_destroy(zn_lua_script **script);
 
 /* The blob that slots need, and its digest. Borrowed. */

@@ -17,6 +17,7 @@ struct zn_lua_script_function {
     zn_bytes blob;
     uint64_t index;
     zn_call_form form;
+    zn_lua_limits limits;
     zn_lua_script *script;
     bool is_plain; /* its state can be set back */
     bool is_used;  /* it ran since the script was evaluated */
@@ -43,7 +44,7 @@ static int choose(lua_State *lua) {
 static zonda_err evaluate(zn_lua_script_function *function, zonda_error *error) {
     zonda_error found = { 0 };
     zn_lua_script *old = function->script;
-    function->script = zn_lua_script_load(function->blob, &found);
+    function->script = zn_lua_script_load(function->blob, &function->limits, &found);
     if (function->script != NULL) {
         zn_lua_state_call(function->script->state, choose, function, &found);
     }
@@ -61,9 +62,11 @@ static zonda_err evaluate(zn_lua_script_function *function, zonda_error *error) 
 }
 
 zonda_err zn_lua_script_function_new(zn_bytes blob, uint64_t index, zn_call_form form,
-                                     zn_lua_script_function **out, zonda_error *error) {
+                                     const zn_lua_limits *limits, zn_lua_script_function **out,
+                                     zonda_error *error) {
     zn_lua_script_function *function = ZN_NEW(zn_lua_script_function);
-    *function = (zn_lua_script_function){ .blob = blob, .index = index, .form = form };
+    *function =
+        (zn_lua_script_function){ .blob = blob, .index = index, .form = form, .limits = *limits };
     zonda_err err = ZONDA_ERR_PLAN;
     if (index >= INT32_MAX) {
         zn_error_set(error, err, "a script has no function of that number");

@@ -11,7 +11,8 @@ typedef struct zn_lua_script_function zn_lua_script_function;
 /* Evaluates the script of `blob`, which is borrowed for life. Errors: as zn_lua_script_new; PLAN
  * (no such function). */
 zonda_err zn_lua_script_function_new(zn_bytes blob, uint64_t index, zn_call_form form,
-                                     zn_lua_script_function **out, zonda_error *error);
+                                     const zn_lua_limits *limits, zn_lua_script_function **out,
+                                     zonda_error *error);
 
 /* Puts the function in the state that it has right after the evaluation, before a shard's first
  * record; its Lua state may be another one afterwards. Errors as above. */

@@ -13,7 +13,8 @@ struct zn_lua_script {
     zn_digest digest; /* of the blob */
     char *name;       /* from the blob, as all below */
     zn_bytes text;
-    bool is_evaluating; /* datasets may be made only now */
+    bool is_evaluating;         /* datasets may be made only now */
+    const zn_script_host *host; /* during the evaluation in a driver; NULL: in a slot */
     zn_script_node *nodes;
     size_t node_count;
     size_t node_capacity;
@@ -28,7 +29,7 @@ struct zn_lua_script {
 };
 
 /* Evaluates the script of a blob, in a slot. Errors as zn_lua_script_new; PLAN: not such a blob. */
-zn_lua_script *zn_lua_script_load(zn_bytes blob, zonda_error *error);
+zn_lua_script *zn_lua_script_load(zn_bytes blob, const zn_lua_limits *limits, zonda_error *error);
 
 /* Everything below is called inside of a protected call and may raise Lua errors. */
 

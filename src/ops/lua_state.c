@@ -23,9 +23,6 @@ enum {
     TRACEBACK_LINES_MAX = 16 /* the innermost ones */
 };
 
-const zn_lua_limits zn_lua_limits_default = { .memory_bytes = ZN_LUA_MEMORY_BYTES,
-                                              .instructions = ZN_LUA_INSTRUCTIONS_MAX };
-
 static void *allocate(void *context, void *memory, size_t old_bytes, size_t bytes) {
     zn_lua_state *state = context;
     size_t old = memory != NULL ? old_bytes : 0; /* else it is a type tag */

@@ -4,7 +4,7 @@
 
 #include <lua.h>
 
-#include "base/limits.h"
+#include "ops/lua_limits.h"
 #include "ops/task.h"
 
 /* Why user code has to end, whatever it catches. */
@@ -14,14 +14,6 @@ typedef enum zn_lua_stop {
     ZN_LUA_STOP_CANCELLED,
     ZN_LUA_STOP_HOST, /* the slot could not do what it was asked for; see `failure` */
 } zn_lua_stop;
-
-typedef struct zn_lua_limits {
-    size_t memory_bytes;
-    uint64_t instructions; /* of one call */
-} zn_lua_limits;
-
-/* The limits of limits.h. */
-extern const zn_lua_limits zn_lua_limits_default;
 
 /* A sandbox: a Lua state with bounded memory and instructions and nothing to reach outside. */
 typedef struct zn_lua_state {

@@ -3,6 +3,7 @@
 #ifndef ZN_OPS_OP_H
 #define ZN_OPS_OP_H
 
+#include "ops/lua_limits.h"
 #include "ops/op_table.h"
 #include "ops/task.h"
 
@@ -60,5 +61,6 @@ const zn_task_host *zn_stage_exec_host(const zn_stage_exec *stage);
 zn_job_id zn_stage_exec_job(const zn_stage_exec *stage);
 zn_stage_id zn_stage_exec_stage(const zn_stage_exec *stage);
 uint64_t zn_stage_exec_shard_count(const zn_stage_exec *stage);
+zn_lua_limits zn_stage_exec_lua_limits(const zn_stage_exec *stage); /* NULL: the usual ones */
 
 #endif

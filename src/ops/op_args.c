@@ -158,6 +158,15 @@ static zonda_err check_names(const zn_op_def *op, const zn_arg_def *arg, zn_byte
     return ZONDA_OK;
 }
 
+static bool has_digest(zn_bytes map, const char *key) {
+    zn_bytes value;
+    if (!zn_value_field(map, zn_bytes_of_text(key), &value)) {
+        return false;
+    }
+    zn_value digest = zn_value_head(value);
+    return digest.type == ZN_VALUE_BINARY && digest.bytes.len == ZN_DIGEST_BYTES;
+}
+
 /* True for the forms of function.h. Which functions exist is for those who run them. */
 static bool is_function(zn_bytes value) {
     zn_bytes kind;
@@ -172,16 +181,12 @@ static bool is_function(zn_bytes value) {
         zn_bytes_equal(kind, zn_bytes_of_text("lua-block"))) {
         return zn_value_field_text(value, "text", &text);
     }
-    if (!zn_bytes_equal(kind, zn_bytes_of_text("lua-script"))) {
-        return false;
+    if (zn_bytes_equal(kind, zn_bytes_of_text("plugin"))) {
+        return has_digest(value, "plugin") && zn_value_field_text(value, "name", &text) &&
+               text.len > 0;
     }
     uint64_t index;
-    zn_bytes script;
-    if (!zn_value_field(value, zn_bytes_of_text("script"), &script)) {
-        return false;
-    }
-    zn_value digest = zn_value_head(script);
-    return digest.type == ZN_VALUE_BINARY && digest.bytes.len == ZN_DIGEST_BYTES &&
+    return zn_bytes_equal(kind, zn_bytes_of_text("lua-script")) && has_digest(value, "script") &&
            zn_value_field_uint(value, "index", &index);
 }
 

@@ -55,6 +55,10 @@ uint64_t zn_stage_exec_shard_count(const zn_stage_exec *stage) {
     return stage->body.task_count;
 }
 
+zn_lua_limits zn_stage_exec_lua_limits(const zn_stage_exec *stage) {
+    return stage == NULL ? zn_lua_limits_of(0, 0) : stage->body.lua;
+}
+
 static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
     stage->op_count = stage->body.op_count + 1;
     stage->ops = zn_calloc(stage->op_count, sizeof *stage->ops);

@@ -10,6 +10,7 @@
  *   "stage":  index                    "tasks": number of tasks (= shards of the stage)
  *   "ops":    [[name, {argument: value}], …], the source first
  *   "shared": {name: digest of the blob with the value}
+ *   "lua":    {"memory": bytes, "instructions": of a call}, both may be missing
  * Arguments that the planner adds to those of the user: sources from_list and read/from_files have
  * "inputs": digest of a blob that holds one MessagePack array with an item or path per shard; the
  * source "stage" has "stage": index of the stage whose results it reads, or "empty": true if that

@@ -26,6 +26,9 @@ typedef struct zn_task_host {
     zonda_err (*commit)(void *context, zn_attempt_id attempt, bool *granted, zonda_error *error);
     /* Whether the running attempt should end; cheap, asked between records. */
     bool (*cancelled)(void *context);
+    /* C code of the user begins (both NULL: has ended), to be named should it crash; may be NULL.
+     * Cheap, called around each record. */
+    void (*entered)(void *context, const char *op, const char *function);
 } zn_task_host;
 
 typedef struct zn_task_counter {

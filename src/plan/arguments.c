@@ -4,6 +4,8 @@
  * are checked, because a NULL or a broken value could not be written at all. */
 #include "plan/arguments.h"
 
+#include "ops/plugin.h"
+#include "plan/plugin_file.h"
 #include "record/value.h"
 #include "wire/text.h"
 
@@ -69,6 +71,22 @@ static void put_kind(zn_arguments *args, const char *kind, const char *key, cons
     zn_put_text(&args->pairs, text);
 }
 
+static void put_plugin_function(zn_arguments *args, const char *name, zonda_func function) {
+    const zonda_plugin *plugin = function.plugin;
+    if (plugin == NULL) {
+        fail(args, name, "has a function of a plug-in that is NULL");
+    } else if (function.text[0] == '\0') {
+        fail(args, name, "has a function without a name");
+    } else if (args->plugin_count == ZN_ARGUMENTS_PLUGINS_MAX) {
+        fail(args, name, "has too many functions of plug-ins before it");
+    } else {
+        begin(args, name);
+        zn_plugin_put_function(&args->pairs, plugin->digest, zn_bytes_of_text(plugin->file),
+                               zn_bytes_of_text(function.text));
+        args->plugins[args->plugin_count++] = plugin;
+    }
+}
+
 void zn_arguments_function(zn_arguments *args, const char *name, zonda_func function) {
     if (function.kind == ZONDA_FUNC_NONE) {
         fail(args, name, "has no function");
@@ -92,6 +110,9 @@ void zn_arguments_function(zn_arguments *args, const char *name, zonda_func func
     case ZONDA_FUNC_LUA_BLOCK:
         begin(args, name);
         put_kind(args, "lua-block", "text", function.text);
+        return;
+    case ZONDA_FUNC_PLUGIN:
+        put_plugin_function(args, name, function);
         return;
     }
     fail(args, name, "has a function of an unknown kind");

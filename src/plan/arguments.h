@@ -7,11 +7,17 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+enum {
+    ZN_ARGUMENTS_PLUGINS_MAX = 8 /* functions of plug-ins in one call of an operator */
+};
+
 /* A map of operator arguments that is being written. All zero is an empty one. The first problem
  * is kept and comes out of finish. */
 typedef struct zn_arguments {
     zn_buf pairs;
     uint32_t count;
+    const zonda_plugin *plugins[ZN_ARGUMENTS_PLUGINS_MAX]; /* of its functions, borrowed */
+    size_t plugin_count;
     zonda_error error;
 } zn_arguments;
 

@@ -131,6 +131,44 @@ zonda_dataset *zn_dataset_apply_script(const char *op, zn_bytes args, zonda_data
     return node;
 }
 
+/* The plug-in of the function in argument `arg`; false if it is none of a plug-in. */
+static bool find_plugin(zn_bytes args, const char *arg, zn_digest *digest) {
+    zn_bytes function = { 0 };
+    zn_bytes bytes = { 0 };
+    return zn_value_field(args, zn_bytes_of_text(arg), &function) &&
+           zn_value_field(function, zn_bytes_of_text("plugin"), &bytes) &&
+           zn_digest_from_bytes(zn_value_head(bytes).bytes, digest);
+}
+
+static void attach(zonda_dataset *dataset, const zonda_plugin *plugin) {
+    dataset->plugins =
+        zn_realloc(dataset->plugins, dataset->plugin_count + 1, sizeof *dataset->plugins);
+    dataset->plugins[dataset->plugin_count++] = zn_plugin_file_share(plugin);
+}
+
+void zn_dataset_attach_plugins(zonda_dataset *dataset, const zonda_plugin *const *plugins,
+                               size_t count) {
+    for (size_t i = 0; dataset->error.code == ZONDA_OK && i < dataset->op->arg_count; i++) {
+        zn_digest digest;
+        const zn_arg_def *arg = &dataset->op->args[i];
+        if (arg->type != ZN_ARG_FUNCTION ||
+            !find_plugin(zn_buf_bytes(&dataset->args), arg->name, &digest)) {
+            continue;
+        }
+        size_t at = 0;
+        while (at < count && !zn_digest_equal(plugins[at]->digest, digest)) {
+            at++;
+        }
+        if (at < count) {
+            attach(dataset, plugins[at]);
+        } else {
+            zn_error_set(&dataset->error, ZONDA_ERR_PLAN,
+                         "argument %s of %s is a function of a plug-in that was not read",
+                         arg->name, dataset->op->name);
+        }
+    }
+}
+
 zonda_dataset *zonda_dataset_share(zonda_dataset *dataset) {
     if (dataset == NULL) {
         zonda_error error;
@@ -172,6 +210,10 @@ void zonda_dataset_destroy(zonda_dataset **dataset) {
         }
         zn_buf_free(&node->args);
         zn_buf_free(&node->script);
+        for (size_t i = 0; i < node->plugin_count; i++) {
+            zonda_plugin_close(&node->plugins[i]);
+        }
+        free(node->plugins);
         free(node->inputs);
         free(node);
     }

@@ -24,6 +24,7 @@ static zonda_dataset *apply(const char *op, zn_arguments *args, zonda_dataset **
     zonda_dataset *made = NULL;
     if (zn_arguments_finish(args, &map, &error) == ZONDA_OK) {
         made = zn_dataset_apply(op, zn_buf_bytes(&map), input, input == NULL ? 0 : 1);
+        zn_dataset_attach_plugins(made, args->plugins, args->plugin_count);
     } else {
         /* What went wrong earlier in the chain is what the user wants to see first. */
         bool failed_before = input != NULL && *input != NULL && (*input)->error.code != ZONDA_OK;

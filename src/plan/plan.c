@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "ops/lua_limits.h"
 #include "ops/sink_args.h"
 #include "plan/plan_build.h"
 #include "record/value.h"
@@ -136,6 +137,14 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
             return err;
         }
     }
+    for (size_t i = 0; i < node->plugin_count; i++) {
+        zn_digest plugin;
+        zonda_err err = zn_plan_add_blob(build, "the plug-in",
+                                         zn_buf_bytes(&node->plugins[i]->bytes), &plugin, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+    }
     switch (node->op->op_class) {
     case ZN_OP_SOURCE:
         return zn_plan_add_source(build, node, error);
@@ -186,6 +195,12 @@ static void set_fingerprint(zn_plan *plan) {
 
 zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
                      size_t shared_count, zn_plan_glob *glob, zonda_error *error) {
+    zn_plan_settings settings = { .shared = shared, .shared_count = shared_count };
+    return zn_plan_new_with(dataset, &settings, glob, error);
+}
+
+zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *settings,
+                          zn_plan_glob *glob, zonda_error *error) {
     zonda_error ignored;
     error = error == NULL ? &ignored : error;
     if (dataset == NULL) {
@@ -196,10 +211,14 @@ zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
         *error = dataset->error;
         return NULL;
     }
+    zn_lua_limits limits;
+    if (zn_lua_limits_set(settings->lua_memory_bytes, settings->lua_instructions, &limits, error) !=
+        ZONDA_OK) {
+        return NULL;
+    }
     zn_plan_build build = {
         .plan = ZN_NEW(zn_plan),
-        .shared = shared,
-        .shared_count = shared_count,
+        .settings = settings,
         .glob = glob,
     };
     if (add_chain(&build, dataset, error) == ZONDA_OK) {

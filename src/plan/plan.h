@@ -34,12 +34,24 @@ typedef struct zn_plan_shared {
     zn_bytes value;
 } zn_plan_shared;
 
+/* What a plan is made with beside its dataset. */
+typedef struct zn_plan_settings {
+    const zn_plan_shared *shared;
+    size_t shared_count;
+    uint64_t lua_memory_bytes; /* limits of Lua code; 0: the usual ones */
+    uint64_t lua_instructions;
+} zn_plan_settings;
+
 /* Finds the files of a pattern; the planner does no I/O itself. zn_glob in production. */
 typedef zonda_err zn_plan_glob(const char *pattern, zn_paths *out, zonda_error *error);
 
 /* Compiles. Errors: what the dataset's chain kept, PLAN, NO_MATCH. */
 zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
                      size_t shared_count, zn_plan_glob *glob, zonda_error *error);
+
+/* The same with more settings. Errors: also INVALID (limits). */
+zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *settings,
+                          zn_plan_glob *glob, zonda_error *error);
 
 /* NULL if the plan has no such blob. Borrowed. */
 const zn_plan_blob *zn_plan_find_blob(const zn_plan *plan, zn_digest digest);

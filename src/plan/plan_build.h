@@ -19,8 +19,7 @@ typedef struct zn_plan_build {
     size_t stage_capacity;
     size_t blob_capacity;
     uint64_t blob_bytes; /* of all blobs */
-    const zn_plan_shared *shared;
-    size_t shared_count;
+    const zn_plan_settings *settings;
     zn_plan_glob *glob;
     zn_stage_draft draft;
 } zn_plan_build;

@@ -66,25 +66,45 @@ static char *cut_name(zn_bytes name) {
 }
 
 static zonda_err put_shared(zn_plan_build *build, zn_buf *body, zonda_error *error) {
-    ZN_ASSERT(build->shared_count <= UINT32_MAX);
-    zn_put_map(body, (uint32_t)build->shared_count);
-    for (size_t i = 0; i < build->shared_count; i++) {
+    const zn_plan_settings *settings = build->settings;
+    ZN_ASSERT(settings->shared_count <= UINT32_MAX);
+    zn_put_map(body, (uint32_t)settings->shared_count);
+    for (size_t i = 0; i < settings->shared_count; i++) {
+        const zn_plan_shared *shared = &settings->shared[i];
         zn_digest digest;
         char what[ZN_NAME_BYTES_MAX + 32];
-        snprintf(what, sizeof what, "shared data \"%s\"", build->shared[i].name);
-        zonda_err err = zn_plan_add_blob(build, what, build->shared[i].value, &digest, error);
+        snprintf(what, sizeof what, "shared data \"%s\"", shared->name);
+        zonda_err err = zn_plan_add_blob(build, what, shared->value, &digest, error);
         if (err != ZONDA_OK) {
             return err;
         }
-        zn_put_text(body, build->shared[i].name);
+        zn_put_text(body, shared->name);
         zn_put_binary(body, zn_digest_bytes(&digest));
     }
     return ZONDA_OK;
 }
 
+/* Only what was asked for, so that plans without limits of their own stay as they are. */
+static void put_lua_limits(const zn_plan_settings *settings, zn_buf *body) {
+    uint64_t memory = settings->lua_memory_bytes;
+    uint64_t instructions = settings->lua_instructions;
+    zn_put_text(body, "lua");
+    zn_put_map(body, (memory != 0 ? 1U : 0U) + (instructions != 0 ? 1U : 0U));
+    if (memory != 0) {
+        zn_put_text(body, "memory");
+        zn_put_uint(body, memory);
+    }
+    if (instructions != 0) {
+        zn_put_text(body, "instructions");
+        zn_put_uint(body, instructions);
+    }
+}
+
 static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error) {
     const zn_stage_draft *draft = &build->draft;
-    zn_put_map(body, 4);
+    const zn_plan_settings *settings = build->settings;
+    bool limited = settings->lua_memory_bytes != 0 || settings->lua_instructions != 0;
+    zn_put_map(body, limited ? 5 : 4);
     zn_put_text(body, "stage");
     zn_put_uint(body, build->plan->stage_count);
     zn_put_text(body, "tasks");
@@ -92,6 +112,9 @@ static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error
     zn_put_text(body, "ops");
     zn_put_array(body, draft->op_count);
     zn_buf_append(body, draft->ops.data, draft->ops.len);
+    if (limited) {
+        put_lua_limits(settings, body);
+    }
     zn_put_text(body, "shared");
     return put_shared(build, body, error);
 }

@@ -12,13 +12,17 @@
 
 /* The plan with the cluster's shared data. */
 static zn_plan *make_plan(const zonda_cluster *cluster, const zonda_dataset *dataset,
-                          zonda_error *error) {
+                          const zonda_execute_options *options, zonda_error *error) {
     zn_plan_shared *shared = zn_calloc(cluster->shared_count + 1, sizeof(*shared));
     for (size_t i = 0; i < cluster->shared_count; i++) {
         shared[i].name = cluster->shared[i].name;
         shared[i].value = zn_buf_bytes(&cluster->shared[i].value);
     }
-    zn_plan *plan = zn_plan_new(dataset, shared, cluster->shared_count, zn_glob, error);
+    zn_plan_settings settings = { .shared = shared,
+                                  .shared_count = cluster->shared_count,
+                                  .lua_memory_bytes = options->lua_memory_bytes,
+                                  .lua_instructions = options->lua_instructions };
+    zn_plan *plan = zn_plan_new_with(dataset, &settings, zn_glob, error);
     free(shared);
     return plan;
 }
@@ -53,7 +57,7 @@ zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset
     if (options->name != NULL && check_name(options->name, error) != ZONDA_OK) {
         return NULL;
     }
-    zn_plan *plan = make_plan(cluster, dataset, error);
+    zn_plan *plan = make_plan(cluster, dataset, options, error);
     if (plan == NULL) {
         return NULL;
     }

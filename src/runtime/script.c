@@ -20,7 +20,8 @@ static bool takes_function(const zn_op_def *op) {
 }
 
 /* The dataset of a node; those of the nodes before it are in `made`. */
-static zonda_dataset *make_node(const zn_script_node *node, zn_bytes blob, zonda_dataset **made) {
+static zonda_dataset *make_node(const zn_script_node *node, zn_bytes blob,
+                                const zn_plugin_list *plugins, zonda_dataset **made) {
     zonda_dataset **inputs = zn_calloc(node->input_count + 1, sizeof(*inputs));
     for (size_t i = 0; i < node->input_count; i++) {
         inputs[i] = zonda_dataset_share(made[node->inputs[i]]);
@@ -30,11 +31,14 @@ static zonda_dataset *make_node(const zn_script_node *node, zn_bytes blob, zonda
     zonda_dataset *dataset =
         zn_dataset_apply_script(node->op, node->args, inputs, node->input_count, script);
     free(inputs);
+    zn_dataset_attach_plugins(dataset,
+                              plugins == NULL ? NULL : (const zonda_plugin *const *)plugins->items,
+                              plugins == NULL ? 0 : plugins->count);
     return dataset;
 }
 
-zonda_err zn_script_datasets(const zn_lua_script *script, zonda_dataset ***out, size_t *count,
-                             zonda_error *error) {
+zonda_err zn_script_datasets(const zn_lua_script *script, const zn_plugin_list *plugins,
+                             zonda_dataset ***out, size_t *count, zonda_error *error) {
     size_t output_count = 0;
     const size_t *outputs = zn_lua_script_outputs(script, &output_count);
     if (output_count == 0) {
@@ -46,7 +50,7 @@ zonda_err zn_script_datasets(const zn_lua_script *script, zonda_dataset ***out, 
     const zn_script_node *nodes = zn_lua_script_nodes(script, &node_count);
     zonda_dataset **made = zn_calloc(node_count + 1, sizeof(*made));
     for (size_t i = 0; i < node_count; i++) {
-        made[i] = make_node(&nodes[i], blob, made);
+        made[i] = make_node(&nodes[i], blob, plugins, made);
     }
     zonda_dataset **datasets = zn_calloc(output_count, sizeof(*datasets));
     for (size_t i = 0; i < output_count; i++) {

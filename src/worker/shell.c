@@ -289,7 +289,8 @@ static void take_slots(zn_shell *shell) {
     }
 }
 
-static void bury_slot(zn_shell *shell, uint32_t index, const zonda_error *how) {
+static void bury_slot(zn_shell *shell, uint32_t index, zonda_error *how) {
+    zn_slot_board_blame(&shell->boards[index], how);
     zn_worker_event event = { .kind = ZN_WORKER_EVENT_SLOT_DEAD, .slot = index, .error = how };
     zn_slot_board_last(&shell->boards[index], &event.running_sequence, &event.running_position);
     zn_slot_destroy(&shell->slots[index].slot);

@@ -6,10 +6,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "wire/text.h"
 
 static zn_slot_board *map_file(int fd, const char *path, size_t count, zonda_error *error) {
     size_t bytes = count * sizeof(zn_slot_board);
@@ -62,7 +67,32 @@ void zn_slot_board_unmap(zn_slot_board **boards, size_t count) {
     }
 }
 
+void zn_slot_board_enter_function(zn_slot_board *board, const char *op, const char *function) {
+    board->op[0] = '\0';
+    if (op != NULL) {
+        zn_error_copy(board->function, sizeof board->function, function, strlen(function));
+        zn_error_copy(board->op, sizeof board->op, op, strlen(op));
+    }
+}
+
+/* The slot may have written anything over its board: the texts are not trusted to end. */
+void zn_slot_board_blame(const zn_slot_board *board, zonda_error *how) {
+    size_t op_bytes = strnlen(board->op, sizeof board->op);
+    size_t function_bytes = strnlen(board->function, sizeof board->function);
+    zn_bytes op = { (const uint8_t *)board->op, op_bytes };
+    zn_bytes function = { (const uint8_t *)board->function, function_bytes };
+    if (op_bytes == 0 || !zn_text_is_valid(op) || !zn_text_is_valid(function)) {
+        return;
+    }
+    char words[sizeof board->function + 8];
+    snprintf(words, sizeof words, " in %.*s", (int)function_bytes, board->function);
+    size_t used = strlen(how->text);
+    zn_error_copy(how->text + used, sizeof how->text - used, words, strlen(words));
+    zn_error_copy(how->op, sizeof how->op, board->op, op_bytes);
+}
+
 void zn_slot_board_clear(zn_slot_board *board) {
+    board->op[0] = '\0';
     atomic_store(&board->running, 0);
     for (size_t i = 0; i < sizeof board->cancelled / sizeof *board->cancelled; i++) {
         atomic_store(&board->cancelled[i], 0);

@@ -14,6 +14,8 @@
 typedef struct zn_slot_board {
     alignas(64) _Atomic uint64_t running;
     _Atomic uint64_t cancelled[4]; /* by sequence modulo 4: a slot has at most 2 chunks */
+    char op[32];                   /* the operator that runs C code of the user; empty: none */
+    char function[120];            /* and the function */
 } zn_slot_board;
 
 /* Boards in a file that processes share: made anew by the worker, opened by a slot. Errors: IO,
@@ -26,6 +28,12 @@ void zn_slot_board_unmap(zn_slot_board **boards, size_t count);
 static inline void zn_slot_board_enter(zn_slot_board *board, uint64_t sequence, uint32_t position) {
     atomic_store_explicit(&board->running, sequence << 16 | position, memory_order_relaxed);
 }
+
+/* By the slot: C code of the user begins, or has ended (both NULL). Texts are cut. */
+void zn_slot_board_enter_function(zn_slot_board *board, const char *op, const char *function);
+
+/* By the worker when the slot has died: adds the function that it was in to `how`. */
+void zn_slot_board_blame(const zn_slot_board *board, zonda_error *how);
 
 /* By the worker when the slot has died. */
 static inline void zn_slot_board_last(zn_slot_board *board, uint64_t *sequence,

@@ -232,6 +232,11 @@ static bool host_cancelled(void *context) {
     return zn_slot_loop_cancelled(stage->loop);
 }
 
+static void host_entered(void *context, const char *op, const char *function) {
+    zn_slot_stage *stage = context;
+    zn_slot_board_enter_function(stage->loop->options.board, op, function);
+}
+
 void zn_slot_host_init(zn_slot_stage *stage) {
     stage->host = (zn_task_host){ .context = stage,
                                   .scratch = stage->loop->options.scratch,
@@ -239,5 +244,6 @@ void zn_slot_host_init(zn_slot_stage *stage) {
                                   .blob = host_blob,
                                   .results = host_results,
                                   .commit = host_commit,
-                                  .cancelled = host_cancelled };
+                                  .cancelled = host_cancelled,
+                                  .entered = host_entered };
 }

@@ -12,7 +12,7 @@
 static zn_lua_script *evaluate(const char *text, zonda_error *error) {
     static const char *const args[] = { "10", "x" };
     *error = (zonda_error){ 0 };
-    return zn_lua_script_new("test.lua", zn_bytes_of_text(text), args, 2, error);
+    return zn_lua_script_new("test.lua", zn_bytes_of_text(text), args, 2, NULL, error);
 }
 
 /* The JSON of a value; binaries, which only digests are, count as null. */
@@ -185,8 +185,10 @@ static zn_lua_script_function *open_function(const char *text, uint64_t index, z
     zn_buf_append(&blob, bytes.data, bytes.len);
     zn_lua_script_destroy(&script);
     zn_lua_script_function *function = NULL;
-    assert_ok(zn_lua_script_function_new(zn_buf_bytes(&blob), index, form, &function, &error),
-              error);
+    zn_lua_limits limits = zn_lua_limits_of(0, 0);
+    assert_ok(
+        zn_lua_script_function_new(zn_buf_bytes(&blob), index, form, &limits, &function, &error),
+        error);
     return function;
 }
 

@@ -10,7 +10,7 @@
 #include "runtime/script.h"
 
 static zn_lua_script *evaluate(const char *text, zonda_error *error) {
-    return zn_lua_script_new("test.lua", zn_bytes_of_text(text), NULL, 0, error);
+    return zn_lua_script_new("test.lua", zn_bytes_of_text(text), NULL, 0, NULL, error);
 }
 
 /* Makes the datasets of a script, runs each, and returns the records as JSON lines. Free it. */
@@ -20,7 +20,7 @@ static char *run_script(const char *text) {
     assert_ok(error.code, error);
     zonda_dataset **datasets = NULL;
     size_t count = 0;
-    assert_ok(zn_script_datasets(script, &datasets, &count, &error), error);
+    assert_ok(zn_script_datasets(script, NULL, &datasets, &count, &error), error);
     zn_lua_script_destroy(&script);
     zonda_cluster *cluster = zonda_cluster_open_local(&(zonda_local_options){ .slots = 2 }, &error);
     assert_ok(error.code, error);
@@ -75,7 +75,7 @@ static void test_script_blob_is_only_where_functions_are(void **state) {
     assert_ok(error.code, error);
     zonda_dataset **datasets = NULL;
     size_t count = 0;
-    assert_ok(zn_script_datasets(script, &datasets, &count, &error), error);
+    assert_ok(zn_script_datasets(script, NULL, &datasets, &count, &error), error);
     assert_int_equal(count, 1);
     assert_int_equal(datasets[0]->script.len, 0);
     assert_true(datasets[0]->inputs[0]->script.len > 0);
