@@ -26,6 +26,13 @@ class ManualPages(unittest.TestCase):
             self.assertTrue((DOCS / f"{page}.1").exists(),
                             f"{page}.1 is not built: add the command to the list in docs/meson.build")
 
+    def test_pages_and_completion_are_installed_where_they_are_looked_for(self):
+        installed = json.loads((DOCS.parent / "meson-info" / "intro-installed.json").read_text())
+        places = set(installed.values())
+        for end in ["/share/bash-completion/completions/zonda", "/share/zsh/site-functions/_zonda",
+                    *(f"/share/man/man1/{page}.1" for page in PAGES)]:
+            self.assertTrue(any(place.endswith(end) for place in places), end)
+
     def test_pages_name_every_option_and_verb(self):
         for name, detail in COMMANDS.items():
             page = (DOCS / f"zonda-{name}.1").read_text().replace("\\-", "-")
