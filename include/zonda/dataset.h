@@ -26,6 +26,18 @@ typedef struct zonda_read_options {
     bool empty_ok;
 } zonda_read_options;
 
+typedef struct zonda_exec_options {
+    const char *format; /* of both streams: "jsonl" or "msgpack"; NULL: "jsonl" */
+    bool shell;         /* the command is one text for sh -c */
+} zonda_exec_options;
+
+typedef struct zonda_each_options {
+    bool shell;        /* the command is one text for sh -c; values of records never become code */
+    bool check_status; /* any exit status but ok_status, or a signal, fails the task */
+    int ok_status;     /* 0 … 255 */
+    uint64_t limit;    /* bytes of stdout and of stderr to keep; 0: 1 MiB */
+} zonda_each_options;
+
 typedef struct zonda_reduce_options {
     zonda_func global;    /* how results of shards are combined; none: as in the shards */
     const void *identity; /* one MessagePack value: the start in each shard, and the result
@@ -59,6 +71,14 @@ ZONDA_API zonda_dataset *zonda_rename(zonda_dataset *dataset, ...) __attribute__
 ZONDA_API zonda_dataset *zonda_take_per_shard(zonda_dataset *dataset, uint64_t n);
 ZONDA_API zonda_dataset *zonda_window(zonda_dataset *dataset, uint64_t n);
 ZONDA_API zonda_dataset *zonda_sample(zonda_dataset *dataset, double p, uint64_t seed);
+
+/* Commands, as words up to a NULL. zonda_exec passes the records of a shard through one run;
+ * zonda_each runs the command for each record, with {} for the record and {a.b} for a field, and
+ * gives {status, stdout, stderr, seconds}. Options may be NULL. */
+ZONDA_API zonda_dataset *zonda_exec(zonda_dataset *dataset, const char *const *command,
+                                    const zonda_exec_options *options);
+ZONDA_API zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *command,
+                                    const zonda_each_options *options);
 
 /* Folds: one record from all. */
 ZONDA_API zonda_dataset *zonda_count(zonda_dataset *dataset);

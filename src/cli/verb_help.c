@@ -52,6 +52,9 @@ void zn_verb_word(const zn_arg_def *arg, zn_buf *out) {
     case ZN_ARG_VALUE:
         zn_buf_append_text(out, "VALUE");
         break;
+    case ZN_ARG_COMMAND:
+        zn_buf_append_text(out, "COMMAND");
+        break;
     case ZN_ARG_TEXTS:
     case ZN_ARG_VALUES:
         append_upper(out, arg->name, true);
@@ -81,6 +84,8 @@ static const char *type_name(zn_arg_type type) {
         return "number";
     case ZN_ARG_NAMES:
         return "map of texts";
+    case ZN_ARG_COMMAND:
+        return "command";
     default:
         return "value";
     }

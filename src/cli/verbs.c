@@ -101,6 +101,24 @@ static void put_list(verb_parse *verb, const zn_arg_def *arg) {
     zn_buf_free(&items);
 }
 
+/* One word is a text that is still to be split; several words, or those behind "--", are taken as
+ * they are. */
+static void put_command(verb_parse *verb) {
+    bool all = strcmp(verb->words[verb->next], "--") == 0;
+    verb->next += all ? 1 : 0;
+    size_t end = verb->next;
+    while (end < verb->count && (all || !is_option(verb->words[end]))) {
+        end++;
+    }
+    uint32_t count = (uint32_t)(end - verb->next);
+    if (all || count != 1) {
+        zn_put_array(&verb->values, count);
+    }
+    while (verb->next < end) {
+        zn_put_text(&verb->values, verb->words[verb->next++]);
+    }
+}
+
 /* "@NAME" is a function of a plug-in, which no Lua begins with; anything else is Lua. */
 static zonda_err put_function(verb_parse *verb, const zn_arg_def *arg, const char *text,
                               zonda_error *error) {
@@ -160,6 +178,7 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
     case ZN_ARG_TEXTS:
     case ZN_ARG_VALUES:
     case ZN_ARG_NAMES:
+    case ZN_ARG_COMMAND:
         break;
     }
     return zn_error_set(error, ZONDA_ERR_INTERNAL, "%s: cannot be given as a word", arg->name);
@@ -232,6 +251,10 @@ static zonda_err parse_plain(verb_parse *verb, zonda_error *error) {
     }
     if (arg->type == ZN_ARG_NAMES) {
         return put_names(verb, arg, error);
+    }
+    if (arg->type == ZN_ARG_COMMAND) {
+        put_command(verb);
+        return ZONDA_OK;
     }
     return put_word(verb, arg, verb->words[verb->next++], error);
 }

@@ -110,8 +110,11 @@ static void take_list(struct call *call, const zn_arg_def *arg) {
 
 /* Whether the next argument is the table of options rather than the value of `arg`. */
 static bool is_options(const struct call *call, const zn_arg_def *arg) {
-    return call->next == call->last && arg->type != ZN_ARG_VALUE && arg->type != ZN_ARG_NAMES &&
-           lua_type(call->lua, call->next) == LUA_TTABLE;
+    if (call->next < call->last || arg->type == ZN_ARG_VALUE || arg->type == ZN_ARG_NAMES ||
+        lua_type(call->lua, call->next) != LUA_TTABLE) {
+        return false;
+    }
+    return arg->type != ZN_ARG_COMMAND || has_names(call->lua, call->next);
 }
 
 static void take_positional(struct call *call) {

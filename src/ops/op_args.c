@@ -158,6 +158,29 @@ static zonda_err check_names(const zn_op_def *op, const zn_arg_def *arg, zn_byte
     return ZONDA_OK;
 }
 
+/* Only the program needs a name; an argument may be empty. */
+static zonda_err check_command(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                               zonda_error *error) {
+    static const char wanted[] = "a text or a list of texts, without NUL";
+    zn_cursor cursor = zn_cursor_of(value);
+    zn_value head = zn_cursor_read(&cursor);
+    if (is_plain_text(head)) {
+        return ZONDA_OK;
+    }
+    if (head.type != ZN_VALUE_ARRAY || head.count == 0) {
+        return fail_type(op, arg, wanted, value, error);
+    }
+    for (uint32_t i = 0; i < head.count; i++) {
+        zn_bytes item = zn_cursor_skip(&cursor);
+        zn_value word = zn_value_head(item);
+        bool is_empty = word.type == ZN_VALUE_STRING && word.bytes.len == 0;
+        if (!is_plain_text(word) && (i == 0 || !is_empty)) {
+            return fail_type(op, arg, wanted, item, error);
+        }
+    }
+    return ZONDA_OK;
+}
+
 static bool has_digest(zn_bytes map, const char *key) {
     zn_bytes value;
     if (!zn_value_field(map, zn_bytes_of_text(key), &value)) {
@@ -212,6 +235,8 @@ static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
         return check_number(op, arg, value, error);
     case ZN_ARG_NAMES:
         return check_names(op, arg, value, error);
+    case ZN_ARG_COMMAND:
+        return check_command(op, arg, value, error);
     case ZN_ARG_VALUE:
         break;
     }
@@ -261,5 +286,6 @@ zonda_err zn_op_check_args(const zn_op_def *op, zn_bytes args, zonda_error *erro
             return err;
         }
     }
-    return check_required(op, args, error);
+    zonda_err err = check_required(op, args, error);
+    return err != ZONDA_OK || op->check == NULL ? err : op->check(op, args, error);
 }

@@ -20,6 +20,8 @@
     X(take_per_shard)                                                                              \
     X(window)                                                                                      \
     X(sample)                                                                                      \
+    X(exec)                                                                                        \
+    X(each)                                                                                        \
     X(count)                                                                                       \
     X(reduce)                                                                                      \
     X(write)                                                                                       \

@@ -28,6 +28,8 @@ typedef enum zn_arg_type {
     ZN_ARG_NUMBER,   /* integer or fraction from 0 to `max` */
     ZN_ARG_NAMES, /* map of texts to texts, at least one pair, no text twice on either side; on the
                      command line all remaining positional words, each KEY=VALUE */
+    ZN_ARG_COMMAND, /* text, or list of words of which the first is not empty; on the command line
+                       one word is the text, several are the list, as are all behind -- */
 } zn_arg_type;
 
 typedef enum zn_arg_use {
@@ -54,6 +56,8 @@ typedef struct zn_op_def {
     const zn_arg_def *args;
     size_t arg_count;
     const zn_op_runtime *runtime; /* NULL: the planner turns it into others */
+    /* What types and ranges do not say; gets arguments that have passed them. May be NULL. */
+    zonda_err (*check)(const struct zn_op_def *op, zn_bytes args, zonda_error *error);
     const char *doc;
 } zn_op_def;
 

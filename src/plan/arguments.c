@@ -52,6 +52,25 @@ void zn_arguments_text(zn_arguments *args, const char *name, const char *text) {
     }
 }
 
+void zn_arguments_words(zn_arguments *args, const char *name, const char *const *words) {
+    uint32_t count = 0;
+    for (; words != NULL && words[count] != NULL; count++) {
+        if (!zn_text_is_valid(zn_bytes_of_text(words[count]))) {
+            fail(args, name, "is not UTF-8");
+            return;
+        }
+    }
+    if (words == NULL) {
+        fail(args, name, "is NULL");
+        return;
+    }
+    begin(args, name);
+    zn_put_array(&args->pairs, count);
+    for (uint32_t i = 0; i < count; i++) {
+        zn_put_text(&args->pairs, words[i]);
+    }
+}
+
 void zn_arguments_value(zn_arguments *args, const char *name, zn_bytes value) {
     zonda_error error = { 0 };
     if (zn_value_check(value, &error) != ZONDA_OK) {

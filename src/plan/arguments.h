@@ -28,6 +28,9 @@ void zn_arguments_bool(zn_arguments *args, const char *name, bool value);
 /* Problems: NULL, not UTF-8 (INVALID). */
 void zn_arguments_text(zn_arguments *args, const char *name, const char *text);
 
+/* A list of texts that ends with NULL. Problems: NULL, not UTF-8 (INVALID). */
+void zn_arguments_words(zn_arguments *args, const char *name, const char *const *words);
+
 /* Problems: not one value (INVALID). */
 void zn_arguments_value(zn_arguments *args, const char *name, zn_bytes value);
 

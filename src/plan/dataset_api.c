@@ -253,6 +253,40 @@ zonda_dataset *zonda_sample(zonda_dataset *dataset, double p, uint64_t seed) {
     return apply("sample", &args, &dataset);
 }
 
+zonda_dataset *zonda_exec(zonda_dataset *dataset, const char *const *command,
+                          const zonda_exec_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_words(&args, "cmd", command);
+    if (options != NULL && options->format != NULL) {
+        zn_arguments_text(&args, "format", options->format);
+    }
+    if (options != NULL && options->shell) {
+        zn_arguments_bool(&args, "shell", true);
+    }
+    return apply("exec", &args, &dataset);
+}
+
+zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *command,
+                          const zonda_each_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_words(&args, "cmd", command);
+    if (options != NULL && options->shell) {
+        zn_arguments_bool(&args, "shell", true);
+    }
+    if (options != NULL && options->check_status && options->ok_status < 0) {
+        zonda_error error;
+        zn_error_set(&error, ZONDA_ERR_INVALID, "each got %d for its ok_status",
+                     options->ok_status);
+        zn_arguments_fail(&args, &error);
+    } else if (options != NULL && options->check_status) {
+        zn_arguments_uint(&args, "ok_status", (uint64_t)options->ok_status);
+    }
+    if (options != NULL && options->limit > 0) {
+        zn_arguments_uint(&args, "limit", options->limit);
+    }
+    return apply("each", &args, &dataset);
+}
+
 zonda_dataset *zonda_count(zonda_dataset *dataset) {
     zn_arguments args = { 0 };
     return apply("count", &args, &dataset);
