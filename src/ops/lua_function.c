@@ -7,11 +7,10 @@
  * that is run again gives the same. */
 #include "ops/function.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "ops/lua_chunk.h"
 #include "ops/lua_script_function.h"
 #include "record/value.h"
@@ -46,15 +45,6 @@ static uint64_t place_of(const zn_op *op) {
     return place;
 }
 
-/* The name that the user wrote: "reduce" for its inner halves. */
-static void name_operator(const zn_op_def *def, char name[NAME_BYTES]) {
-    snprintf(name, NAME_BYTES, "%s", def->name);
-    char *last = def->op_class == ZN_OP_INNER ? strrchr(name, '_') : NULL;
-    if (last != NULL) {
-        *last = '\0';
-    }
-}
-
 static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block, zn_call_form form,
                             const zn_op *op, zonda_error *error) {
     zn_bytes text;
@@ -62,7 +52,8 @@ static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block
         return zn_error_set(error, ZONDA_ERR_PLAN, "a Lua function has no text");
     }
     char name[NAME_BYTES];
-    name_operator(op->def, name);
+    zn_bytes user_name = zn_op_user_name(op->def);
+    zn_error_copy(name, sizeof name, (const char *)user_name.data, user_name.len);
     zonda_error found = { 0 };
     zn_lua_limits limits = zn_stage_exec_lua_limits(op->stage);
     function->state = zn_lua_state_new(&limits, &found);

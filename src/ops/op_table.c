@@ -5,6 +5,8 @@
  * folds into their halves, `write` into the writer of its format. */
 #include "ops/op_table.h"
 
+#include <string.h>
+
 #include "ops/op_list.h"
 
 static const zn_op_def *const table[] = {
@@ -40,6 +42,15 @@ const zn_op_def *zn_op_find(zn_bytes name) {
         }
     }
     return NULL;
+}
+
+zn_bytes zn_op_user_name(const zn_op_def *op) {
+    zn_bytes name = zn_bytes_of_text(op->name);
+    const char *last = op->op_class == ZN_OP_INNER ? strrchr(op->name, '_') : NULL;
+    if (last != NULL) {
+        name.len = (size_t)(last - op->name);
+    }
+    return name;
 }
 
 const zn_op_def *zn_op_find_user(zn_bytes name, zonda_error *error) {

@@ -70,6 +70,9 @@ const zn_op_def *zn_op_find(zn_bytes name);
 /* As zn_op_find, with an error that lists the operators a user may write. Error: PLAN. */
 const zn_op_def *zn_op_find_user(zn_bytes name, zonda_error *error);
 
+/* The name that the user wrote: "reduce" for its inner halves. */
+zn_bytes zn_op_user_name(const zn_op_def *op);
+
 const zn_arg_def *zn_op_arg(const zn_op_def *op, zn_bytes name);
 
 /* Checks a MessagePack map {argument name: value} against the operator: unknown names (the error

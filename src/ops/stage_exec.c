@@ -59,6 +59,11 @@ zn_lua_limits zn_stage_exec_lua_limits(const zn_stage_exec *stage) {
     return stage == NULL ? zn_lua_limits_of(0, 0) : stage->body.lua;
 }
 
+static void name_operator(zonda_error *error, const zn_op_def *def) {
+    zn_bytes name = zn_op_user_name(def);
+    zn_error_copy(error->op, sizeof error->op, (const char *)name.data, name.len);
+}
+
 static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
     stage->op_count = stage->body.op_count + 1;
     stage->ops = zn_calloc(stage->op_count, sizeof *stage->ops);
@@ -76,7 +81,7 @@ static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
         zonda_err err =
             op->def->runtime->open == NULL ? ZONDA_OK : op->def->runtime->open(op, error);
         if (err != ZONDA_OK) {
-            zn_error_copy(error->op, sizeof error->op, op->def->name, strlen(op->def->name));
+            name_operator(error, op->def);
             return err;
         }
     }
@@ -294,8 +299,7 @@ static void complete_error(zn_stage_exec *stage, zonda_err err) {
     error->shard = task->attempt.task;
     error->attempt = task->attempt.attempt;
     if (error->op[0] == '\0' && stage->blamed != NULL) {
-        const char *name = stage->blamed->def->name;
-        zn_error_copy(error->op, sizeof error->op, name, strlen(name));
+        name_operator(error, stage->blamed->def);
     }
     if (error->file[0] == '\0' && task->file != NULL) {
         zn_error_at(error, task->file, task->line, error->column);
