@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MPL-2.0
+"""Sources: from_list, from_range, from_files, read of JSONL and text, globs, packed files."""
+from case import case, gz, z, zst
+
+# --- from_list
+
+case("list_items_in_order", z.from_list([3, 1, 2]), records=[3, 1, 2])
+case("list_of_every_type",
+     z.from_list([None, True, False, 0, -7, 1.5, "text", [1, [2]], {"a": {"b": None}}]),
+     lines='null\ntrue\nfalse\n0\n-7\n1.5\n"text"\n[1,[2]]\n{"a":{"b":null}}\n')
+case("list_empty_gives_nothing", z.from_list([]), records=[])
+case("list_empty_through_every_narrow_operator_gives_nothing",
+     z.from_list([]).map("r.x.y").filter("r.x.y").flat_map("emit(r.x.y)").select("a"), records=[])
+case("list_of_one_item", z.from_list(["only"]), records=["only"])
+case("list_each_item_is_a_shard",
+     z.from_list(["a", "b", "c"]).write_text("DIR/out/{shard}-of-{total}.txt"),
+     files={"out/0-of-3.txt": "a\n", "out/1-of-3.txt": "b\n", "out/2-of-3.txt": "c\n"})
+case("list_of_a_thousand_items_keeps_order", z.from_list(list(range(1000))), records=list(range(1000)))
+case("list_keeps_field_order", z.from_list([{"z": 1, "a": 2, "m": 3}]).map("r"),
+     lines='{"z":1,"a":2,"m":3}\n')
+case("list_of_utf8_texts", z.from_list(["žluťoučký", "日本語", "🦓"]), records=["žluťoučký", "日本語", "🦓"])
+case("list_from_json", z.from_json('[1, "two", null, {"b": 1, "a": 2}]'),
+     lines='1\n"two"\nnull\n{"b":1,"a":2}\n',
+     not_on={"lua": "from_json is a convenience of C", "cli": "from_json is a convenience of C"})
+case("list_from_json_that_is_no_list", z.from_json('{"a": 1}'), fails="INVALID", words=["array", "map"],
+     not_on={"lua": "from_json is a convenience of C", "cli": "from_json is a convenience of C"})
+case("list_from_text_that_is_no_json", z.from_json('[1, 2'), fails="BAD_RECORD",
+     not_on={"lua": "from_json is a convenience of C", "cli": "from_json is a convenience of C"})
+
+# --- from_range
+
+case("range_counts_from_zero", z.from_range(5), records=[0, 1, 2, 3, 4])
+case("range_of_zero_gives_nothing", z.from_range(0), records=[])
+case("range_of_one", z.from_range(1), records=[0])
+case("range_in_shards_keeps_order", z.from_range(100, shards=7), records=list(range(100)))
+case("range_spreads_over_the_shards",
+     z.from_range(5, shards=3).write_jsonl("DIR/out/{shard}.jsonl"),
+     files={"out/0.jsonl": "0\n", "out/1.jsonl": "1\n2\n", "out/2.jsonl": "3\n4\n"})
+case("range_with_more_shards_than_numbers", z.from_range(3, shards=10).count(), records=[3])
+case("range_of_ten_million_costs_nothing", z.from_range(10_000_000, shards=4).filter("r == 9999999"),
+     records=[9999999])
+
+# --- from_files
+
+THREE = {"in/b.jsonl": '{"n":2}\n', "in/a.jsonl": '{"n":1}\n', "in/c.jsonl": '{"n":3}\n'}
+case("files_are_sorted_paths", z.from_files("DIR/in/*.jsonl"), given=THREE,
+     records=["DIR/in/a.jsonl", "DIR/in/b.jsonl", "DIR/in/c.jsonl"])
+case("files_with_map", z.from_files("DIR/in/*.jsonl").map('r:match("[^/]+$")'), given=THREE,
+     records=["a.jsonl", "b.jsonl", "c.jsonl"])
+case("files_one_path_is_one_shard",
+     z.from_files("DIR/in/*").map('r:match("[^/]+$")').write_text("DIR/out/{shard}.txt"), given=THREE,
+     files={"out/0.txt": "a.jsonl\n", "out/1.txt": "b.jsonl\n", "out/2.txt": "c.jsonl\n"})
+case("files_below_folders", z.from_files("DIR/in/**/*.txt"),
+     given={"in/one.txt": "", "in/x/two.txt": "", "in/x/y/three.txt": "", "in/x/four.md": ""},
+     records=["DIR/in/one.txt", "DIR/in/x/two.txt", "DIR/in/x/y/three.txt"])
+case("files_of_braces", z.from_files("DIR/in/{a,c}.jsonl"), given=THREE,
+     records=["DIR/in/a.jsonl", "DIR/in/c.jsonl"])
+case("files_of_a_set_of_letters", z.from_files("DIR/in/[ab].jsonl"), given=THREE,
+     records=["DIR/in/a.jsonl", "DIR/in/b.jsonl"])
+case("files_of_one_letter", z.from_files("DIR/in/?.jsonl"), given=THREE | {"in/dd.jsonl": ""},
+     records=["DIR/in/a.jsonl", "DIR/in/b.jsonl", "DIR/in/c.jsonl"])
+case("files_without_match_is_an_error", z.from_files("DIR/none-*.txt"), fails="NO_MATCH",
+     words=["DIR/none-*.txt"])
+case("files_without_match_may_be_empty", z.from_files("DIR/none-*.txt", empty_ok=True), records=[])
+case("files_hidden_ones_do_not_match_a_star", z.from_files("DIR/in/*"),
+     given={"in/.hidden": "", "in/seen": ""}, records=["DIR/in/seen"])
+
+# --- read
+
+case("read_jsonl", z.read("DIR/in/*.jsonl"), given=THREE, records=[{"n": 1}, {"n": 2}, {"n": 3}])
+case("read_text_lines_are_strings", z.read("DIR/a.txt"), given={"a.txt": "one\ntwo words\n"},
+     records=["one", "two words"])
+case("read_text_keeps_empty_lines", z.read("DIR/a.txt"), given={"a.txt": "one\n\n\nfour\n"},
+     records=["one", "", "", "four"])
+case("read_without_final_newline", z.read("DIR/a.{txt,jsonl}"),
+     given={"a.jsonl": '{"n":1}\n{"n":2}', "a.txt": "x\ny"}, records=[{"n": 1}, {"n": 2}, "x", "y"])
+case("read_crlf", z.read("DIR/a.{jsonl,txt}"), given={"a.jsonl": '{"n":1}\r\n{"n":2}\r\n', "a.txt": "x\r\ny\r\n"},
+     records=[{"n": 1}, {"n": 2}, "x", "y"])
+case("read_skips_blank_lines_of_jsonl", z.read("DIR/a.jsonl"),
+     given={"a.jsonl": '\n{"n":1}\n\n  \t \n{"n":2}\n\n'}, records=[{"n": 1}, {"n": 2}])
+case("read_empty_file", z.read("DIR/*.jsonl"), given={"a.jsonl": "", "b.jsonl": "1\n", "c.jsonl": "\n"},
+     records=[1])
+case("read_only_empty_files_counts_zero", z.read("DIR/*.jsonl").count(), given={"a.jsonl": ""},
+     records=[0])
+case("read_one_byte", z.read("DIR/a.*"), given={"a.jsonl": "7", "a.txt": "\n"}, records=[7, ""])
+case("read_gz", z.read("DIR/a.jsonl.gz"), given={"a.jsonl.gz": gz('{"n":1}\n{"n":2}\n')},
+     records=[{"n": 1}, {"n": 2}])
+case("read_gz_of_several_members", z.read("DIR/a.jsonl.gz"),
+     given={"a.jsonl.gz": gz('{"n":1}\n{"n"', ":2}\n", "", '{"n":3}\n')},
+     records=[{"n": 1}, {"n": 2}, {"n": 3}])
+case("read_zst", z.read("DIR/a.txt.zst"), given={"a.txt.zst": zst("x\ny\n")}, records=["x", "y"])
+case("read_zst_of_several_frames", z.read("DIR/a.jsonl.zst"),
+     given={"a.jsonl.zst": zst('{"n":1}\n', '{"n":', "2}\n", "")}, records=[{"n": 1}, {"n": 2}])
+case("read_packed_empty_file", z.read("DIR/a.jsonl.{gz,zst}"),
+     given={"a.jsonl.gz": gz(""), "a.jsonl.zst": zst("")}, records=[])
+case("read_format_wins_over_suffix", z.read("DIR/a.jsonl", format="text"),
+     given={"a.jsonl": '{"n":1}\n'}, lines='"{\\"n\\":1}"\n')
+case("read_format_for_unknown_suffix", z.read("DIR/a.log", format="jsonl"), given={"a.log": "[1]\n"},
+     records=[[1]])
+case("read_format_with_packed_suffix", z.read("DIR/a.log.gz", format="text"),
+     given={"a.log.gz": gz("x\n")}, records=["x"])
+case("read_mixed_formats", z.read("DIR/in/*"),
+     given={"in/1.jsonl": "1\n", "in/2.txt": "two\n", "in/3.jsonl.gz": gz("3\n"), "in/4.txt.zst": zst("four\n")},
+     records=[1, "two", 3, "four"])
+case("read_unknown_suffix_lists_the_known", z.read("DIR/a.xyz"), given={"a.xyz": "1\n"}, fails="PLAN",
+     words=["a.xyz", "jsonl", "text"])
+case("read_unknown_format_lists_the_known", z.read("DIR/a.jsonl", format="xml"),
+     given={"a.jsonl": "1\n"}, fails="PLAN", words=["xml", "jsonl", "text"])
+case("read_without_match_is_an_error", z.read("DIR/none.jsonl"), fails="NO_MATCH",
+     words=["DIR/none.jsonl"])
+case("read_without_match_may_be_empty", z.read("DIR/none.jsonl", empty_ok=True).count(), records=[0])
+case("read_a_folder_is_an_error", z.read("DIR/in.jsonl"), given={"in.jsonl/x": ""}, fails="IO",
+     words=["in.jsonl"])
+case("read_paths_with_spaces_and_quotes", z.read("DIR/in/*.jsonl"),
+     given={"in/a b.jsonl": "1\n", "in/it's.jsonl": "2\n", 'in/say "x".jsonl': "3\n", "in/žena 日本.jsonl": "4\n"},
+     records=[1, 2, 3, 4])
+case("read_hundred_files_in_order", z.read("DIR/in/*.jsonl"),
+     given={f"in/{i:03}.jsonl": f"{i}\n" * 3 for i in range(100)},
+     records=[i for i in range(100) for _ in range(3)])
+case("read_line_of_two_mebibytes", z.read("DIR/a.jsonl").map("#r.text"),
+     given={"a.jsonl": lambda: '{"text":"' + "x" * (2 << 20) + '"}\n{"text":"y"}\n'},
+     records=[2 << 20, 1])
+case("read_relative_to_the_folder_of_the_driver", z.read("in/*.jsonl"), given={"in/a.jsonl": "1\n"},
+     records=[1], not_on={"c": "one process serves all cases and has one folder",
+                          "ipc": "a worker looks up relative names in its own folder",
+                          "tcp": "a worker looks up relative names in its own folder"})
