@@ -120,7 +120,8 @@ ZONDA_API uint64_t zonda_result_job(const zonda_result *result);
 /* Releases what workers keep for it and waits for that; NULL-safe, clears the pointer. */
 ZONDA_API void zonda_result_destroy(zonda_result **result);
 
-/* Closes: open jobs are cancelled, a local cluster ends its threads and removes its files.
+/* Closes: open jobs are cancelled, a local cluster ends its threads and removes its files. Two
+ * threads of the messaging library stay until the process ends, however many clusters there were.
  * NULL-safe, clears the pointer. */
 ZONDA_API void zonda_cluster_close(zonda_cluster **cluster);
 
