@@ -216,6 +216,7 @@ void zn_lua_base_open(lua_State *lua, int globals, int strings, int tables, int 
     wrap(lua, globals, "xpcall", call_protected);
     open_coroutines(lua, coroutines);
     wrap(lua, strings, "rep", repeat);
+    zn_lua_strings_open(lua, strings);
     wrap(lua, tables, "insert", use_elements);
     wrap(lua, tables, "remove", use_elements);
     wrap(lua, tables, "sort", use_elements);

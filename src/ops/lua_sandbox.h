@@ -30,6 +30,10 @@ void zn_lua_sandbox_seed(lua_State *lua, lua_Integer first, lua_Integer second);
  * know views, cannot run without end in C, and do not leave the sandbox; see lua_base.c. */
 void zn_lua_base_open(lua_State *lua, int globals, int strings, int tables, int coroutines);
 
+/* Sets find, match, gmatch, gsub in the table at `strings`, as Lua's own but for one thing: their
+ * steps count as instructions; see lua_strings.c. */
+void zn_lua_strings_open(lua_State *lua, int strings);
+
 /* `pairs`, in a fixed order; see lua_pairs.c. */
 int zn_lua_pairs(lua_State *lua);
 

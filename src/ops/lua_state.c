@@ -55,8 +55,12 @@ static bool is_cancelled(const zn_lua_state *state) {
 
 static void count_step(lua_State *lua, lua_Debug *debug) {
     (void)debug;
+    zn_lua_state_count(lua, HOOK_STEP);
+}
+
+void zn_lua_state_count(lua_State *lua, uint64_t instructions) {
     zn_lua_state *state = zn_lua_state_of(lua);
-    state->instructions += HOOK_STEP;
+    state->instructions += instructions;
     if (state->stop == ZN_LUA_RUNS && state->instructions > state->limits.instructions) {
         state->stop = ZN_LUA_STOP_INSTRUCTIONS;
     } else if (state->stop == ZN_LUA_RUNS && is_cancelled(state)) {

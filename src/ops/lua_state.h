@@ -43,6 +43,9 @@ void zn_lua_state_seed(zn_lua_state *state, uint64_t first, uint64_t second);
 zonda_err zn_lua_state_call(zn_lua_state *state, lua_CFunction body, void *context,
                             zonda_error *error);
 
+/* Counts work in C as instructions of the running call. Raises an error if it has to end. */
+void zn_lua_state_count(lua_State *lua, uint64_t instructions);
+
 /* The sandbox that a Lua state belongs to. */
 zn_lua_state *zn_lua_state_of(lua_State *lua);
 
