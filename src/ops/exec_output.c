@@ -6,6 +6,7 @@
 #include "ops/exec_output.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,12 +65,14 @@ static bool is_blank(zn_bytes line) {
 static zonda_err refuse_line(const zn_exec_output *output, zn_bytes line, zonda_error *error) {
     int shown = line.len < SHOWN_BYTES_MAX ? (int)line.len : SHOWN_BYTES_MAX;
     char reason[sizeof error->text];
+    char place[40] = "";
     zn_error_copy(reason, sizeof reason, error->text, strlen(error->text));
-    uint64_t column = error->column;
+    if (error->column > 0) {
+        snprintf(place, sizeof place, " (byte %" PRIu64 ")", error->column);
+    }
     return zn_error_set(error, ZONDA_ERR_USER,
-                        "line %" PRIu64 " of the command's output is no record: %.600s (byte "
-                        "%" PRIu64 "): %.*s",
-                        output->number, reason, column, shown, (const char *)line.data);
+                        "line %" PRIu64 " of the command's output is no record: %.600s%s: %.*s",
+                        output->number, reason, place, shown, (const char *)line.data);
 }
 
 static zonda_err refuse_size(const zn_exec_output *output, zonda_error *error) {

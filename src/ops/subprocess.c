@@ -140,6 +140,26 @@ static zonda_err launch(zn_subprocess *self, const zn_subprocess_options *option
     return err;
 }
 
+static void note_exit(zn_subprocess *self) {
+    self->exited = true;
+    self->exited_ns = zn_clock_ns();
+    self->end.nanoseconds = self->exited_ns - self->started_ns;
+    close_input(self);
+}
+
+/* Where SIGCHLD is ignored, a command that has ended is no process any more. */
+static zonda_err watch(zn_subprocess *self, zonda_error *error) {
+    self->pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
+    if (self->pidfd < 0 && errno != ESRCH) {
+        return zn_error_set(error, ZONDA_ERR_IO, "cannot watch process %ld: %s", (long)self->pid,
+                            strerror(errno));
+    }
+    if (self->pidfd < 0) {
+        note_exit(self);
+    }
+    return ZONDA_OK;
+}
+
 zn_subprocess *zn_subprocess_start(const zn_subprocess_options *options, zonda_error *error) {
     zn_subprocess *self = ZN_NEW(zn_subprocess);
     self->guard = options->guard;
@@ -149,11 +169,7 @@ zn_subprocess *zn_subprocess_start(const zn_subprocess_options *options, zonda_e
     self->errors.keep_last = options->keep_last;
     zonda_err err = launch(self, options, error);
     if (err == ZONDA_OK) {
-        self->pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
-        if (self->pidfd < 0) {
-            err = zn_error_set(error, ZONDA_ERR_IO, "cannot watch process %ld: %s", (long)self->pid,
-                               strerror(errno));
-        }
+        err = watch(self, error);
     }
     if (err != ZONDA_OK) {
         zn_subprocess_destroy(&self);
@@ -163,16 +179,13 @@ zn_subprocess *zn_subprocess_start(const zn_subprocess_options *options, zonda_e
 
 /* ---- end ---- */
 
-static void note_exit(zn_subprocess *self) {
-    self->exited = true;
-    self->exited_ns = zn_clock_ns();
-    self->end.nanoseconds = self->exited_ns - self->started_ns;
-    close_input(self);
-}
-
+/* Not if somebody else has reaped the leader: its number may be another's. */
 static void kill_group(zn_subprocess *self) {
     if (!self->killed) {
-        kill(-self->pid, SIGKILL);
+        siginfo_t info;
+        if (waitid(P_PID, (id_t)self->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
+            kill(-self->pid, SIGKILL);
+        }
         self->killed = true;
         self->killed_ns = zn_clock_ns();
     }
