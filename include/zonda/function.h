@@ -22,7 +22,8 @@ typedef zonda_err zonda_call(zonda_task *task, const msgpack_object *args, size_
                              msgpack_packer *out);
 
 /* A function with optional state per shard: `open` (may be NULL) makes it before the shard's first
- * record, `close` (may be NULL) frees it after the last, also when the task failed. */
+ * record, `close` (may be NULL) frees it after the last, also when the task failed, but not when
+ * `open` did. Fields are only added at the end: name them, as in { .call = mine }. */
 typedef struct zonda_function {
     zonda_call *call;
     zonda_err (*open)(zonda_task *task, void **state);

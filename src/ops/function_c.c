@@ -36,8 +36,8 @@ static atomic_size_t registry_count;
 
 typedef struct c_function {
     zonda_function function;
-    char *name;     /* for messages: function "NAME", with its plug-in */
-    const char *op; /* the operator that calls it */
+    char *name; /* for messages: function "NAME", with its plug-in */
+    char *op;   /* the operator that calls it, as the user wrote it */
     zn_call_form form;
     zn_object_decoder *decoders[ARGS_MAX];
     msgpack_packer packer;
@@ -145,7 +145,7 @@ static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void
         return zn_error_set(error, ZONDA_ERR_PLAN, "the function of %s has no name or a long one",
                             op->def->name);
     }
-    c_function found = { .op = op->def->name, .form = form };
+    c_function found = { .form = form };
     zn_value_field_text(spec, "kind", &kind);
     zonda_err err = zn_bytes_equal(kind, zn_bytes_of_text("plugin"))
                         ? find_in_plugin(spec, name, op, &found, error)
@@ -155,6 +155,8 @@ static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void
     }
     c_function *self = ZN_NEW(c_function);
     *self = found;
+    zn_bytes user_name = zn_op_user_name(op->def);
+    self->op = zn_strndup((const char *)user_name.data, user_name.len);
     for (size_t i = 0; i < ARGS_MAX; i++) {
         self->decoders[i] = zn_object_decoder_new();
     }
@@ -169,6 +171,7 @@ static void unbind_function(void *state) {
     }
     zn_buf_free(&self->truth);
     free(self->name);
+    free(self->op);
     free(self);
 }
 

@@ -77,6 +77,8 @@ class Plugins(TestCase):
             result = cluster.run("--plugin", CRASHING, "from-list", "1", "then", "map", f"@{name}")
             self.expect(result, 1, "killed by signal 9", f'in function "{name}" of plug-in plugin_crashing.so',
                         "operator map")
+        result = cluster.run("--plugin", CRASHING, "from-range", "4", "--shards", "1", "then", "reduce", "@crash")
+        self.expect(result, 1, "killed by signal 9", "operator reduce,")
         self.assertEqual(self.expect(cluster.run(*CHAIN), 0).stdout, EXPECTED)
         self.assertIsNone(cluster.workers[0].poll())
 

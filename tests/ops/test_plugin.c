@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "fake_host.h"
 #include "ops/plugin.h"
 
@@ -106,6 +107,14 @@ static void test_plugin_check_of_other_files_says_what_they_are(void **state) {
     expect_refused(cut, false, "PLAN", "no ELF file");
     expect_refused(elf(ELFCLASS64, ELFDATA2LSB, ET_REL, EM_X86_64), false, "PLAN", "-shared");
     expect_refused(elf(ELFCLASS64, ELFDATA2LSB, ET_EXEC, EM_X86_64), true, "PLAN", "-shared");
+}
+
+/* More than the limit is not even looked at. */
+static void test_plugin_check_of_a_large_file_names_the_limit(void **state) {
+    (void)state;
+    zn_bytes large = elf(ELFCLASS64, ELFDATA2LSB, ET_DYN, EM_X86_64);
+    large.len = (size_t)ZN_PLUGIN_BYTES_MAX + 1;
+    expect_refused(large, false, "LIMIT", "more than the limit of 268435456");
 }
 
 /* A library for another processor is named with both; the driver lets it pass, because its workers
@@ -219,6 +228,7 @@ static void test_plugin_load_without_scratch_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plugin_check_of_other_files_says_what_they_are),
+        cmocka_unit_test(test_plugin_check_of_a_large_file_names_the_limit),
         cmocka_unit_test(test_plugin_check_of_another_processor_names_it),
         cmocka_unit_test_setup_teardown(test_plugin_load_twice_asks_for_the_bytes_once, open_host,
                                         close_host),
