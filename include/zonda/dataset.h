@@ -80,6 +80,9 @@ ZONDA_API zonda_dataset *zonda_exec(zonda_dataset *dataset, const char *const *c
 ZONDA_API zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *command,
                                     const zonda_each_options *options);
 
+/* The shards of `first`, then those of `second`. */
+ZONDA_API zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second);
+
 /* Folds: one record from all. */
 ZONDA_API zonda_dataset *zonda_count(zonda_dataset *dataset);
 ZONDA_API zonda_dataset *zonda_reduce(zonda_dataset *dataset, zonda_func local,

@@ -303,6 +303,60 @@ static zonda_err check_place(const zn_op_def *op, bool first, zonda_error *error
 
 static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **dataset,
                             zn_json_reader *json, const zn_plugin_list *plugins,
+                            zonda_error *error);
+
+/* How many words an option of `op` takes, with its value. */
+static size_t option_length(const zn_op_def *op, const char *word) {
+    char *name = zn_verb_spell(word + 2, '-', '_');
+    const zn_arg_def *arg = zn_op_arg(op, zn_bytes_of_text(name));
+    free(name);
+    return arg != NULL && arg->type != ZN_ARG_BOOL ? 2 : 1;
+}
+
+/* `union GLOB… OPTION…`: each pattern is read as `read GLOB OPTION…` would. */
+static zonda_err parse_union(const verb_parse *verb, zonda_dataset **dataset, zonda_error *error) {
+    char *const *words = verb->words;
+    size_t count = verb->count;
+    static char read[] = "read";
+    static const uint8_t no_args[] = { 0x80 };
+    const zn_op_def *op = zn_op_find(zn_bytes_of_text(read));
+    char **globs = zn_calloc(count, sizeof *globs);
+    char **reading = zn_calloc(count + 1, sizeof *reading); /* read, the pattern, the options */
+    zonda_dataset **inputs = zn_calloc(count, sizeof *inputs);
+    size_t glob_count = 0;
+    size_t reading_count = 2;
+    for (size_t i = 1; i < count;) {
+        if (!is_option(words[i])) {
+            globs[glob_count++] = words[i++];
+            continue;
+        }
+        for (size_t left = option_length(op, words[i]); left > 0 && i < count; left--) {
+            reading[reading_count++] = words[i++];
+        }
+    }
+    zonda_err err = ZONDA_OK;
+    reading[0] = read;
+    inputs[0] = *dataset;
+    for (size_t i = 0; i < glob_count && err == ZONDA_OK; i++) {
+        reading[1] = globs[i];
+        err = parse_verb(reading, reading_count, &inputs[i + 1], verb->json, verb->plugins, error);
+    }
+    if (err == ZONDA_OK) {
+        zn_bytes args = { .data = no_args, .len = sizeof no_args };
+        *dataset = zn_dataset_apply("union", args, inputs, glob_count + 1);
+    } else {
+        for (size_t i = 1; i <= glob_count; i++) {
+            zonda_dataset_destroy(&inputs[i]);
+        }
+    }
+    free(globs);
+    free(reading);
+    free(inputs);
+    return err;
+}
+
+static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **dataset,
+                            zn_json_reader *json, const zn_plugin_list *plugins,
                             zonda_error *error) {
     if (count == 0) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "a verb is missing beside 'then'");
@@ -316,7 +370,8 @@ static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **da
     };
     zonda_err code = check_place(op, *dataset == NULL, error);
     if (code == ZONDA_OK) {
-        code = apply_verb(&verb, dataset, error);
+        code = op->many_inputs ? parse_union(&verb, dataset, error)
+                               : apply_verb(&verb, dataset, error);
     }
     if (code == ZONDA_OK && (*dataset)->error.code != ZONDA_OK) {
         *error = (*dataset)->error;

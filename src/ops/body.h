@@ -8,15 +8,30 @@
 typedef struct zn_body_op {
     const zn_op_def *def;
     zn_bytes args;
+    size_t next;    /* index of the operator behind it; ZN_BODY_END: none */
+    uint64_t first; /* its shards are the tasks from `first` on, */
+    uint64_t tasks; /* so many of them */
 } zn_body_op;
+
+#define ZN_BODY_END SIZE_MAX
+
+/* Where a range of tasks begins: an operator that is a source. */
+typedef struct zn_body_source {
+    size_t op;
+    uint64_t first;
+    uint64_t tasks;
+} zn_body_source;
 
 typedef struct zn_body {
     zn_stage_id stage;
     uint64_t task_count;
     zn_bytes shared; /* map */
     zn_lua_limits lua;
-    zn_body_op *ops; /* the source first; at least one */
+    zn_body_op *ops; /* at least one */
     size_t op_count;
+    zn_body_source *sources; /* ascending; their ranges are all tasks */
+    size_t source_count;
+    size_t source_capacity;
 } zn_body;
 
 /* Any bytes are safe. Errors: PLAN. The owner frees with zn_body_free. */

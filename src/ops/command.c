@@ -191,15 +191,15 @@ zonda_err zn_command_find(const char *name, char **path, zonda_error *error) {
     return refuse(error, name, folders, "there is no such program in PATH, which is ");
 }
 
-void zn_command_environment(const zonda_task *task, zn_words *out) {
+void zn_command_environment(const zn_op *op, const zonda_task *task, zn_words *out) {
     zn_words_clear(out);
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         if (strncmp(*entry, "ZONDA_SHARD=", 12) != 0 && strncmp(*entry, "ZONDA_SHARDS=", 13) != 0) {
             zn_words_add(out, zn_bytes_of_text(*entry));
         }
     }
-    char *shard = zn_format("ZONDA_SHARD=%" PRIu64, task->attempt.task);
-    char *shards = zn_format("ZONDA_SHARDS=%" PRIu64, task->shard_count);
+    char *shard = zn_format("ZONDA_SHARD=%" PRIu64, zn_op_shard(op, task));
+    char *shards = zn_format("ZONDA_SHARDS=%" PRIu64, op->shard_count);
     zn_words_add(out, zn_bytes_of_text(shard));
     zn_words_add(out, zn_bytes_of_text(shards));
     free(shard);

@@ -4,9 +4,8 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "ops/op_table.h"
+#include "ops/op.h"
 #include "ops/subprocess.h"
-#include "ops/task.h"
 
 /* Words of a command, each owned. All zero is none. */
 typedef struct zn_words {
@@ -32,7 +31,7 @@ bool zn_command_has_shell(zn_bytes args);
 zonda_err zn_command_find(const char *name, char **path, zonda_error *error);
 
 /* What a command of this task sees: the environment of this process, ZONDA_SHARD, ZONDA_SHARDS. */
-void zn_command_environment(const zonda_task *task, zn_words *out);
+void zn_command_environment(const zn_op *op, const zonda_task *task, zn_words *out);
 
 /* Fills `error` with how `name` ended, if not with status `wanted`: USER, with the last of what it
  * wrote to its errors. IO if the status was lost. Only when it is over. */

@@ -15,6 +15,7 @@
 struct zn_function {
     const zn_function_kind *kind;
     zn_call_form form;
+    const zn_op *op;
     void *state;
     bool begun;
 };
@@ -61,6 +62,7 @@ zonda_err zn_function_bind(zn_op *op, const char *arg, zn_call_form form, zn_fun
     zn_function *function = ZN_NEW(zn_function);
     function->kind = kind;
     function->form = form;
+    function->op = op;
     function->state = state;
     *out = function;
     return ZONDA_OK;
@@ -75,8 +77,15 @@ void zn_function_unbind(zn_function **function) {
     *function = NULL;
 }
 
+/* What the function sees of the task: the shard of its own branch of the stage. */
+static void enter(const zn_function *function, zonda_task *task) {
+    task->shard = zn_op_shard(function->op, task);
+    task->shard_count = function->op->shard_count;
+}
+
 zonda_err zn_function_begin(zn_function *function, zonda_task *task, zonda_error *error) {
     zonda_err err = ZONDA_OK;
+    enter(function, task);
     if (function->kind->begin != NULL) {
         err = function->kind->begin(function->state, task, error);
     }
@@ -89,6 +98,7 @@ void zn_function_end(zn_function *function, zonda_task *task) {
         return;
     }
     function->begun = false;
+    enter(function, task);
     if (function->kind->end != NULL) {
         function->kind->end(function->state, task);
     }
@@ -126,6 +136,7 @@ static zonda_err check_values(zn_bytes values, uint64_t count_max, uint64_t *cou
 zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_bytes *args,
                            zn_buf *out, bool *truth, zonda_error *error) {
     size_t start = out == NULL ? 0 : out->len;
+    enter(function, task);
     zonda_err err = function->kind->call(function->state, task, args, out, truth, error);
     if (err != ZONDA_OK || function->form == ZN_CALL_FILTER) {
         return err;

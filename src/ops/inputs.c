@@ -79,7 +79,7 @@ zn_inputs *zn_inputs_open(zn_op *op, zonda_error *error) {
         return NULL;
     }
     uint64_t count = 0;
-    uint64_t shards = zn_stage_exec_shard_count(op->stage);
+    uint64_t shards = op->shard_count;
     size_t start = read_head(blob, &count);
     if (start == 0) {
         zn_error_set(error, ZONDA_ERR_PLAN, "the inputs of %s must be one array", op->def->name);

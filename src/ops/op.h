@@ -14,8 +14,10 @@ typedef struct zn_op {
     const zn_op_def *def;
     struct zn_op *next; /* the last op of a chain is the collector of results */
     zn_stage_exec *stage;
-    zn_bytes args; /* MessagePack map, checked, lives as long as the stage */
-    void *state;   /* of the runtime */
+    zn_bytes args;        /* MessagePack map, checked, lives as long as the stage */
+    void *state;          /* of the runtime */
+    uint64_t shard_first; /* its shard 0 is this task of the stage */
+    uint64_t shard_count;
 } zn_op;
 
 /* Every call but open may be NULL where there is nothing to do. Errors are filled where found;
@@ -53,14 +55,14 @@ zonda_err zn_op_emit_all(zn_op *op, zonda_task *task, zn_bytes records, zonda_er
 zonda_err zn_op_enough(zn_op *op, zonda_task *task, zonda_error *error);
 
 /* The shard that the operator works on, from 0, and how many there are. */
-uint64_t zn_op_shard(const zn_op *op, const zonda_task *task);
-uint64_t zn_op_shard_count(const zn_op *op);
+static inline uint64_t zn_op_shard(const zn_op *op, const zonda_task *task) {
+    return task->attempt.task - op->shard_first;
+}
 
 /* What the stage offers to its operators, valid from open on. */
 const zn_task_host *zn_stage_exec_host(const zn_stage_exec *stage);
 zn_job_id zn_stage_exec_job(const zn_stage_exec *stage);
 zn_stage_id zn_stage_exec_stage(const zn_stage_exec *stage);
-uint64_t zn_stage_exec_shard_count(const zn_stage_exec *stage);
 zn_lua_limits zn_stage_exec_lua_limits(const zn_stage_exec *stage); /* NULL: the usual ones */
 
 #endif

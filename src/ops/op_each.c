@@ -84,7 +84,7 @@ static zonda_err begin_each(zn_op *op, zonda_task *task, zonda_error *error) {
             return error->code;
         }
     }
-    zn_command_environment(task, &self->environment);
+    zn_command_environment(op, task, &self->environment);
     return ZONDA_OK;
 }
 

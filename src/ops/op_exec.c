@@ -104,7 +104,7 @@ static zonda_err begin_exec(zn_op *op, zonda_task *task, zonda_error *error) {
     }
     self->is_over = false;
     zn_exec_output_reset(self->output);
-    zn_command_environment(task, &self->environment);
+    zn_command_environment(op, task, &self->environment);
     zn_subprocess_options options = { .program = self->program,
                                       .arguments = self->words.items,
                                       .environment = self->environment.items,

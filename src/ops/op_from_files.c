@@ -37,12 +37,12 @@ static void close_files(zn_op *op) {
 
 static zonda_err run_files(zn_op *op, zonda_task *task, zonda_error *error) {
     files *self = op->state;
-    zonda_err err = zn_inputs_path(self->inputs, task->attempt.task, &self->path, error);
+    zonda_err err = zn_inputs_path(self->inputs, zn_op_shard(op, task), &self->path, error);
     if (err != ZONDA_OK) {
         return err;
     }
     task->file = (const char *)self->path.data;
-    return zn_op_emit(op, task, zn_inputs_item(self->inputs, task->attempt.task), error);
+    return zn_op_emit(op, task, zn_inputs_item(self->inputs, zn_op_shard(op, task)), error);
 }
 
 static const zn_op_runtime from_files_runtime = {

@@ -16,7 +16,7 @@ static void close_list(zn_op *op) {
 }
 
 static zonda_err run_list(zn_op *op, zonda_task *task, zonda_error *error) {
-    return zn_op_emit(op, task, zn_inputs_item(op->state, task->attempt.task), error);
+    return zn_op_emit(op, task, zn_inputs_item(op->state, zn_op_shard(op, task)), error);
 }
 
 static const zn_op_runtime from_list_runtime = {

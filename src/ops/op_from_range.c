@@ -38,9 +38,9 @@ static uint64_t split(uint64_t n, uint64_t part, uint64_t parts) {
 
 static zonda_err run_range(zn_op *op, zonda_task *task, zonda_error *error) {
     range *self = op->state;
-    uint64_t shards = zn_stage_exec_shard_count(op->stage);
-    uint64_t at = split(self->n, task->attempt.task, shards);
-    uint64_t end = split(self->n, task->attempt.task + 1, shards);
+    uint64_t shards = op->shard_count;
+    uint64_t at = split(self->n, zn_op_shard(op, task), shards);
+    uint64_t end = split(self->n, zn_op_shard(op, task) + 1, shards);
     for (; at < end; at++) {
         self->record.len = 0;
         zn_put_uint(&self->record, at);

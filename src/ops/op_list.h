@@ -22,6 +22,7 @@
     X(sample)                                                                                      \
     X(exec)                                                                                        \
     X(each)                                                                                        \
+    X(union)                                                                                       \
     X(count)                                                                                       \
     X(reduce)                                                                                      \
     X(write)                                                                                       \

@@ -143,7 +143,7 @@ static zonda_err choose_format(reading *self, zonda_error *error) {
 
 static zonda_err run_read(zn_op *op, zonda_task *task, zonda_error *error) {
     reading *self = op->state;
-    zonda_err err = zn_inputs_path(self->inputs, task->attempt.task, &self->path, error);
+    zonda_err err = zn_inputs_path(self->inputs, zn_op_shard(op, task), &self->path, error);
     if (err == ZONDA_OK) {
         err = choose_format(self, error);
     }

@@ -33,10 +33,10 @@ static zonda_err open_stage(zn_op *op, zonda_error *error) {
     if (!empty && (!zn_value_field_uint(op->args, "stage", &stage) || stage > ZN_STAGES_MAX)) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "the source does not say which stage to read");
     }
-    if (zn_stage_exec_shard_count(op->stage) != 1) {
+    if (op->shard_count != 1) {
         return zn_error_set(error, ZONDA_ERR_PLAN,
                             "a stage that reads all results of another has one task, not %" PRIu64,
-                            zn_stage_exec_shard_count(op->stage));
+                            op->shard_count);
     }
     stage_source *self = ZN_NEW(stage_source);
     self->empty = empty;

@@ -58,6 +58,7 @@ typedef struct zn_op_def {
     const zn_op_runtime *runtime; /* NULL: the planner turns it into others */
     /* What types and ranges do not say; gets arguments that have passed them. May be NULL. */
     zonda_err (*check)(const struct zn_op_def *op, zn_bytes args, zonda_error *error);
+    bool many_inputs; /* works on two datasets or more */
     const char *doc;
 } zn_op_def;
 

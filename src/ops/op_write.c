@@ -61,8 +61,7 @@ static const zn_writer *find_writer(const char *op) {
 
 static zonda_err open_sink(zn_op *op, zonda_error *error) {
     zn_sink_args args;
-    zonda_err err =
-        zn_sink_args_read(op->def, op->args, zn_stage_exec_shard_count(op->stage), &args, error);
+    zonda_err err = zn_sink_args_read(op->def, op->args, op->shard_count, &args, error);
     if (err != ZONDA_OK) {
         return err;
     }
@@ -102,8 +101,7 @@ static zonda_err begin_file(zn_op *op, zonda_task *task, zonda_error *error) {
     if (self->writer->begin != NULL) {
         self->writer->begin(self->writing);
     }
-    self->path = zn_pattern_path(self->args.pattern, task->attempt.task,
-                                 zn_stage_exec_shard_count(op->stage));
+    self->path = zn_pattern_path(self->args.pattern, zn_op_shard(op, task), op->shard_count);
     self->file = zn_sink_file_open(self->path, task->attempt, self->args.level, error);
     return self->file == NULL ? error->code : ZONDA_OK;
 }
@@ -164,7 +162,7 @@ static void abort_file(zn_op *op, zonda_task *task) {
 static void sweep_file(zn_op *op, zn_attempt_id attempt) {
     sink *self = op->state;
     char *path =
-        zn_pattern_path(self->args.pattern, attempt.task, zn_stage_exec_shard_count(op->stage));
+        zn_pattern_path(self->args.pattern, attempt.task - op->shard_first, op->shard_count);
     zn_sink_file_sweep(path, attempt);
     free(path);
 }

@@ -29,7 +29,7 @@ struct zn_stage_exec {
     zn_body body;
     zn_op *ops; /* those of the body, then the collector */
     size_t op_count;
-    bool has_sink;
+    zn_op *source; /* that the running task begins with */
     zonda_task task;
     zn_op *blamed; /* where the running task failed */
     zn_op *enough; /* wants no more records of the running task; NULL: none */
@@ -51,8 +51,23 @@ zn_stage_id zn_stage_exec_stage(const zn_stage_exec *stage) {
     return stage->body.stage;
 }
 
-uint64_t zn_stage_exec_shard_count(const zn_stage_exec *stage) {
-    return stage->body.task_count;
+/* The operators of the body, then the collector, where all chains end. */
+static void link_ops(zn_stage_exec *stage) {
+    const zn_body *body = &stage->body;
+    stage->op_count = body->op_count + 1;
+    stage->ops = zn_calloc(stage->op_count, sizeof *stage->ops);
+    zn_op *collector = &stage->ops[body->op_count];
+    *collector = (zn_op){ .def = &zn_op_collect, .stage = stage, .shard_count = body->task_count };
+    for (size_t i = 0; i < body->op_count; i++) {
+        const zn_body_op *op = &body->ops[i];
+        stage->ops[i] =
+            (zn_op){ .def = op->def,
+                     .next = op->next == ZN_BODY_END ? collector : &stage->ops[op->next],
+                     .stage = stage,
+                     .args = op->args,
+                     .shard_first = op->first,
+                     .shard_count = op->tasks };
+    }
 }
 
 zn_lua_limits zn_stage_exec_lua_limits(const zn_stage_exec *stage) {
@@ -65,17 +80,7 @@ static void name_operator(zonda_error *error, const zn_op_def *def) {
 }
 
 static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
-    stage->op_count = stage->body.op_count + 1;
-    stage->ops = zn_calloc(stage->op_count, sizeof *stage->ops);
-    for (size_t i = 0; i < stage->op_count; i++) {
-        zn_op *op = &stage->ops[i];
-        bool last = i + 1 == stage->op_count;
-        op->def = last ? &zn_op_collect : stage->body.ops[i].def;
-        op->args = last ? (zn_bytes){ 0 } : stage->body.ops[i].args;
-        op->next = last ? NULL : op + 1;
-        op->stage = stage;
-        stage->has_sink = stage->has_sink || op->def->op_class == ZN_OP_SINK;
-    }
+    link_ops(stage);
     for (size_t i = 0; i < stage->op_count; i++) {
         zn_op *op = &stage->ops[i];
         zonda_err err =
@@ -86,6 +91,22 @@ static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
         }
     }
     return ZONDA_OK;
+}
+
+/* The source that a task begins with. */
+static zn_op *find_source(const zn_stage_exec *stage, uint64_t task) {
+    const zn_body *body = &stage->body;
+    size_t low = 0;
+    size_t high = body->source_count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (body->sources[middle].first <= task) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return &stage->ops[body->sources[low].op];
 }
 
 /* Texts of user functions may be anything; on the wire they must be UTF-8. */
@@ -119,7 +140,6 @@ zn_stage_exec *zn_stage_exec_new(zn_job_id job, zn_bytes body, const zn_task_hos
     zonda_err err = zn_body_parse(zn_buf_bytes(&stage->bytes), &stage->body, error);
     if (err == ZONDA_OK) {
         stage->task.host = host;
-        stage->task.shard_count = stage->body.task_count;
         stage->task.shared = zn_shared_new(stage->body.shared, host, error);
         err = stage->task.shared == NULL ? error->code : open_ops(stage, error);
     }
@@ -164,20 +184,11 @@ static zonda_err check_cancelled(const zonda_task *task, zonda_error *error) {
     return zn_error_set(error, ZONDA_ERR_CANCELLED, "the attempt was cancelled");
 }
 
-uint64_t zn_op_shard(const zn_op *op, const zonda_task *task) {
-    (void)op;
-    return task->attempt.task;
-}
-
-uint64_t zn_op_shard_count(const zn_op *op) {
-    return op->stage->body.task_count;
-}
-
 zonda_err zn_op_enough(zn_op *op, zonda_task *task, zonda_error *error) {
     (void)task;
     zn_stage_exec *stage = op->stage;
     bool behind = stage->enough == NULL;
-    for (const zn_op *before = stage->ops; before != op; before = before->next) {
+    for (const zn_op *before = stage->source; before != op; before = before->next) {
         if (before->def->op_class == ZN_OP_SINK) {
             return ZONDA_OK;
         }
@@ -188,7 +199,7 @@ zonda_err zn_op_enough(zn_op *op, zonda_task *task, zonda_error *error) {
 }
 
 zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
-    if (op == op->stage->ops) {
+    if (op == op->stage->source) {
         zonda_err err = check_cancelled(task, error);
         if (err != ZONDA_OK) {
             return err;
@@ -210,18 +221,19 @@ zonda_err zn_op_emit_all(zn_op *op, zonda_task *task, zn_bytes records, zonda_er
     return err;
 }
 
-static zonda_err begin_ops(zn_stage_exec *stage, zonda_error *error) {
-    for (size_t i = stage->op_count; i > 0; i--) {
-        zn_op *op = &stage->ops[i - 1];
-        if (op->def->runtime->begin == NULL) {
-            continue;
-        }
-        zonda_err err = blame(op, op->def->runtime->begin(op, &stage->task, error));
+/* From the last operator to the first, so that all behind one are ready when it begins. The chain
+ * is bounded, and so is this recursion. */
+static zonda_err begin_ops(zn_stage_exec *stage, zn_op *op, zonda_error *error) {
+    if (op->next != NULL) {
+        zonda_err err = begin_ops(stage, op->next, error);
         if (err != ZONDA_OK) {
             return err;
         }
     }
-    return ZONDA_OK;
+    if (op->def->runtime->begin == NULL) {
+        return ZONDA_OK;
+    }
+    return blame(op, op->def->runtime->begin(op, &stage->task, error));
 }
 
 /* From `op` on up to `last`, which is not among them. */
@@ -268,10 +280,10 @@ static zonda_err end_ops(zn_stage_exec *stage, zn_op *op, zonda_error *error) {
 }
 
 static zonda_err run_ops(zn_stage_exec *stage, zonda_error *error) {
-    zn_op *source = stage->ops;
+    zn_op *source = stage->source;
     zonda_err err = check_cancelled(&stage->task, error);
     if (err == ZONDA_OK) {
-        err = begin_ops(stage, error);
+        err = begin_ops(stage, source, error);
     }
     if (err == ZONDA_OK && stage->enough == NULL) {
         err = blame(source, source->def->runtime->run(source, &stage->task, error));
@@ -307,13 +319,22 @@ static void complete_error(zn_stage_exec *stage, zonda_err err) {
     scrub_error(error);
 }
 
+/* Whether the running task writes files. */
+static bool has_sink(const zn_stage_exec *stage) {
+    bool found = false;
+    for (const zn_op *op = stage->source; op != NULL; op = op->next) {
+        found = found || op->def->op_class == ZN_OP_SINK;
+    }
+    return found;
+}
+
 static void fill_success(zn_stage_exec *stage, zn_outcome *outcome) {
     const zonda_task *task = &stage->task;
     const zn_op *last = &stage->ops[stage->op_count - 1];
     outcome->records_in = task->records_in;
     outcome->records_out = task->records_out;
     outcome->bytes_in = task->bytes_in;
-    outcome->bytes_out = stage->has_sink ? task->bytes_out : zn_collect_bytes(last);
+    outcome->bytes_out = has_sink(stage) ? task->bytes_out : zn_collect_bytes(last);
     outcome->counters = stage->counters;
     outcome->counters_count = zn_task_counters(task, stage->counters);
     if (zn_collect_result(last, &outcome->records, &stage->reference)) {
@@ -334,6 +355,7 @@ bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn
                                                  .stage = stage->body.stage,
                                                  .task = task,
                                                  .attempt = attempt });
+    stage->source = find_source(stage, task);
     stage->blamed = NULL;
     stage->enough = NULL;
     memset(&stage->error, 0, sizeof stage->error);
@@ -346,7 +368,7 @@ bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn
         err = run_ops(stage, &stage->error);
     }
     if (err != ZONDA_OK) {
-        abort_ops(stage, stage->ops, NULL);
+        abort_ops(stage, stage->source, NULL);
     }
     if (stage->task.withdrawn || err == ZONDA_ERR_CANCELLED ||
         (err != ZONDA_OK && stage->host->cancelled(stage->host->context))) {
@@ -365,8 +387,7 @@ void zn_stage_exec_sweep(zn_stage_exec *stage, uint64_t task, uint32_t attempt) 
     zn_attempt_id id = {
         .job = stage->job, .stage = stage->body.stage, .task = task, .attempt = attempt
     };
-    for (size_t i = 0; i < stage->op_count; i++) {
-        zn_op *op = &stage->ops[i];
+    for (zn_op *op = find_source(stage, task); op != NULL; op = op->next) {
         if (op->def->runtime->sweep != NULL) {
             op->def->runtime->sweep(op, id);
         }

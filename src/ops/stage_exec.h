@@ -9,6 +9,9 @@
  * The body is a MessagePack map:
  *   "stage":  index                    "tasks": number of tasks (= shards of the stage)
  *   "ops":    [[name, {argument: value}], …], the source first
+ *   "branches": where datasets are united; then "ops" is what follows, without a source, and each
+ *             branch is a map of "ops" and either "tasks" or "branches" of its own. Tasks are
+ * counted through all branches, first to last; an operator sees as shards those of its branch.
  *   "shared": {name: digest of the blob with the value}
  *   "lua":    {"memory": bytes, "instructions": of a call}, both may be missing
  * Arguments that the planner adds to those of the user: sources from_list and read/from_files have

@@ -63,7 +63,7 @@ void *zonda_task_state(const zonda_task *task) {
 }
 
 uint64_t zonda_task_shard(const zonda_task *task) {
-    return task->attempt.task;
+    return task->shard;
 }
 
 uint64_t zonda_task_shard_count(const zonda_task *task) {

@@ -42,7 +42,8 @@ typedef struct zn_task_counter {
 struct zonda_task {
     const zn_task_host *host;
     zn_attempt_id attempt;
-    uint64_t shard_count; /* of the stage; the shard is attempt.task */
+    uint64_t shard; /* of the dataset that the running function works on */
+    uint64_t shard_count;
     uint64_t records_in;
     uint64_t records_out;
     uint64_t bytes_in;

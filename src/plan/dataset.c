@@ -31,9 +31,9 @@ zonda_dataset *zn_dataset_failed(const zonda_error *error) {
     return node;
 }
 
-/* How many datasets an operator works on; wide operators with two will say so in the table. */
+/* How many datasets an operator works on; for those that work on many the smallest number. */
 static size_t inputs_wanted(const zn_op_def *op) {
-    return op->op_class == ZN_OP_SOURCE ? 0 : 1;
+    return op->op_class == ZN_OP_SOURCE ? 0 : op->many_inputs ? 2 : 1;
 }
 
 static zonda_err check_inputs(const zn_op_def *op, zonda_dataset *const *inputs, size_t input_count,
@@ -43,9 +43,10 @@ static zonda_err check_inputs(const zn_op_def *op, zonda_dataset *const *inputs,
             return zn_error_set(error, ZONDA_ERR_INVALID, "%s got NULL for a dataset", op->name);
         }
     }
-    if (input_count != inputs_wanted(op)) {
-        return zn_error_set(error, ZONDA_ERR_PLAN, "%s works on %zu datasets, not on %zu", op->name,
-                            inputs_wanted(op), input_count);
+    size_t wanted = inputs_wanted(op);
+    if (input_count < wanted || (input_count > wanted && !op->many_inputs)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "%s works on %zu datasets%s, not on %zu",
+                            op->name, wanted, op->many_inputs ? " or more" : "", input_count);
     }
     return ZONDA_OK;
 }

@@ -287,6 +287,13 @@ zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *command,
     return apply("each", &args, &dataset);
 }
 
+zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second) {
+    static const uint8_t no_args[] = { 0x80 };
+    zonda_dataset *inputs[] = { first, second };
+    return zn_dataset_apply("union", (zn_bytes){ .data = no_args, .len = sizeof no_args }, inputs,
+                            2);
+}
+
 zonda_dataset *zonda_count(zonda_dataset *dataset) {
     zn_arguments args = { 0 };
     return apply("count", &args, &dataset);

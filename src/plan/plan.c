@@ -145,6 +145,9 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
             return err;
         }
     }
+    if (node->op->many_inputs) {
+        return zn_plan_add_union(build, node, error);
+    }
     switch (node->op->op_class) {
     case ZN_OP_SOURCE:
         return zn_plan_add_source(build, node, error);
@@ -161,17 +164,19 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
     return zn_error_set(error, ZONDA_ERR_PLAN, "%s is not for datasets", node->op->name);
 }
 
-/* From the source to the last operator. */
-static zonda_err add_chain(zn_plan_build *build, const zonda_dataset *last, zonda_error *error) {
+/* What a chain goes on with towards its begin: nothing behind a source or a union. */
+static const zonda_dataset *node_before(const zonda_dataset *node) {
+    return node->input_count == 1 ? node->inputs[0] : NULL;
+}
+
+zonda_err zn_plan_add_chain(zn_plan_build *build, const zonda_dataset *last, zonda_error *error) {
     size_t length = 0;
-    for (const zonda_dataset *node = last; node != NULL;
-         node = node->input_count > 0 ? node->inputs[0] : NULL) {
+    for (const zonda_dataset *node = last; node != NULL; node = node_before(node)) {
         length++;
     }
     const zonda_dataset **chain = zn_calloc(length, sizeof *chain);
     size_t at = length;
-    for (const zonda_dataset *node = last; node != NULL;
-         node = node->input_count > 0 ? node->inputs[0] : NULL) {
+    for (const zonda_dataset *node = last; node != NULL; node = node_before(node)) {
         chain[--at] = node;
     }
     zonda_err err = ZONDA_OK;
@@ -179,7 +184,7 @@ static zonda_err add_chain(zn_plan_build *build, const zonda_dataset *last, zond
         err = add_node(build, chain[i], error);
     }
     free(chain);
-    return err == ZONDA_OK ? zn_plan_end_stage(build, error) : err;
+    return err;
 }
 
 static void set_fingerprint(zn_plan *plan) {
@@ -221,13 +226,16 @@ zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *
         .settings = settings,
         .glob = glob,
     };
-    if (add_chain(&build, dataset, error) == ZONDA_OK) {
+    zonda_err err = zn_plan_add_chain(&build, dataset, error);
+    if (err == ZONDA_OK) {
+        err = zn_plan_end_stage(&build, error);
+    }
+    if (err == ZONDA_OK) {
         set_fingerprint(build.plan);
     } else {
         zn_plan_destroy(&build.plan);
     }
-    zn_buf_free(&build.draft.ops);
-    zn_buf_free(&build.draft.name);
+    zn_plan_free_draft(&build.draft);
     return build.plan;
 }
 

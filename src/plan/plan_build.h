@@ -10,6 +10,8 @@
 typedef struct zn_stage_draft {
     zn_buf ops; /* [name, {argument: value}] after another */
     uint32_t op_count;
+    zn_buf branches; /* chains after another, which lead into `ops`; see ops/stage_exec.h */
+    uint32_t branch_count;
     zn_buf name;
     uint64_t tasks;
 } zn_stage_draft;
@@ -22,6 +24,8 @@ typedef struct zn_plan_build {
     const zn_plan_settings *settings;
     zn_plan_glob *glob;
     zn_stage_draft draft;
+    unsigned union_depth;
+    size_t branches; /* of the whole plan */
 } zn_plan_build;
 
 /* Adds the bytes (copied) to the plan's blobs unless it has them. Error: LIMIT; `what` names them
@@ -32,6 +36,17 @@ zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes byte
 /* Adds an operator with its arguments to the draft. `shown`: its name becomes part of the stage's
  * name. */
 void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown);
+
+/* Appends `branch`, which has tasks, as a branch of `draft`. */
+void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch);
+
+void zn_plan_free_draft(zn_stage_draft *draft);
+
+/* Adds the operators of a dataset and of all that it is made from to the draft. */
+zonda_err zn_plan_add_chain(zn_plan_build *build, const zonda_dataset *last, zonda_error *error);
+
+/* Begins the draft with the branches of a union. */
+zonda_err zn_plan_add_union(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
 
 /* Turns the draft into a stage of the plan and empties it. Error: LIMIT. */
 zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error);

@@ -52,7 +52,7 @@ static bool is_function(zn_bytes value) {
     return zn_value_field_text(value, "kind", &kind);
 }
 
-static void print_inputs(const zn_plan *plan, zn_bytes digest_bytes, zn_buf *out) {
+static void print_inputs(const zn_plan *plan, zn_bytes digest_bytes, unsigned depth, zn_buf *out) {
     zn_digest digest;
     const zn_plan_blob *blob = NULL;
     if (zn_digest_from_bytes(digest_bytes, &digest)) {
@@ -63,7 +63,7 @@ static void print_inputs(const zn_plan *plan, zn_bytes digest_bytes, zn_buf *out
     }
     zn_cursor cursor = zn_cursor_of(zn_buf_bytes(&blob->bytes));
     uint32_t count = zn_cursor_read(&cursor).count;
-    zn_buf_printf(out, "    inputs: %u", count);
+    zn_buf_printf(out, "%*sinputs: %u", (int)(2 * depth + 2), "", count);
     for (uint32_t i = 0; i < count && i < INPUTS_SHOWN; i++) {
         zn_buf_append_text(out, i == 0 ? ": " : ", ");
         print_value(zn_cursor_skip(&cursor), out);
@@ -72,8 +72,9 @@ static void print_inputs(const zn_plan *plan, zn_bytes digest_bytes, zn_buf *out
 }
 
 /* One line for the operator, and one for what its shards are. */
-static void print_op(const zn_plan *plan, zn_bytes name, zn_bytes args, zn_buf *out) {
-    zn_buf_printf(out, "  %.*s", (int)name.len, (const char *)name.data);
+static void print_op(const zn_plan *plan, zn_bytes name, zn_bytes args, unsigned depth,
+                     zn_buf *out) {
+    zn_buf_printf(out, "%*s%.*s", (int)(2 * depth), "", (int)name.len, (const char *)name.data);
     zn_cursor cursor = zn_cursor_of(args);
     uint32_t pairs = zn_cursor_read(&cursor).count;
     zn_bytes inputs = { 0 };
@@ -93,7 +94,7 @@ static void print_op(const zn_plan *plan, zn_bytes name, zn_bytes args, zn_buf *
     }
     zn_buf_append_text(out, "\n");
     if (inputs.len > 0) {
-        print_inputs(plan, inputs, out);
+        print_inputs(plan, inputs, depth, out);
     }
 }
 
@@ -121,18 +122,50 @@ static zn_bytes stage_field(const zn_plan *plan, size_t stage, const char *key) 
     return value;
 }
 
+static void print_chain(const zn_plan *plan, zn_bytes map, unsigned depth, zn_buf *out);
+
+/* Branches come before what follows them, as the records do. */
+static void print_branches(const zn_plan *plan, zn_bytes list, unsigned depth, zn_buf *out) {
+    zn_cursor cursor = zn_cursor_of(list);
+    uint32_t count = zn_cursor_read(&cursor).count;
+    for (uint32_t i = 0; i < count; i++) {
+        zn_bytes branch = zn_cursor_skip(&cursor);
+        uint64_t tasks = 0;
+        zn_buf_printf(out, "%*sbranch %u", (int)(2 * depth), "", i);
+        if (zn_value_field_uint(branch, "tasks", &tasks)) {
+            zn_buf_printf(out, " (%llu task%s)", (unsigned long long)tasks, tasks == 1 ? "" : "s");
+        }
+        zn_buf_append_text(out, "\n");
+        print_chain(plan, branch, depth + 1, out);
+    }
+}
+
+/* The operators of a stage, or of a branch of one. */
+static void print_chain(const zn_plan *plan, zn_bytes map, unsigned depth, zn_buf *out) {
+    zn_bytes branches = { 0 };
+    zn_bytes list = { 0 };
+    if (zn_value_field(map, zn_bytes_of_text("branches"), &branches)) {
+        print_branches(plan, branches, depth, out);
+    }
+    bool found = zn_value_field(map, zn_bytes_of_text("ops"), &list);
+    ZN_ASSERT(found);
+    zn_cursor cursor = zn_cursor_of(list);
+    uint32_t ops = zn_cursor_read(&cursor).count;
+    for (uint32_t i = 0; i < ops; i++) {
+        zn_cursor_read(&cursor); /* the pair */
+        zn_bytes name = zn_cursor_read(&cursor).bytes;
+        print_op(plan, name, zn_cursor_skip(&cursor), depth, out);
+    }
+}
+
 static void print_stage(const zn_plan *plan, size_t index, zn_buf *out) {
     const zn_plan_stage *stage = &plan->stages[index];
     unsigned long long tasks = stage->task_count;
     zn_buf_printf(out, "stage %zu: %s (%llu task%s%s)\n", index, stage->name, tasks,
                   tasks == 1 ? "" : "s", tasks == 0 ? ", never started" : "");
-    zn_cursor cursor = zn_cursor_of(stage_field(plan, index, "ops"));
-    uint32_t ops = zn_cursor_read(&cursor).count;
-    for (uint32_t i = 0; i < ops; i++) {
-        zn_cursor_read(&cursor); /* the pair */
-        zn_bytes name = zn_cursor_read(&cursor).bytes;
-        print_op(plan, name, zn_cursor_skip(&cursor), out);
-    }
+    const zn_plan_blob *body = zn_plan_find_blob(plan, stage->body);
+    ZN_ASSERT(body != NULL);
+    print_chain(plan, zn_buf_bytes(&body->bytes), 1, out);
 }
 
 void zn_plan_print(const zn_plan *plan, zn_buf *out) {

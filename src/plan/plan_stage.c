@@ -100,18 +100,46 @@ static void put_lua_limits(const zn_plan_settings *settings, zn_buf *body) {
     }
 }
 
+/* The fields "ops" and, if there are any, "branches". */
+static void put_chain(zn_buf *out, const zn_stage_draft *draft) {
+    zn_put_text(out, "ops");
+    zn_put_array(out, draft->op_count);
+    zn_buf_append(out, draft->ops.data, draft->ops.len);
+    if (draft->branch_count > 0) {
+        zn_put_text(out, "branches");
+        zn_put_array(out, draft->branch_count);
+        zn_buf_append(out, draft->branches.data, draft->branches.len);
+    }
+}
+
+void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch) {
+    zn_put_map(&draft->branches, 2);
+    put_chain(&draft->branches, branch);
+    if (branch->branch_count == 0) {
+        zn_put_text(&draft->branches, "tasks");
+        zn_put_uint(&draft->branches, branch->tasks);
+    }
+    draft->branch_count++;
+    draft->tasks += branch->tasks;
+}
+
+void zn_plan_free_draft(zn_stage_draft *draft) {
+    zn_buf_free(&draft->ops);
+    zn_buf_free(&draft->branches);
+    zn_buf_free(&draft->name);
+    *draft = (zn_stage_draft){ 0 };
+}
+
 static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error) {
     const zn_stage_draft *draft = &build->draft;
     const zn_plan_settings *settings = build->settings;
     bool limited = settings->lua_memory_bytes != 0 || settings->lua_instructions != 0;
-    zn_put_map(body, limited ? 5 : 4);
+    zn_put_map(body, 4U + (limited ? 1U : 0U) + (draft->branch_count > 0 ? 1U : 0U));
     zn_put_text(body, "stage");
     zn_put_uint(body, build->plan->stage_count);
     zn_put_text(body, "tasks");
     zn_put_uint(body, draft->tasks);
-    zn_put_text(body, "ops");
-    zn_put_array(body, draft->op_count);
-    zn_buf_append(body, draft->ops.data, draft->ops.len);
+    put_chain(body, draft);
     if (limited) {
         put_lua_limits(settings, body);
     }
@@ -157,8 +185,10 @@ zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error) {
         .body = digest,
     };
     zn_buf_reset(&draft->ops, draft->ops.capacity);
+    zn_buf_reset(&draft->branches, draft->branches.capacity);
     zn_buf_reset(&draft->name, draft->name.capacity);
     draft->op_count = 0;
+    draft->branch_count = 0;
     draft->tasks = 0;
     return ZONDA_OK;
 }

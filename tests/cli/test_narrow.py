@@ -63,6 +63,31 @@ class Narrow(TestCase):
                 (self.folder / "case.lua").write_text(f"return zonda.from_range(3):{call}\n")
                 self.expect(zonda("run", "case.lua", cwd=self.folder), 2, *expected)
 
+    def test_union_of_files_and_of_datasets(self):
+        for name, text in (("a.txt", "1\n2\n"), ("b.txt", "3\n"), ("c.data", "4\n")):
+            (self.folder / name).write_text(text)
+        result = zonda("run", "read", "a.txt", "then", "union", "b.txt", "c.data", "--format", "text",
+                       "then", "map", "r .. '!'", cwd=self.folder)
+        self.expect(result, 0)
+        self.assertEqual(result.stdout.split(), ['"1!"', '"2!"', '"3!"', '"4!"'])
+        (self.folder / "u.lua").write_text(
+            "local a, b = zonda.read('a.txt'), zonda.read('b.txt')\n"
+            "return a:union(b, a:count()):write_jsonl('out-{shard}-of-{total}.jsonl')\n")
+        result = zonda("run", "u.lua", cwd=self.folder)
+        self.expect(result, 0)
+        self.assertEqual(result.stdout.split(), [f'"out-{i}-of-3.jsonl"' for i in range(3)])
+        self.assertEqual((self.folder / "out-2-of-3.jsonl").read_text(), "2\n")
+
+    def test_mistakes_in_unions(self):
+        (self.folder / "a.txt").write_text("1\n")
+        for words, expected in ((["union"], ["union", "2 datasets or more"]),
+                                (["union", "a.txt", "--fromat", "text"], ["--fromat", "--format"])):
+            with self.subTest(words=words):
+                result = zonda("run", "read", "a.txt", "then", *words, cwd=self.folder)
+                self.expect(result, 2, *expected)
+        (self.folder / "u.lua").write_text("return zonda.from_range(3):union(1)\n")
+        self.expect(zonda("run", "u.lua", cwd=self.folder), 2, "union")
+
     def test_records_that_are_no_maps_fail_the_job(self):
         for verb in ("select a", "drop a", "rename b=a"):
             with self.subTest(verb=verb):

@@ -47,6 +47,18 @@ static void test_narrow_sample_is_the_same_everywhere(void **state) {
                    "4\n7\n12\n16\n23\n26\n31\n36\n37\n38\n39\n");
 }
 
+/* Shards of the one, then of the other, through operators, folds and sinks. */
+static void test_narrow_union_keeps_order(void **state) {
+    (void)state;
+    zonda_dataset *ds = zonda_union(zonda_map(range(4, 2), zonda_lua("r * 10")), range(3, 3));
+    fixture_expect(&cluster, zonda_window(zonda_dataset_share(ds), 2),
+                   "[0,10]\n[20,30]\n[0]\n[1]\n[2]\n");
+    fixture_expect(&cluster, zonda_count(zonda_dataset_share(ds)), "7\n");
+    zonda_dataset *counted = zonda_count(zonda_dataset_share(ds));
+    fixture_expect(&cluster, zonda_map(zonda_union(counted, ds), zonda_lua("r + 1")),
+                   "8\n1\n11\n21\n31\n1\n2\n3\n");
+}
+
 int main(int argc, char **argv) {
     static const char *const names[] = { "inproc", "ipc", "tcp" };
     const char *name = argc > 1 ? argv[1] : "inproc";
@@ -60,6 +72,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_narrow_drop_and_rename),
         cmocka_unit_test(test_narrow_take_and_window_per_shard),
         cmocka_unit_test(test_narrow_sample_is_the_same_everywhere),
+        cmocka_unit_test(test_narrow_union_keeps_order),
     };
     return cmocka_run_group_tests_name(name, tests, open_cluster, close_cluster);
 }
