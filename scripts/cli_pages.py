@@ -65,7 +65,8 @@ def verb_usage(arg, bold):
         return f"\\fI{roff(arg['word'])}\\fR"
     name = roff("--" + arg["name"].replace("_", "-"))
     name = f"\\fB{name}\\fR" if bold else name
-    return name + (f" \\fI{roff(arg['word'])}\\fR" if arg["word"] else "")
+    gap = "" if arg["word"].startswith("[=") else " "
+    return name + (f"{gap}\\fI{roff(arg['word'])}\\fR" if arg["word"] else "")
 
 
 def roff_verb(op):

@@ -22,8 +22,17 @@ typedef struct zonda_files_options {
 } zonda_files_options;
 
 typedef struct zonda_read_options {
-    const char *format; /* "jsonl" or "text"; NULL: by suffix, after .gz, .zst */
+    const char *format; /* "jsonl", "text", "msgpack", "csv", "tsv", "binary"; NULL: by suffix,
+                           after .gz, .zst, .zstd, .xz */
     bool empty_ok;
+    bool include_paths;        /* adds the path as the last field of every record, a map */
+    const char *path_field;    /* its name, which also asks for it; NULL: "__file_path" */
+    uint64_t split_bytes;      /* cuts plain files of lines into ranges of about so many bytes, each
+                                  a shard; 0: a file is a shard */
+    const char *on_bad_record; /* "fail", "skip" (counted) or "keep" (counted and written to a
+                                  file); NULL: fail */
+    const char *bad_records;   /* folder for those; NULL: "bad-records" in the current one */
+    uint64_t record_bytes_max; /* a longer record is a bad one; 0: 64 MiB */
 } zonda_read_options;
 
 typedef struct zonda_exec_options {

@@ -12,6 +12,7 @@ enum {
     ZN_FRAME_COMPRESS_BYTES_MIN = 1024, /* smaller frames go plain (bench: wire) */
     ZN_MESSAGE_DEPTH_MAX = 16,          /* nesting of a message */
     ZN_ZSTD_WINDOW_LOG_MAX = 27,        /* 128 MiB; what zstd -19 --long asks at the most */
+    ZN_XZ_MEMORY_BYTES = 192 * ZN_MIB,  /* to decode; what xz -9 writes asks for 65 MiB */
     ZN_SOCKET_HWM = 1000,               /* messages; credits keep queues far below it */
     ZN_SOCKET_HANDSHAKE_MS = 5000,
 

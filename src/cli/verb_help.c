@@ -40,6 +40,9 @@ void zn_verb_word(const zn_arg_def *arg, zn_buf *out) {
     switch (arg->type) {
     case ZN_ARG_BOOL:
         break;
+    case ZN_ARG_SWITCH:
+        zn_buf_append_text(out, "[=NAME]");
+        break;
     case ZN_ARG_UINT:
         zn_buf_append_text(out, "N");
         break;
@@ -86,6 +89,8 @@ static const char *type_name(zn_arg_type type) {
         return "map of texts";
     case ZN_ARG_COMMAND:
         return "command";
+    case ZN_ARG_SWITCH:
+        return "flag or text";
     default:
         return "value";
     }
@@ -95,7 +100,8 @@ static const char *type_name(zn_arg_type type) {
 static void append_usage(const zn_arg_def *arg, zn_buf *out) {
     if (arg->use == ZN_ARG_OPTION) {
         char *name = zn_verb_spell(arg->name, '_', '-');
-        zn_buf_printf(out, "--%s%s", name, arg->type == ZN_ARG_BOOL ? "" : " ");
+        zn_buf_printf(out, "--%s%s", name,
+                      arg->type == ZN_ARG_BOOL || arg->type == ZN_ARG_SWITCH ? "" : " ");
         free(name);
     }
     zn_verb_word(arg, out);

@@ -165,6 +165,7 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
         zn_put_uint(&verb->values, number);
         return ZONDA_OK;
     case ZN_ARG_TEXT:
+    case ZN_ARG_SWITCH:
         zn_put_text(&verb->values, word);
         return ZONDA_OK;
     case ZN_ARG_FUNCTION:
@@ -227,6 +228,10 @@ static zonda_err parse_option(verb_parse *verb, zonda_error *error) {
                    ? ZONDA_OK
                    : zn_error_set(error, ZONDA_ERR_PLAN, "option --%.*s takes no value",
                                   (int)length, word);
+    }
+    if (arg->type == ZN_ARG_SWITCH && word[length] == '\0') {
+        zn_put_bool(&verb->values, true);
+        return ZONDA_OK;
     }
     if (word[length] == '=') {
         return put_word(verb, arg, word + length + 1, error);

@@ -5,32 +5,25 @@
 
 #include <string.h>
 
+#include "store/stream.h"
+
 static const struct {
     const char *suffix;
     const char *format;
 } suffixes[] = {
-    { ".jsonl", "jsonl" }, { ".ndjson", "jsonl" }, { ".txt", "text" },
-    { ".text", "text" },   { ".log", "text" },
+    { ".jsonl", "jsonl" }, { ".ndjson", "jsonl" },    { ".txt", "text" },   { ".text", "text" },
+    { ".log", "text" },    { ".msgpack", "msgpack" }, { ".mp", "msgpack" }, { ".csv", "csv" },
+    { ".tsv", "tsv" },     { ".bin", "binary" },
 };
 
-static const char suffixes_known[] = ".jsonl .ndjson (jsonl), .txt .text .log (text)";
-static const char formats_known[] = "jsonl, text";
-static const char *const compressions[] = { ".gz", ".zst", ".zstd", ".xz" };
+static const char suffixes_known[] =
+    ".jsonl .ndjson (jsonl), .txt .text .log (text), .msgpack .mp (msgpack), .csv, .tsv, "
+    ".bin (binary)";
+static const char formats_known[] = "jsonl, text, msgpack, csv, tsv, binary";
 
 static bool ends_with(zn_bytes text, const char *suffix) {
     size_t len = strlen(suffix);
     return text.len > len && memcmp(text.data + text.len - len, suffix, len) == 0;
-}
-
-/* Takes a compression's suffix off. Returns it, or NULL. */
-static const char *strip_compression(zn_bytes *path) {
-    for (size_t i = 0; i < sizeof compressions / sizeof compressions[0]; i++) {
-        if (ends_with(*path, compressions[i])) {
-            path->len -= strlen(compressions[i]);
-            return compressions[i];
-        }
-    }
-    return NULL;
 }
 
 static zonda_err by_suffix(const char *path, zn_bytes stem, const char **format,
@@ -43,17 +36,17 @@ static zonda_err by_suffix(const char *path, zn_bytes stem, const char **format,
     }
     return zn_error_set(error, ZONDA_ERR_PLAN,
                         "the suffix of \"%s\" says nothing about its format; known: %s, each also "
-                        "before .gz or .zst; or give the format",
+                        "before .gz, .zst, .zstd or .xz; or give the format",
                         path, suffixes_known);
 }
 
-/* What is before the suffix of a compression that there is code for. */
+/* What is before the suffix of a compression that this build can read. */
 static zonda_err find_stem(const char *path, zn_bytes *stem, zonda_error *error) {
-    *stem = zn_bytes_of_text(path);
-    const char *compression = strip_compression(stem);
-    if (compression != NULL && strcmp(compression, ".xz") == 0) {
+    zn_compression compression = zn_compression_of(path, &stem->len);
+    stem->data = (const uint8_t *)path;
+    if (!zn_compression_available(compression)) {
         return zn_error_set(error, ZONDA_ERR_UNSUPPORTED,
-                            "\"%s\": .xz is not supported; .gz and .zst are", path);
+                            "this build cannot read the compression of \"%s\"", path);
     }
     return ZONDA_OK;
 }

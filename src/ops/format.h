@@ -6,8 +6,8 @@
 #include "base/error.h"
 
 /* The format that `read` uses for `path`: `given` (the argument "format"; empty: none) wins, else
- * the suffix before .gz, .zst, .zstd decides. `*format` is "jsonl" or "text", static.
- * Errors: PLAN listing what is known; UNSUPPORTED (.xz). */
+ * the suffix before .gz, .zst, .zstd, .xz decides. `*format` is the name of a format, static.
+ * Errors: PLAN listing what is known; UNSUPPORTED (a compression that this build cannot read). */
 zonda_err zn_read_format(const char *path, zn_bytes given, const char **format, zonda_error *error);
 
 #endif

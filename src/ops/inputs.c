@@ -117,8 +117,7 @@ zn_bytes zn_inputs_item(const zn_inputs *inputs, uint64_t shard) {
     return zn_cursor_skip(&cursor);
 }
 
-zonda_err zn_inputs_path(const zn_inputs *inputs, uint64_t shard, zn_buf *out, zonda_error *error) {
-    zn_value head = zn_value_head(zn_inputs_item(inputs, shard));
+static zonda_err take_path(zn_value head, uint64_t shard, zn_buf *out, zonda_error *error) {
     if (head.type != ZN_VALUE_STRING || head.bytes.len == 0 || head.bytes.len > ZN_PATH_BYTES_MAX ||
         memchr(head.bytes.data, '\0', head.bytes.len) != NULL) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "input %" PRIu64 " is not a path", shard);
@@ -127,4 +126,28 @@ zonda_err zn_inputs_path(const zn_inputs *inputs, uint64_t shard, zn_buf *out, z
     zn_buf_append(out, head.bytes.data, head.bytes.len);
     zn_buf_append_byte(out, '\0');
     return ZONDA_OK;
+}
+
+zonda_err zn_inputs_path(const zn_inputs *inputs, uint64_t shard, zn_buf *out, zonda_error *error) {
+    return take_path(zn_value_head(zn_inputs_item(inputs, shard)), shard, out, error);
+}
+
+zonda_err zn_inputs_range(const zn_inputs *inputs, uint64_t shard, zn_buf *out,
+                          zn_file_range *range, zonda_error *error) {
+    zn_bytes item = zn_inputs_item(inputs, shard);
+    zn_bytes path;
+    zn_file_range found = { 0 };
+    if (!zn_value_field(item, zn_bytes_of_text("path"), &path)) {
+        path = item;
+    } else if (!zn_value_field_uint(item, "offset", &found.offset) ||
+               !zn_value_field_uint(item, "length", &found.length) ||
+               !zn_value_field_bool(item, "aligned", &found.aligned)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "input %" PRIu64 " is not a part of a file",
+                            shard);
+    }
+    zonda_err err = take_path(zn_value_head(path), shard, out, error);
+    if (err == ZONDA_OK) {
+        *range = found;
+    }
+    return err;
 }

@@ -3,6 +3,7 @@
 #define ZN_OPS_INPUTS_H
 
 #include "ops/op.h"
+#include "store/splitter.h"
 
 /* The blob with an input (list item, path) per shard, for sources. */
 typedef struct zn_inputs zn_inputs;
@@ -17,5 +18,10 @@ zn_bytes zn_inputs_item(const zn_inputs *inputs, uint64_t shard);
 
 /* The same where it must be a path; `out` gets it as a C string. Error: PLAN. */
 zonda_err zn_inputs_path(const zn_inputs *inputs, uint64_t shard, zn_buf *out, zonda_error *error);
+
+/* The same where it may also be a part of a file, a map {"path", "offset", "length", "aligned"};
+ * see zn_file_range. */
+zonda_err zn_inputs_range(const zn_inputs *inputs, uint64_t shard, zn_buf *out,
+                          zn_file_range *range, zonda_error *error);
 
 #endif

@@ -4,6 +4,7 @@
  * opens may rely on names, types and ranges. Messages name the operator, the argument, what is
  * wanted and what was given, because they are read by whoever wrote the pipeline. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/digest.h"
 #include "ops/op_table.h"
@@ -88,6 +89,33 @@ static bool is_plain_text(zn_value head) {
         }
     }
     return head.bytes.len > 0;
+}
+
+/* Whether a text is one of those that `choices` lists. */
+static bool is_choice(const char *choices, zn_bytes text) {
+    for (const char *at = choices; *at != '\0';) {
+        size_t len = strcspn(at, ",");
+        if (len == text.len && memcmp(at, text.data, len) == 0) {
+            return true;
+        }
+        at += len;
+        at += strspn(at, ", ");
+    }
+    return false;
+}
+
+static zonda_err check_text(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                            zonda_error *error) {
+    zn_value head = zn_value_head(value);
+    if (!is_plain_text(head)) {
+        return fail_type(op, arg, "a text without NUL", value, error);
+    }
+    if (arg->choices != NULL && !is_choice(arg->choices, head.bytes)) {
+        return zn_error_set(
+            error, ZONDA_ERR_PLAN, "argument \"%s\" of %s must be one of %s; it is \"%.*s\"",
+            arg->name, op->name, arg->choices, shown(head.bytes), (const char *)head.bytes.data);
+    }
+    return ZONDA_OK;
 }
 
 static zonda_err check_texts(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
@@ -223,8 +251,11 @@ static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
         return head.type == ZN_VALUE_BOOL ? ZONDA_OK
                                           : fail_type(op, arg, "true or false", value, error);
     case ZN_ARG_TEXT:
-        return is_plain_text(head) ? ZONDA_OK
-                                   : fail_type(op, arg, "a text without NUL", value, error);
+        return check_text(op, arg, value, error);
+    case ZN_ARG_SWITCH:
+        return head.type == ZN_VALUE_BOOL || is_plain_text(head)
+                   ? ZONDA_OK
+                   : fail_type(op, arg, "true, false or a text without NUL", value, error);
     case ZN_ARG_TEXTS:
         return check_texts(op, arg, value, error);
     case ZN_ARG_VALUES:

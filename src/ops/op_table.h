@@ -30,6 +30,7 @@ typedef enum zn_arg_type {
                      command line all remaining positional words, each KEY=VALUE */
     ZN_ARG_COMMAND, /* text, or list of words of which the first is not empty; on the command line
                        one word is the text, several are the list, as are all behind -- */
+    ZN_ARG_SWITCH,  /* true, false or a text; on the command line --name or --name=TEXT */
 } zn_arg_type;
 
 typedef enum zn_arg_use {
@@ -42,9 +43,10 @@ typedef struct zn_arg_def {
     const char *name;
     zn_arg_type type;
     zn_arg_use use;
-    bool block;   /* FUNCTION on the command line: a block with `emit`, not an expression */
-    uint64_t min; /* UINT: smallest value */
-    uint64_t max; /* UINT, NUMBER: largest value */
+    bool block;          /* FUNCTION on the command line: a block with `emit`, not an expression */
+    const char *choices; /* TEXT: "one, two, three" if it must be one of them */
+    uint64_t min;        /* UINT: smallest value */
+    uint64_t max;        /* UINT, NUMBER: largest value */
     const char *doc;
 } zn_arg_def;
 

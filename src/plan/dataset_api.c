@@ -136,14 +136,37 @@ zonda_dataset *zonda_from_files(const char *glob, const zonda_files_options *opt
     return apply("from_files", &args, NULL);
 }
 
+static void put_read_options(zn_arguments *args, const zonda_read_options *options) {
+    if (options->format != NULL) {
+        zn_arguments_text(args, "format", options->format);
+    }
+    if (options->empty_ok) {
+        zn_arguments_bool(args, "empty_ok", true);
+    }
+    if (options->path_field != NULL) {
+        zn_arguments_text(args, "include_paths", options->path_field);
+    } else if (options->include_paths) {
+        zn_arguments_bool(args, "include_paths", true);
+    }
+    if (options->split_bytes > 0) {
+        zn_arguments_uint(args, "split_bytes", options->split_bytes);
+    }
+    if (options->on_bad_record != NULL) {
+        zn_arguments_text(args, "on_bad_record", options->on_bad_record);
+    }
+    if (options->bad_records != NULL) {
+        zn_arguments_text(args, "bad_records", options->bad_records);
+    }
+    if (options->record_bytes_max > 0) {
+        zn_arguments_uint(args, "record_bytes_max", options->record_bytes_max);
+    }
+}
+
 zonda_dataset *zonda_read(const char *glob, const zonda_read_options *options) {
     zn_arguments args = { 0 };
     zn_arguments_text(&args, "glob", glob);
-    if (options != NULL && options->format != NULL) {
-        zn_arguments_text(&args, "format", options->format);
-    }
-    if (options != NULL && options->empty_ok) {
-        zn_arguments_bool(&args, "empty_ok", true);
+    if (options != NULL) {
+        put_read_options(&args, options);
     }
     return apply("read", &args, NULL);
 }
@@ -363,7 +386,7 @@ zonda_dataset *zonda_write_binary(zonda_dataset *dataset, const char *pattern,
 }
 
 char *zonda_dataset_explain(const zonda_dataset *dataset, zonda_error *error) {
-    zn_plan *plan = zn_plan_new(dataset, NULL, 0, zn_glob, error);
+    zn_plan *plan = zn_plan_new(dataset, NULL, 0, &zn_plan_files_local, error);
     if (plan == NULL) {
         return NULL;
     }

@@ -199,13 +199,13 @@ static void set_fingerprint(zn_plan *plan) {
 }
 
 zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
-                     size_t shared_count, zn_plan_glob *glob, zonda_error *error) {
+                     size_t shared_count, const zn_plan_files *files, zonda_error *error) {
     zn_plan_settings settings = { .shared = shared, .shared_count = shared_count };
-    return zn_plan_new_with(dataset, &settings, glob, error);
+    return zn_plan_new_with(dataset, &settings, files, error);
 }
 
 zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *settings,
-                          zn_plan_glob *glob, zonda_error *error) {
+                          const zn_plan_files *files, zonda_error *error) {
     zonda_error ignored;
     error = error == NULL ? &ignored : error;
     if (dataset == NULL) {
@@ -224,7 +224,7 @@ zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *
     zn_plan_build build = {
         .plan = ZN_NEW(zn_plan),
         .settings = settings,
-        .glob = glob,
+        .files = files,
     };
     zonda_err err = zn_plan_add_chain(&build, dataset, error);
     if (err == ZONDA_OK) {

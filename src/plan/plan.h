@@ -5,6 +5,7 @@
 #include <zonda/dataset.h>
 
 #include "base/digest.h"
+#include "store/file_lookup.h"
 #include "store/glob.h"
 
 /* Extra bytes that a job needs beside its bodies: list items, file lists, scripts, shared data. */
@@ -42,16 +43,25 @@ typedef struct zn_plan_settings {
     uint64_t lua_instructions;
 } zn_plan_settings;
 
-/* Finds the files of a pattern; the planner does no I/O itself. zn_glob in production. */
-typedef zonda_err zn_plan_glob(const char *pattern, zn_paths *out, zonda_error *error);
+/* How files are looked up; the planner does no I/O itself. */
+typedef struct zn_plan_files {
+    zonda_err (*glob)(const char *pattern, zn_paths *out, zonda_error *error);
+    zonda_err (*size)(const char *path, uint64_t *out, zonda_error *error);
+    zonda_err (*cut_csv)(const char *path, char separator, uint64_t every, zn_file_cuts *out,
+                         zonda_error *error);
+    char *(*folder)(zonda_error *error); /* the current one, absolute; the caller frees */
+} zn_plan_files;
+
+/* The files of this host. */
+extern const zn_plan_files zn_plan_files_local;
 
 /* Compiles. Errors: what the dataset's chain kept, PLAN, NO_MATCH. */
 zn_plan *zn_plan_new(const zonda_dataset *dataset, const zn_plan_shared *shared,
-                     size_t shared_count, zn_plan_glob *glob, zonda_error *error);
+                     size_t shared_count, const zn_plan_files *files, zonda_error *error);
 
 /* The same with more settings. Errors: also INVALID (limits). */
 zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *settings,
-                          zn_plan_glob *glob, zonda_error *error);
+                          const zn_plan_files *files, zonda_error *error);
 
 /* NULL if the plan has no such blob. Borrowed. */
 const zn_plan_blob *zn_plan_find_blob(const zn_plan *plan, zn_digest digest);

@@ -22,7 +22,7 @@ typedef struct zn_plan_build {
     size_t blob_capacity;
     uint64_t blob_bytes; /* of all blobs */
     const zn_plan_settings *settings;
-    zn_plan_glob *glob;
+    const zn_plan_files *files;
     zn_stage_draft draft;
     unsigned union_depth;
     size_t branches; /* of the whole plan */
@@ -53,5 +53,16 @@ zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error);
 
 /* Begins the draft with a source: how many shards there are, and what is in them. */
 zonda_err zn_plan_add_source(zn_plan_build *build, const zonda_dataset *source, zonda_error *error);
+
+/* The same for from_files and read, whose shards are files or parts of them. */
+zonda_err zn_plan_add_files(zn_plan_build *build, const zonda_dataset *source, zonda_error *error);
+
+/* Appends the map `args` without the key `name` (NULL: with all), then with `text` (NULL: without)
+ * under that name. */
+void zn_plan_put_args(zn_buf *out, zn_bytes args, const char *name, const char *text);
+
+/* Adds the source with the arguments and, as a blob, its inputs: an array with one per shard. */
+zonda_err zn_plan_add_inputs(zn_plan_build *build, const zonda_dataset *source, zn_bytes args,
+                             zn_bytes inputs, zonda_error *error);
 
 #endif

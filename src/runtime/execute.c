@@ -22,7 +22,7 @@ static zn_plan *make_plan(const zonda_cluster *cluster, const zonda_dataset *dat
                                   .shared_count = cluster->shared_count,
                                   .lua_memory_bytes = options->lua_memory_bytes,
                                   .lua_instructions = options->lua_instructions };
-    zn_plan *plan = zn_plan_new_with(dataset, &settings, zn_glob, error);
+    zn_plan *plan = zn_plan_new_with(dataset, &settings, &zn_plan_files_local, error);
     free(shared);
     return plan;
 }

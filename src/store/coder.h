@@ -31,6 +31,10 @@ zn_coder *zn_zstd_decoder_new(void);
 zn_coder *zn_gzip_encoder_new(int level);
 zn_coder *zn_gzip_decoder_new(void);
 
+/* The xz pair; NULL where it is not built in. */
+zn_coder *zn_xz_encoder_new(int level);
+zn_coder *zn_xz_decoder_new(void);
+
 /* NULL-safe; clears the pointer. */
 static inline void zn_coder_destroy(zn_coder **coder) {
     if (*coder != NULL) {

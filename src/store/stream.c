@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
@@ -53,6 +54,7 @@ static const struct {
     { ".gz", ZN_COMPRESSION_GZIP },
     { ".zst", ZN_COMPRESSION_ZSTD },
     { ".zstd", ZN_COMPRESSION_ZSTD },
+    { ".xz", ZN_COMPRESSION_XZ },
 };
 
 zn_compression zn_compression_of(const char *path, size_t *stem_len) {
@@ -74,12 +76,18 @@ zn_compression zn_compression_of(const char *path, size_t *stem_len) {
 }
 
 bool zn_compression_available(zn_compression compression) {
-#ifdef ZN_HAVE_ZLIB
+#ifndef ZN_HAVE_ZLIB
+    if (compression == ZN_COMPRESSION_GZIP) {
+        return false;
+    }
+#endif
+#ifndef ZN_HAVE_LZMA
+    if (compression == ZN_COMPRESSION_XZ) {
+        return false;
+    }
+#endif
     (void)compression;
     return true;
-#else
-    return compression != ZN_COMPRESSION_GZIP;
-#endif
 }
 
 int zn_compression_level_max(zn_compression compression) {
@@ -90,12 +98,43 @@ int zn_compression_level_max(zn_compression compression) {
         return 9;
     case ZN_COMPRESSION_ZSTD:
         return 22;
+    case ZN_COMPRESSION_XZ:
+        return 9;
     }
     ZN_UNREACHABLE();
 }
 
-static zonda_err unsupported(zonda_error *error) {
-    return zn_error_set(error, ZONDA_ERR_UNSUPPORTED, "this build has no gzip (zlib)");
+static zonda_err unsupported(zn_compression compression, zonda_error *error) {
+    return zn_error_set(error, ZONDA_ERR_UNSUPPORTED, "this build has no %s",
+                        compression == ZN_COMPRESSION_XZ ? "xz (liblzma)" : "gzip (zlib)");
+}
+
+static zn_coder *new_decoder(zn_compression compression) {
+    switch (compression) {
+    case ZN_COMPRESSION_GZIP:
+        return zn_gzip_decoder_new();
+    case ZN_COMPRESSION_ZSTD:
+        return zn_zstd_decoder_new();
+    case ZN_COMPRESSION_XZ:
+        return zn_xz_decoder_new();
+    case ZN_COMPRESSION_NONE:
+        break;
+    }
+    return NULL;
+}
+
+static zn_coder *new_encoder(zn_compression compression, int level) {
+    switch (compression) {
+    case ZN_COMPRESSION_GZIP:
+        return zn_gzip_encoder_new(level);
+    case ZN_COMPRESSION_ZSTD:
+        return zn_zstd_encoder_new(level);
+    case ZN_COMPRESSION_XZ:
+        return zn_xz_encoder_new(level);
+    case ZN_COMPRESSION_NONE:
+        break;
+    }
+    return NULL;
 }
 
 /* Remembers a failure and returns it, now and at every later call. */
@@ -126,7 +165,7 @@ static int open_to_read(const char *path, zonda_error *error) {
 zn_in_stream *zn_in_stream_open(const char *path, zonda_error *error) {
     zn_compression compression = zn_compression_of(path, NULL);
     if (!zn_compression_available(compression)) {
-        unsupported(error);
+        unsupported(compression, error);
         zn_error_at(error, path, 0, 0);
         return NULL;
     }
@@ -138,8 +177,7 @@ zn_in_stream *zn_in_stream_open(const char *path, zonda_error *error) {
     stream->path = zn_strdup(path);
     stream->fd = fd;
     if (compression != ZN_COMPRESSION_NONE) {
-        stream->decoder =
-            compression == ZN_COMPRESSION_GZIP ? zn_gzip_decoder_new() : zn_zstd_decoder_new();
+        stream->decoder = new_decoder(compression);
         stream->stored = zn_alloc(PIECE_BYTES);
     }
     return stream;
@@ -212,6 +250,24 @@ zonda_err zn_in_stream_read(zn_in_stream *stream, uint8_t *out, size_t size, siz
     return fail(&stream->failure, error);
 }
 
+zonda_err zn_in_stream_seek(zn_in_stream *stream, uint64_t offset, zonda_error *error) {
+    struct stat status;
+    if (stream->decoder != NULL) {
+        zn_error_set(error, ZONDA_ERR_UNSUPPORTED, "a compressed file is only read from its start");
+        zn_error_at(error, stream->path, 0, 0);
+        return ZONDA_ERR_UNSUPPORTED;
+    }
+    if (fstat(stream->fd, &status) != 0 || lseek(stream->fd, (off_t)offset, SEEK_SET) < 0) {
+        return zn_file_failed(error, stream->path, "cannot read from the middle");
+    }
+    if ((uint64_t)status.st_size < offset) {
+        zn_error_set(error, ZONDA_ERR_IO, "the file is shorter than when the plan was made");
+        zn_error_at(error, stream->path, 0, 0);
+        return ZONDA_ERR_IO;
+    }
+    return ZONDA_OK;
+}
+
 uint64_t zn_in_stream_bytes(const zn_in_stream *stream) {
     return stream->bytes;
 }
@@ -221,10 +277,9 @@ zn_out_stream *zn_out_stream_new(int fd, zn_compression compression, int level) 
     stream->fd = fd;
     zn_buf_reserve(&stream->raw, PIECE_BYTES);
     if (!zn_compression_available(compression)) {
-        unsupported(&stream->failure);
+        unsupported(compression, &stream->failure);
     } else if (compression != ZN_COMPRESSION_NONE) {
-        stream->encoder = compression == ZN_COMPRESSION_GZIP ? zn_gzip_encoder_new(level)
-                                                             : zn_zstd_encoder_new(level);
+        stream->encoder = new_encoder(compression, level);
         stream->stored = zn_alloc(PIECE_BYTES);
     }
     return stream;

@@ -9,6 +9,7 @@ typedef enum zn_compression {
     ZN_COMPRESSION_NONE,
     ZN_COMPRESSION_GZIP,
     ZN_COMPRESSION_ZSTD,
+    ZN_COMPRESSION_XZ,
 } zn_compression;
 
 /* From the suffix of a path; `*stem_len` (may be NULL) is the length without that suffix. */
@@ -27,9 +28,13 @@ zn_in_stream *zn_in_stream_open(const char *path, zonda_error *error);
 void zn_in_stream_destroy(zn_in_stream **stream);
 
 /* Reads up to `size` bytes; `*got` 0 means the end. Errors, with the file filled in: IO, CORRUPT
- * (damaged or truncated), LIMIT (zstd window). */
+ * (damaged or truncated), LIMIT (memory that zstd or xz data asks for). */
 zonda_err zn_in_stream_read(zn_in_stream *stream, uint8_t *out, size_t size, size_t *got,
                             zonda_error *error);
+
+/* Goes on at a byte of a plain file. Errors, with the file: IO, also where the file ends before it;
+ * UNSUPPORTED for a compressed one. */
+zonda_err zn_in_stream_seek(zn_in_stream *stream, uint64_t offset, zonda_error *error);
 
 /* Bytes taken from the file so far. */
 uint64_t zn_in_stream_bytes(const zn_in_stream *stream);

@@ -15,14 +15,6 @@ enum {
         ZN_RECORD_DEPTH_MAX > ZN_MESSAGE_DEPTH_MAX ? ZN_RECORD_DEPTH_MAX : ZN_MESSAGE_DEPTH_MAX
 };
 
-/* What the head of one value says: its own bytes, the payload after it, the values in it. */
-typedef struct value_head {
-    size_t bytes;
-    uint64_t payload;
-    uint64_t values;
-    bool container;
-} value_head;
-
 static uint64_t read_big_endian(const uint8_t *data, size_t len) {
     uint64_t value = 0;
     for (size_t i = 0; i < len; i++) {
@@ -75,23 +67,23 @@ static const value_form forms[32] = {
     [0x1f] = { 4, 0, 2, false },
 };
 
-/* Reads the head at `at`; false if it is cut off or reserved. */
-static bool read_head(zn_bytes bytes, size_t at, value_head *out) {
+bool zn_shape_read_head(zn_bytes bytes, size_t at, zn_shape_head *out) {
     uint8_t type = bytes.data[at];
     if (type <= 0x7f || type >= 0xe0) {
-        *out = (value_head){ .bytes = 1 };
+        *out = (zn_shape_head){ .bytes = 1 };
         return true;
     }
     if (type <= 0x8f) {
-        *out = (value_head){ .bytes = 1, .values = 2 * (uint64_t)(type & 0x0f), .container = true };
+        *out =
+            (zn_shape_head){ .bytes = 1, .values = 2 * (uint64_t)(type & 0x0f), .container = true };
         return true;
     }
     if (type <= 0x9f) {
-        *out = (value_head){ .bytes = 1, .values = type & 0x0f, .container = true };
+        *out = (zn_shape_head){ .bytes = 1, .values = type & 0x0f, .container = true };
         return true;
     }
     if (type <= 0xbf) {
-        *out = (value_head){ .bytes = 1, .payload = type & 0x1f };
+        *out = (zn_shape_head){ .bytes = 1, .payload = type & 0x1f };
         return true;
     }
     const value_form *form = &forms[type & 0x1f];
@@ -99,7 +91,7 @@ static bool read_head(zn_bytes bytes, size_t at, value_head *out) {
         return false;
     }
     uint64_t length = read_big_endian(bytes.data + at + 1, form->length_bytes);
-    *out = (value_head){ .bytes = 1 + (size_t)form->length_bytes };
+    *out = (zn_shape_head){ .bytes = 1 + (size_t)form->length_bytes };
     if (form->values_each > 0) {
         out->values = length * form->values_each;
         out->container = true;
@@ -117,8 +109,8 @@ zonda_err zn_shape_check_values(zn_bytes bytes, unsigned depth_max, size_t value
     size_t values = 0;
     ZN_ASSERT(depth_max <= STACK_DEPTH);
     do {
-        value_head head;
-        if (at >= bytes.len || !read_head(bytes, at, &head)) {
+        zn_shape_head head;
+        if (at >= bytes.len || !zn_shape_read_head(bytes, at, &head)) {
             return zn_error_set(error, ZONDA_ERR_PROTOCOL, "MessagePack %s at byte %zu of %zu",
                                 at < bytes.len && bytes.data[at] == 0xc1 ? "has the reserved type"
                                                                          : "ends",

@@ -17,4 +17,16 @@ zonda_err zn_shape_check(zn_bytes bytes, unsigned depth_max, size_t *used, zonda
 zonda_err zn_shape_check_values(zn_bytes bytes, unsigned depth_max, size_t values_max, size_t *used,
                                 zonda_error *error);
 
+/* What the head of one value says: its own bytes, the payload after it, the values in it. */
+typedef struct zn_shape_head {
+    size_t bytes;
+    uint64_t payload;
+    uint64_t values;
+    bool container;
+} zn_shape_head;
+
+/* Reads the head at `at`, which is inside `bytes`; false if it is cut off or reserved (0xc1). For
+ * those who find the ends of values that are not whole yet. */
+bool zn_shape_read_head(zn_bytes bytes, size_t at, zn_shape_head *out);
+
 #endif

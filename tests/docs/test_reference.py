@@ -33,7 +33,7 @@ def generated(op):
     if op["args"]:
         out += "\n| argument | command line | type | meaning |\n|---|---|---|---|\n"
     for arg in op["args"]:
-        option = ("--" + arg["name"].replace("_", "-") + " " + arg["word"]).strip()
+        option = ("--" + arg["name"].replace("_", "-") + " " + arg["word"]).strip().replace(" [=", "[=")
         word = {"positional": f"`{arg['word']}`", "optional": f"`{arg['word']}` or `{option}`",
                 "option": f"`{option}`"}[arg["use"]]
         need = "" if arg["use"] == "positional" else ", optional"

@@ -7,6 +7,7 @@
 #include "ops/format.h"
 #include "ops/op_table.h"
 #include "ops/sink_args.h"
+#include "store/stream.h"
 
 static zonda_err check(const char *op, const char *args, zonda_error *error) {
     const zn_op_def *def = zn_op_find(zn_bytes_of_text(op));
@@ -119,7 +120,8 @@ static void test_op_args_valid_pass(void **state) {
 static void test_op_args_wrong_are_plan_errors(void **state) {
     (void)state;
     expect_plan("read", "{\"glob\":\"*\",\"fromat\":\"text\"}",
-                "read has no argument \"fromat\"; it has: glob, format, empty_ok");
+                "read has no argument \"fromat\"; it has: glob, format, empty_ok, "
+                "include_paths, split_bytes, on_bad_record, bad_records, record_bytes_max");
     expect_plan("count", "{\"n\":1}", "count has no argument \"n\"; it has: none");
     expect_plan("from_range", "{}", "from_range needs the argument \"n\" (how many numbers)");
     expect_plan("from_range", "{\"n\":\"7\"}",
@@ -142,6 +144,17 @@ static void test_op_args_wrong_are_plan_errors(void **state) {
         "argument \"fields\" of select must be a list of at least one text, not an empty array");
     expect_plan("select", "{\"fields\":[1]}",
                 "argument \"fields\" of select must be a list of texts without NUL, not integer");
+    expect_plan("read", "{\"glob\":\"*\",\"include_paths\":1}",
+                "argument \"include_paths\" of read must be true, false or a text without NUL, not "
+                "integer");
+    expect_plan(
+        "read", "{\"glob\":\"*\",\"on_bad_record\":\"ski\"}",
+        "argument \"on_bad_record\" of read must be one of fail, skip, keep; it is \"ski\"");
+    expect_plan("read", "{\"glob\":\"*\",\"on_bad_record\":\"skip, keep\"}",
+                "argument \"on_bad_record\" of read must be one of fail, skip, keep; it is \"skip, "
+                "keep\"");
+    expect_plan("read", "{\"glob\":\"*\",\"split_bytes\":-5}",
+                "argument \"split_bytes\" of read must not be negative; it is -5");
     expect_plan("map", "{\"function\":{\"kind\":\"python\"}}",
                 "argument \"function\" of map must be a function, not map");
     expect_plan("map", "[]", "the arguments of map must be a map, not array");
@@ -174,6 +187,12 @@ static void test_format_by_suffix_and_explicit(void **state) {
     expect_format("a.text", "", "text");
     expect_format("a.jsonl", "text", "text");
     expect_format("whatever", "jsonl", "jsonl");
+    expect_format("a.msgpack", "", "msgpack");
+    expect_format("a.mp.gz", "", "msgpack");
+    expect_format("a.csv.zst", "", "csv");
+    expect_format("a.tsv", "", "tsv");
+    expect_format("a.bin", "", "binary");
+    expect_format("a.txt.gz", "csv", "csv");
     const char *format = NULL;
     zonda_error error = { 0 };
     assert_ok(zn_write_format("o/{shard}.jsonl.zst", &format, &error), error);
@@ -190,9 +209,12 @@ static void test_format_unknown_lists_known(void **state) {
     assert_non_null(strstr(error.text, "a.parquet"));
     assert_non_null(strstr(error.text, ".jsonl .ndjson (jsonl), .txt .text .log (text)"));
     assert_err(zn_read_format(".jsonl", none, &format, &error), PLAN);
-    assert_err(zn_read_format("a.jsonl", zn_bytes_of_text("csv"), &format, &error), PLAN);
-    assert_string_equal(error.text, "there is no format \"csv\"; known: jsonl, text");
-    assert_err(zn_read_format("a.jsonl.xz", none, &format, &error), UNSUPPORTED);
+    assert_err(zn_read_format("a.jsonl", zn_bytes_of_text("xls"), &format, &error), PLAN);
+    assert_string_equal(error.text, "there is no format \"xls\"; known: jsonl, text, msgpack, csv, "
+                                    "tsv, binary");
+    zonda_err err = zn_read_format("a.jsonl.xz", none, &format, &error);
+    assert_int_equal(err, zn_compression_available(ZN_COMPRESSION_XZ) ? ZONDA_OK
+                                                                      : ZONDA_ERR_UNSUPPORTED);
     assert_err(zn_write_format("o/{shard}.xyz", &format, &error), PLAN);
 }
 

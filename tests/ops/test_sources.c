@@ -207,8 +207,8 @@ static void test_read_without_format_goes_by_suffix(void **state) {
     fake_host_open(&host);
     fake_host_write(&host, "a.txt", "{}");
     fake_host_write(&host, "b.jsonl", "{}");
-    fake_host_write(&host, "c.bin", "{}");
-    char *inputs = zn_format("[\"%s/a.txt\",\"%s/b.jsonl\",\"%s/c.bin\"]", host.folder, host.folder,
+    fake_host_write(&host, "c.dat", "{}");
+    char *inputs = zn_format("[\"%s/a.txt\",\"%s/b.jsonl\",\"%s/c.dat\"]", host.folder, host.folder,
                              host.folder);
     zn_stage_exec *stage = open_source(&host, 3, "read", "{}", inputs);
     free(inputs);

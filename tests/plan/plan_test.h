@@ -27,9 +27,40 @@ static inline zonda_err fake_glob(const char *pattern, zn_paths *out, zonda_erro
     return ZONDA_OK;
 }
 
+/* Files with "huge" in their path are large, "gone" ones cannot be looked up. */
+static inline zonda_err fake_size(const char *path, uint64_t *out, zonda_error *error) {
+    if (strstr(path, "gone") != NULL) {
+        return zn_error_set(error, ZONDA_ERR_IO, "cannot look up %s", path);
+    }
+    *out = strstr(path, "huge") != NULL ? UINT64_C(1) << 40 : 1000;
+    return ZONDA_OK;
+}
+
+/* Records end a byte behind every multiple. */
+static inline zonda_err fake_cut(const char *path, char separator, uint64_t every,
+                                 zn_file_cuts *out, zonda_error *error) {
+    (void)separator;
+    uint64_t size = 0;
+    zonda_err err = fake_size(path, &size, error);
+    for (uint64_t at = every + 1; err == ZONDA_OK && at < size; at += every) {
+        ZN_GROW(out->items, out->count, out->capacity);
+        out->items[out->count++] = at;
+    }
+    return err;
+}
+
+static inline char *fake_folder(zonda_error *error) {
+    (void)error;
+    return zn_strdup("/the/folder");
+}
+
+static const zn_plan_files fake_files = {
+    .glob = fake_glob, .size = fake_size, .cut_csv = fake_cut, .folder = fake_folder
+};
+
 /* Plans and consumes a dataset. */
 static inline zn_plan *plan_of(zonda_dataset *dataset, zonda_error *error) {
-    zn_plan *plan = zn_plan_new(dataset, NULL, 0, fake_glob, error);
+    zn_plan *plan = zn_plan_new(dataset, NULL, 0, &fake_files, error);
     zonda_dataset_destroy(&dataset);
     return plan;
 }

@@ -189,8 +189,8 @@ static void test_plan_shared_data_is_deduplicated(void **state) {
     zn_bytes value = { .data = (const uint8_t *)"\xa3xyz", .len = 4 };
     zn_plan_shared shared[] = { { "a", value }, { "b", value } };
     zonda_dataset *dataset = zonda_count(one_two_three());
-    zn_plan *plan = zn_plan_new(dataset, shared, 2, fake_glob, &error);
-    zn_plan *without = zn_plan_new(dataset, NULL, 0, fake_glob, &error);
+    zn_plan *plan = zn_plan_new(dataset, shared, 2, &fake_files, &error);
+    zn_plan *without = zn_plan_new(dataset, NULL, 0, &fake_files, &error);
     zonda_dataset_destroy(&dataset);
     assert_int_equal(plan->blob_count, 4); /* items, value, two bodies */
     assert_non_null(zn_plan_find_blob(plan, zn_digest_of(value)));
@@ -279,9 +279,9 @@ static void test_plan_errors_are_found(void **state) {
                 "shards");
     expect_code(zonda_map(zonda_from_list(NULL, 1), zonda_fn("f")), "INVALID", "NULL");
     zonda_error error = { 0 };
-    assert_null(zn_plan_new(NULL, NULL, 0, fake_glob, &error));
+    assert_null(zn_plan_new(NULL, NULL, 0, &fake_files, &error));
     assert_err(error.code, INVALID);
-    assert_null(zn_plan_new(NULL, NULL, 0, fake_glob, NULL));
+    assert_null(zn_plan_new(NULL, NULL, 0, &fake_files, NULL));
 }
 
 /* One shard may go to a pattern without a number. */
@@ -300,7 +300,7 @@ static void test_plan_too_much_shared_data_is_refused(void **state) {
     uint8_t byte = 0x01;
     zn_plan_shared shared = { "big", { .data = &byte, .len = (size_t)ZN_BLOB_BYTES_MAX + 1 } };
     zonda_dataset *dataset = one_two_three();
-    assert_null(zn_plan_new(dataset, &shared, 1, fake_glob, &error));
+    assert_null(zn_plan_new(dataset, &shared, 1, &fake_files, &error));
     assert_err(error.code, LIMIT);
     assert_non_null(strstr(error.text, "shared data \"big\""));
     zonda_dataset_destroy(&dataset);
@@ -326,7 +326,7 @@ static void test_plan_print_shows_everything(void **state) {
     dataset = zonda_filter(dataset, zonda_lua("size > \"1\""));
     dataset = zonda_map(dataset, zonda_fn("shorten"));
     dataset = zonda_count(dataset);
-    zn_plan *plan = zn_plan_new(dataset, &shared, 1, fake_glob, &error);
+    zn_plan *plan = zn_plan_new(dataset, &shared, 1, &fake_files, &error);
     zonda_dataset_destroy(&dataset);
     zn_buf out = { 0 };
     zn_plan_print(plan, &out);

@@ -24,7 +24,7 @@ typedef struct driver_scene {
 
 static inline void open_scene(driver_scene *scene, zonda_dataset *dataset, bool stream) {
     memset(scene, 0, sizeof *scene);
-    scene->plan = zn_plan_new(dataset, NULL, 0, zn_glob, &scene->error);
+    scene->plan = zn_plan_new(dataset, NULL, 0, &zn_plan_files_local, &scene->error);
     zonda_dataset_destroy(&dataset);
     assert_non_null(scene->plan);
     zn_driver_options options = { .name = "job",

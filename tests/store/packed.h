@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Writing files through the streams under test, in the three formats. */
+/* Writing files through the streams under test, in the four formats. */
 #ifndef ZN_TESTS_STORE_PACKED_H
 #define ZN_TESTS_STORE_PACKED_H
 
@@ -7,9 +7,9 @@
 
 #include "store/stream.h"
 
-static const char *const packed_suffixes[] = { "", ".gz", ".zst" };
+static const char *const packed_suffixes[] = { "", ".gz", ".zst", ".xz" };
 enum {
-    PACKED_SUFFIXES = 3
+    PACKED_SUFFIXES = 4
 };
 
 /* Appends `bytes` as one more member or frame, in writes of `piece` bytes. */

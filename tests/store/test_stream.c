@@ -92,7 +92,9 @@ static void test_stream_truncated_is_corrupt(void **state) {
         zn_buf content = sample(700);
         packed_append(path, zn_buf_bytes(&content), 1000);
         zn_buf stored = file_get(path);
-        for (size_t len = 0; len < stored.len; len++) {
+        /* An xz decoder begins with megabytes of memory: a part of the lengths will do. */
+        size_t step = kind == ZN_COMPRESSION_XZ ? 11 : 1;
+        for (size_t len = 0; len < stored.len; len += step) {
             file_put(cut, (zn_bytes){ stored.data, len });
             zn_buf back = { 0 };
             zonda_error error = { 0 };
@@ -119,7 +121,9 @@ static void test_stream_flipped_bits_never_change_content(void **state) {
         packed_append(path, zn_buf_bytes(&content), 1000);
         zn_buf stored = file_get(path);
         size_t errors = 0;
-        for (size_t bit = 0; bit < stored.len * 8; bit++) {
+        size_t tries = 0;
+        size_t step = kind == ZN_COMPRESSION_XZ ? 37 : 1;
+        for (size_t bit = 0; bit < stored.len * 8; bit += step, tries++) {
             stored.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
             file_put(path, zn_buf_bytes(&stored));
             zn_buf back = { 0 };
@@ -132,7 +136,7 @@ static void test_stream_flipped_bits_never_change_content(void **state) {
             stored.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
             zn_buf_free(&back);
         }
-        assert_true(errors > stored.len * 8 * 8 / 10);
+        assert_true(errors > tries * 8 / 10);
         zn_buf_free(&stored);
         zn_buf_free(&content);
         free(path);
@@ -187,7 +191,7 @@ static void test_stream_compression_of_table(void **state) {
         { "a.zstd", ZN_COMPRESSION_ZSTD, 1 },   { "a.gz.txt", ZN_COMPRESSION_NONE, 8 },
         { "a.gz/b", ZN_COMPRESSION_NONE, 6 },   { ".gz", ZN_COMPRESSION_NONE, 3 },
         { "dir/.zst", ZN_COMPRESSION_NONE, 8 }, { "", ZN_COMPRESSION_NONE, 0 },
-        { "x.zst.gz", ZN_COMPRESSION_GZIP, 5 },
+        { "x.zst.gz", ZN_COMPRESSION_GZIP, 5 }, { "a.csv.xz", ZN_COMPRESSION_XZ, 5 },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t stem = 99;
@@ -228,7 +232,7 @@ static void test_stream_gzip_without_zlib_is_unsupported(void **state) {
 /* A full disk comes out of write or finish, and stays. */
 static void test_stream_full_disk_is_io(void **state) {
     (void)state;
-    for (int kind = ZN_COMPRESSION_NONE; kind <= ZN_COMPRESSION_ZSTD; kind++) {
+    for (int kind = ZN_COMPRESSION_NONE; kind <= ZN_COMPRESSION_XZ; kind++) {
         if (!zn_compression_available((zn_compression)kind)) {
             continue;
         }
@@ -249,7 +253,7 @@ static void test_stream_full_disk_is_io(void **state) {
 /* Levels beyond what a library knows are clamped, and a level is used. */
 static void test_stream_levels_are_clamped(void **state) {
     for (int level = -2000; level <= 2000; level += 1000) {
-        for (int kind = ZN_COMPRESSION_GZIP; kind <= ZN_COMPRESSION_ZSTD; kind++) {
+        for (int kind = ZN_COMPRESSION_GZIP; kind <= ZN_COMPRESSION_XZ; kind++) {
             if (!zn_compression_available((zn_compression)kind)) {
                 continue;
             }

@@ -20,6 +20,7 @@ LIBRARIES = {
     r"zmq|czmq": ["src/wire/"],
     r"zstd\.h": ["src/wire/frame.c", "src/store/"],
     r"zlib\.h": ["src/store/"],
+    r"lzma\.h": ["src/store/"],
     r"xxhash": ["src/base/digest.c"],
     r"simdjson": ["src/record/json_simdjson.cc"],
     r"lua|lauxlib|lualib": ["src/record/lua_", "src/ops/lua_"],
