@@ -6,7 +6,8 @@
 A plan is a chain of operators with the names and options of the reference; faces.py turns it into the
 words of a command line, a Lua script and calls of the public C functions. Functions are Lua
 expressions over the record `r` (reduce: the accumulated value `a`, too), blocks for flat_map and
-map_shard; fn("name") is a C function of functions.c, lua("function(r) … end") one that only a script
+map_shard; fn("name") is a C function of functions.c, plug("name")
+the same from a plug-in, lua("function(r) … end") one that only a script
 can have. DIR stands for the folder of the case, in plans, scripts and expectations.
 
 What a case expects:
@@ -53,6 +54,10 @@ z = Plan()
 
 class fn(str):
     """A C function, by its name."""
+
+
+class plug(str):
+    """A function of the plug-in that functions.c is, too."""
 
 
 class lua(str):

@@ -14,7 +14,8 @@
 
 enum {
     TEXTS_MAX = 64,
-    FIELDS_MAX = 8
+    FIELDS_MAX = 8,
+    COMMAND_MAX = 8
 };
 
 /* One operator while it is built; texts live until the public function has returned. */
@@ -86,6 +87,20 @@ static uint64_t arg_uint(step *self, uint32_t index) {
     return to_uint(self, arg(self, index));
 }
 
+/* The plug-in of the cases, read once. */
+static const zonda_plugin *the_plugin(void) {
+    static zonda_plugin *plugin;
+    if (plugin == NULL) {
+        zonda_error error = { 0 };
+        const char *path = getenv("PLUGIN_FILE");
+        plugin = path == NULL ? NULL : zonda_plugin_open(path, &error);
+        if (plugin == NULL) {
+            chain_give_up("the plug-in in PLUGIN_FILE cannot be read: %s", error.text);
+        }
+    }
+    return plugin;
+}
+
 static zonda_func to_function(step *self, zn_bytes value) {
     zn_bytes kind;
     zn_bytes text;
@@ -95,6 +110,9 @@ static zonda_func to_function(step *self, zn_bytes value) {
                       (const char *)self->op.data);
     }
     const char *kept = keep_text(self, text);
+    if (zn_bytes_equal(kind, zn_bytes_of_text("plugin"))) {
+        return zonda_plugin_fn(the_plugin(), kept);
+    }
     if (zn_bytes_equal(kind, zn_bytes_of_text("c"))) {
         return zonda_fn(kept);
     }
@@ -224,6 +242,37 @@ static zonda_dataset *build_sample(step *self) {
     return zonda_sample(self->input, to_double(arg(self, 0)), seed);
 }
 
+static void take_command(step *self, const char *words[COMMAND_MAX]) {
+    zn_bytes list = arg(self, 0);
+    zn_cursor cursor = zn_cursor_of(list);
+    uint32_t count = zn_cursor_read(&cursor).count;
+    if (count >= COMMAND_MAX) {
+        chain_give_up("at most %d words", COMMAND_MAX - 1);
+    }
+    for (uint32_t i = 0; i < COMMAND_MAX; i++) {
+        words[i] = i < count ? keep_text(self, zn_cursor_skip(&cursor)) : NULL;
+    }
+}
+
+static zonda_dataset *build_exec(step *self) {
+    const char *words[COMMAND_MAX];
+    take_command(self, words);
+    zonda_exec_options options = { .format = option_text(self, "format"),
+                                   .shell = option_bool(self, "shell") };
+    return zonda_exec(self->input, words, &options);
+}
+
+static zonda_dataset *build_each(step *self) {
+    const char *words[COMMAND_MAX];
+    take_command(self, words);
+    zonda_each_options options = { .shell = option_bool(self, "shell"),
+                                   .limit = option_uint(self, "limit") };
+    zn_bytes status;
+    options.check_status = take_option(self, "ok_status", &status);
+    options.ok_status = options.check_status ? (int)to_uint(self, status) : 0;
+    return zonda_each(self->input, words, &options);
+}
+
 static zonda_dataset *build_count(step *self) {
     return zonda_count(self->input);
 }
@@ -298,6 +347,8 @@ static const struct {
     { "write", build_write },
     { "write_jsonl", build_write_jsonl },
     { "write_text", build_write_text },
+    { "exec", build_exec },
+    { "each", build_each },
     { "drop", build_drop },
     { "rename", build_rename },
     { "take_per_shard", build_take_per_shard },

@@ -3,7 +3,7 @@
 What a face cannot express raises NotExpressible with the reason; `faces_of` lists who can."""
 import json
 
-from case import FACES, Plan, fn, lua
+from case import FACES, Plan, fn, lua, plug
 
 # Functions among the arguments: what they are on the command line and in C, and their parameters in Lua.
 FUNCTIONS = {
@@ -15,6 +15,8 @@ FUNCTIONS = {
 }
 # Operators whose arguments are the items of one list, or names.
 LISTS = {"from_list"}
+# Operators whose first argument is a command: a text, or a list of words.
+COMMANDS = {"exec", "each"}
 INT_MAX = 2**63 - 1
 
 
@@ -49,6 +51,8 @@ def plain_word(op, index, value):
     """A value as one word, where the operator knows its type."""
     if isinstance(value, Plan):
         raise NotExpressible("another dataset has no words")
+    if isinstance(value, plug):
+        return "@" + value
     if isinstance(value, (fn, lua)):
         raise NotExpressible("functions are Lua expressions on a command line")
     if isinstance(value, str):
@@ -58,8 +62,21 @@ def plain_word(op, index, value):
     return json_text(value)
 
 
+def words_of_options(step, replace):
+    words = []
+    for name, value in step.options.items():
+        option = "--" + name.replace("_", "-")
+        if value is True:
+            words += [option]
+        elif value is not False:
+            words += [option, replace(plain_word(step.op, name, value))]
+    return words
+
+
 def words_of_step(step, replace):
     words = [step.op.replace("_", "-")]
+    if step.op in COMMANDS and isinstance(step.args[0], list):
+        return words + words_of_options(step, replace) + ["--"] + [replace(word) for word in step.args[0]]
     if step.op in LISTS and not isinstance(step.args[0], list):
         raise NotExpressible("words are always a list")
     if step.op in LISTS:
@@ -68,13 +85,7 @@ def words_of_step(step, replace):
         words += [replace(f"{new}={old}") for new, old in step.args[0].items()]
     else:
         words += [replace(plain_word(step.op, i, value)) for i, value in enumerate(step.args)]
-    for name, value in step.options.items():
-        option = "--" + name.replace("_", "-")
-        if value is True:
-            words += [option]
-        elif value is not False:
-            words += [option, replace(plain_word(step.op, name, value))]
-    return words
+    return words + words_of_options(step, replace)
 
 
 def words_of(case, replace):
@@ -129,6 +140,8 @@ def lua_argument(op, index, value):
         return lua_chain(value)
     if isinstance(value, fn):
         raise NotExpressible("a script names no C functions")
+    if isinstance(value, plug):
+        return f'plugin["{value}"]'
     if isinstance(value, lua):
         return str(value)
     if is_function(op, index, value):
@@ -156,6 +169,8 @@ def script_of(case, replace):
         raise NotExpressible("the case is a command line")
     puts = "".join(f"zonda.put({lua_string(name)}, {lua_value(value)})\n"
                    for name, value in case.shared.items())
+    if has_function(case.plan, plug):
+        puts = 'local plugin = zonda.plugin("PLUGIN")\n' + puts
     return replace(f"{puts}return {lua_chain(case.plan)}\n")
 
 
@@ -166,10 +181,14 @@ def c_value(op, index, value, replace):
         return {"steps": c_steps(value, replace)}
     if isinstance(value, lua):
         raise NotExpressible("a function of a script exists only in its script")
+    if isinstance(value, plug):
+        return {"function": "plugin", "text": value}
     if isinstance(value, fn):
         return {"function": "c", "text": value}
     if is_function(op, index, value):
         return {"function": FUNCTIONS[op, index][0], "text": replace(value)}
+    if op in COMMANDS and index == 0 and not isinstance(value, list):
+        raise NotExpressible("C takes a command as words")
     if isinstance(value, str):
         if op not in LISTS and "\0" in value:
             raise NotExpressible("a C string ends at NUL")
@@ -202,8 +221,8 @@ def request_of(case, replace, stream):
 
 # --- who can
 
-def has_c_function(plan):
-    return plan is not None and any(isinstance(v, fn) or (isinstance(v, Plan) and has_c_function(v))
+def has_function(plan, kind):
+    return plan is not None and any(isinstance(v, kind) or (isinstance(v, Plan) and has_function(v, kind))
                                     for step in plan.steps for v in step.args)
 
 
@@ -212,7 +231,7 @@ def why_not(case, face, transport):
     for where in (face, transport):
         if where in case.not_on:
             return case.not_on[where]
-    if transport != "inproc" and has_c_function(case.plan):
+    if transport != "inproc" and has_function(case.plan, fn):
         return "other processes do not have the C functions of this one"
     if transport != "inproc" and case.explains is not None:
         return "a dry run asks no cluster"

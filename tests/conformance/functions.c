@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The C functions that cases name with fn("…"): each shows one thing that a C function can do. */
+/* The C functions that cases name with fn("…"): each shows one thing that a C function can do.
+ * Compiled a second time, they are the plug-in that cases name with plug("…"). */
 #include "functions.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zonda/plugin.h>
 
 static int64_t number_of(const msgpack_object *value) {
     return value->type == MSGPACK_OBJECT_POSITIVE_INTEGER ||
@@ -136,10 +138,7 @@ static zonda_err call_same(zonda_task *task, const msgpack_object *args, size_t 
     return ZONDA_OK;
 }
 
-static const struct {
-    const char *name;
-    zonda_function function;
-} functions[] = {
+static const zonda_plugin_function functions[] = {
     { "double", { .call = call_double } },
     { "even", { .call = call_even } },
     { "repeat", { .call = call_repeat } },
@@ -154,6 +153,9 @@ static const struct {
     { "same", { .call = call_same } },
 };
 
+#ifdef FUNCTIONS_AS_PLUGIN
+ZONDA_PLUGIN("conformance", functions);
+#else
 zonda_err functions_register(zonda_error *error) {
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         zonda_err err = zonda_register(functions[i].name, &functions[i].function, error);
@@ -163,3 +165,4 @@ zonda_err functions_register(zonda_error *error) {
     }
     return ZONDA_OK;
 }
+#endif

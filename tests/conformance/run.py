@@ -20,7 +20,7 @@ import threading
 import unittest
 
 import case as table
-from faces import json_text, request_of, script_of, why_not, words_of
+from faces import has_function, json_text, request_of, script_of, why_not, words_of
 
 RUNNER_SECONDS_MAX = 120
 USAGE_CODES = {"INVALID", "PLAN", "REFUSED"}
@@ -114,7 +114,10 @@ def run_program(site, words, folder, dry_run):
 
 
 def run_cli(site, case, folder, replace):
-    return run_program(site, words_of(case, replace), folder, case.explains is not None)
+    words = words_of(case, replace)
+    if has_function(case.plan, table.plug):
+        words = ["--plugin", os.environ["PLUGIN_FILE"], *words]
+    return run_program(site, words, folder, case.explains is not None)
 
 
 def run_lua(site, case, folder, replace):
@@ -158,7 +161,7 @@ class Conformance(unittest.TestCase):
             self.write(folder / path, content)
 
         def replace(text):
-            return text.replace("DIR", str(folder))
+            return text.replace("DIR", str(folder)).replace("PLUGIN", os.environ["PLUGIN_FILE"])
         outcome = RUN[self.face](self.site, case, folder, replace)
         self.check_outcome(case, outcome, replace)
         self.check_files(case, folder)

@@ -36,6 +36,8 @@ case("counter_defaults_to_one",
 case("counter_of_several_names",
      z.from_list([3, -4, 5]).flat_map('zonda.counter(r < 0 and "negative" or "positive", r)'),
      records=[], counters={"negative": (-4, -4, -4, 1), "positive": (8, 3, 5, 2)})
+case("counter_several_kinds_at_once", z.from_list([5, -2, 9]).flat_map('zonda.counter("v", r)'), records=[],
+     counters={"v": (12, -2, 9, 3)})
 case("counter_over_stages",
      z.from_range(6, shards=2).flat_map('zonda.counter("n"); emit(r)').count()
      .flat_map('zonda.counter("n"); emit(r)'), records=[6], counters={"n": (7, 1, 1, 7)})
@@ -71,6 +73,8 @@ case("explain_fuses_narrow_operators",
      explains=["from_range→map→filter→flat_map", "4"])
 case("explain_two_stages_of_a_fold", z.from_range(10, shards=4).filter("true").count().map("r"),
      explains=["from_range→filter→count", "4", "count", "map"])
+case("explain_fuses_take", z.from_range(10, shards=4).map("r").take_per_shard(2).filter("true"),
+     explains=["from_range→map→take_per_shard→filter", "4"])
 case("explain_inputs", z.read("DIR/*.jsonl").write("DIR/out/{shard}.jsonl"),
      given={"a.jsonl": "1\n", "b.jsonl": "2\n"}, explains=["read→write", "a.jsonl", "b.jsonl"])
 case("explain_runs_nothing", z.from_range(3).map("error('never')").write("DIR/out/{shard}.jsonl"),
