@@ -273,6 +273,19 @@ static zonda_dataset *build_each(step *self) {
     return zonda_each(self->input, words, &options);
 }
 
+/* Several others, one after the other, are the same dataset. */
+static zonda_dataset *build_union(step *self) {
+    zonda_dataset *all = self->input;
+    for (uint32_t i = 0; i < arg_count(self); i++) {
+        zn_bytes steps;
+        if (!zn_value_field(arg(self, i), zn_bytes_of_text("steps"), &steps)) {
+            chain_give_up("union: a dataset is expected");
+        }
+        all = zonda_union(all, chain_build(steps));
+    }
+    return all;
+}
+
 static zonda_dataset *build_count(step *self) {
     return zonda_count(self->input);
 }
@@ -347,6 +360,7 @@ static const struct {
     { "write", build_write },
     { "write_jsonl", build_write_jsonl },
     { "write_text", build_write_text },
+    { "union", build_union },
     { "exec", build_exec },
     { "each", build_each },
     { "drop", build_drop },

@@ -73,8 +73,18 @@ def words_of_options(step, replace):
     return words
 
 
+def words_of_reads(plans, replace):
+    """Other datasets on a command line are globs, all read with the same options."""
+    reads = [plan.steps[0] for plan in plans if len(plan.steps) == 1 and plan.steps[0].op == "read"]
+    if len(reads) < len(plans) or any(read.options != reads[0].options for read in reads):
+        raise NotExpressible("union takes globs on a command line")
+    return [replace(read.args[0]) for read in reads] + words_of_options(reads[0], replace)
+
+
 def words_of_step(step, replace):
     words = [step.op.replace("_", "-")]
+    if step.op == "union":
+        return words + words_of_reads(step.args, replace)
     if step.op in COMMANDS and isinstance(step.args[0], list):
         return words + words_of_options(step, replace) + ["--"] + [replace(word) for word in step.args[0]]
     if step.op in LISTS and not isinstance(step.args[0], list):

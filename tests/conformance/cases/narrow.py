@@ -192,3 +192,38 @@ case("bad_sample_above_one", z.from_range(1).sample(1.5), fails="PLAN", words=["
 case("bad_sample_negative", z.from_range(1).sample(-0.5), fails="PLAN", words=["-0.5"])
 case("bad_sample_of_a_text", z.from_range(1).sample("half"), fails="PLAN", words=["half"],
      not_on={"c": "the compiler refuses it in C", "lua": "the types of values are named, not the values"})
+
+# --- union
+
+FOUR = {f"in/{name}.jsonl": f'"{name}1"\n"{name}2"\n' for name in "abcd"}
+case("union_of_two", z.read("DIR/in/b.jsonl").union(z.read("DIR/in/a.jsonl")), given=FOUR,
+     records=["b1", "b2", "a1", "a2"])
+case("union_of_three", z.read("DIR/in/d.jsonl").union(z.read("DIR/in/a.jsonl"), z.read("DIR/in/c.jsonl")),
+     given=FOUR, records=["d1", "d2", "a1", "a2", "c1", "c2"])
+case("union_shards_of_the_first_then_of_the_second",
+     z.read("DIR/in/{c,d}.jsonl").union(z.read("DIR/in/[ab].jsonl")).write("DIR/out/{shard}-of-{total}.txt"),
+     given=FOUR, files={"out/0-of-4.txt": "c1\nc2\n", "out/1-of-4.txt": "d1\nd2\n",
+                        "out/2-of-4.txt": "a1\na2\n", "out/3-of-4.txt": "b1\nb2\n"})
+case("union_with_itself", z.read("DIR/in/a.jsonl").union(z.read("DIR/in/a.jsonl")), given=FOUR,
+     records=["a1", "a2", "a1", "a2"])
+case("union_then_operators", z.read("DIR/in/a.jsonl").union(z.read("DIR/in/b.jsonl"))
+     .filter("r:sub(2) == '2'").map("r .. '!'"), given=FOUR, records=["a2!", "b2!"])
+case("union_then_count", z.read("DIR/in/*.jsonl").union(z.read("DIR/in/*.jsonl")).count(), given=FOUR,
+     records=[16])
+case("union_of_sources_of_all_kinds",
+     z.from_range(2).union(z.from_list(["x"]), z.read("DIR/in/a.jsonl"), z.from_files("DIR/in/b*")),
+     given=FOUR, records=[0, 1, "x", "a1", "a2", "DIR/in/b.jsonl"])
+case("union_of_chains", z.from_range(3).map("r + 1").union(z.from_range(4).filter("r > 1").map("-r")),
+     records=[1, 2, 3, -2, -3])
+case("union_with_nothing", z.from_list([]).union(z.from_list([1]), z.from_list([])), records=[1])
+case("union_of_nothing", z.from_list([]).union(z.from_list([])).count(), records=[0])
+case("union_of_counts", z.from_range(3).count().union(z.from_range(4, shards=2).count()), records=[3, 4])
+case("union_of_unions", z.from_list([1]).union(z.from_list([2]).union(z.from_list([3]))).union(z.from_list([4])),
+     records=[1, 2, 3, 4])
+case("union_with_options_of_read",
+     cli=["read", "DIR/in/a.jsonl", "then", "union", "DIR/in/b.jsonl", "DIR/in/c.jsonl", "--format", "text"],
+     given=FOUR, records=["a1", "a2", '"b1"', '"b2"', '"c1"', '"c2"'])
+case("bad_union_no_match_in_the_second", z.read("DIR/in/a.jsonl").union(z.read("DIR/none")), given=FOUR,
+     fails="NO_MATCH", words=["none"])
+case("bad_union_failure_names_the_shard", z.read("DIR/in/a.jsonl").union(z.read("DIR/bad.jsonl")),
+     given=FOUR | {"bad.jsonl": "{\n"}, fails="BAD_RECORD", words=["bad.jsonl:1", "operator read"])
