@@ -89,6 +89,12 @@ ZONDA_API zonda_dataset *zonda_exec(zonda_dataset *dataset, const char *const *c
 ZONDA_API zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *command,
                                     const zonda_each_options *options);
 
+/* Lists of records in a row. `function` gets a state and a record and gives two values: whether to
+ * go on, and the next state. False closes the list; the record opens the next one, from `init` on
+ * (one MessagePack value; NULL: nil). */
+ZONDA_API zonda_dataset *zonda_window_by(zonda_dataset *dataset, zonda_func function,
+                                         const void *init, size_t init_bytes);
+
 /* The shards of `first`, then those of `second`. */
 ZONDA_API zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second);
 

@@ -19,6 +19,7 @@ typedef enum zn_call_form {
     ZN_CALL_FILTER,   /* 1 argument, truth */
     ZN_CALL_FLAT_MAP, /* 1 argument, any number of values */
     ZN_CALL_FOLD,     /* 2 arguments (accumulated, record), 1 value */
+    ZN_CALL_WINDOW,   /* 2 arguments (state, record), truth and 1 value (the next state) */
 } zn_call_form;
 
 /* One kind of function; kinds are registered in function.c. `state` is the implementation's. */
@@ -33,7 +34,7 @@ typedef struct zn_function_kind {
 } zn_function_kind;
 
 /* Implemented in function_c.c and lua_function.c. */
-extern const zn_function_kind zn_function_c; /* registered ones and those of plug-ins */
+extern const zn_function_kind zn_function_c;   /* registered ones and those of plug-ins */
 extern const zn_function_kind zn_function_lua; /* expressions, blocks and scripts */
 
 /* Binds the function in argument `arg` of `op` to the stage. Errors: PLAN, NOT_FOUND, USER. */
@@ -46,8 +47,8 @@ zonda_err zn_function_begin(zn_function *function, zonda_task *task, zonda_error
 void zn_function_end(zn_function *function, zonda_task *task);
 
 /* Calls it with the checked values `args` (as many as the form says). Appends what it gives to
- * `out`; with FILTER sets `*truth` instead. Errors: USER with message and traceback; a map that
- * gives none or two values is USER. */
+ * `out`; with FILTER sets `*truth` instead, with WINDOW both. Errors: USER with message and
+ * traceback; a map that gives none or two values is USER. */
 zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_bytes *args,
                            zn_buf *out, bool *truth, zonda_error *error);
 

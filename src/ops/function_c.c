@@ -18,6 +18,7 @@
 #include "ops/plugin.h"
 #include "record/object.h"
 #include "record/value.h"
+#include "wire/shape.h"
 #include "wire/text.h"
 
 enum {
@@ -277,10 +278,26 @@ static zonda_err read_truth(zn_bytes answer, bool *truth, zonda_error *error) {
     return ZONDA_OK;
 }
 
+/* Takes the first of two packed values for the truth; what follows is checked by function.c. */
+static zonda_err read_pair(zn_bytes answer, bool *truth, zn_buf *out, zonda_error *error) {
+    size_t used = 0;
+    zonda_err err = zn_shape_check(answer, ZN_RECORD_DEPTH_MAX, &used, error);
+    if (err != ZONDA_OK) {
+        return zn_error_set(error, ZONDA_ERR_USER,
+                            "the function must give two values: whether to go on, and the state");
+    }
+    zn_bytes first = { .data = answer.data, .len = used };
+    err = read_truth(first, truth, error);
+    if (err == ZONDA_OK) {
+        zn_buf_append(out, answer.data + used, answer.len - used);
+    }
+    return err;
+}
+
 static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *args, zn_buf *out,
                                bool *truth, zonda_error *error) {
     c_function *self = state;
-    size_t count = self->form == ZN_CALL_FOLD ? 2 : 1;
+    size_t count = self->form == ZN_CALL_FOLD || self->form == ZN_CALL_WINDOW ? 2 : 1;
     msgpack_object objects[ARGS_MAX];
     for (size_t i = 0; i < count; i++) {
         const msgpack_object *object = NULL;
@@ -290,11 +307,14 @@ static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *ar
         }
         objects[i] = *object;
     }
-    if (self->form != ZN_CALL_FILTER) {
+    if (self->form != ZN_CALL_FILTER && self->form != ZN_CALL_WINDOW) {
         return run_call(self, task, objects, count, out, error);
     }
     self->truth.len = 0;
     zonda_err err = run_call(self, task, objects, count, &self->truth, error);
+    if (err == ZONDA_OK && self->form == ZN_CALL_WINDOW) {
+        return read_pair(zn_buf_bytes(&self->truth), truth, out, error);
+    }
     return err != ZONDA_OK ? err : read_truth(zn_buf_bytes(&self->truth), truth, error);
 }
 

@@ -5,8 +5,9 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* Compiles the Lua expression (or block) of the operator `op`, so that a mistake is found when the
- * plan is made. Runs nothing. Error: PLAN, with the text and the place. */
-zonda_err zn_lua_check(const char *op, bool is_block, zn_bytes text, zonda_error *error);
+/* Compiles the Lua expression (or block, or `pair` of expressions) of the operator `op`, so that a
+ * mistake is found when the plan is made. Runs nothing. Error: PLAN, with the text and the place.
+ */
+zonda_err zn_lua_check(const char *op, bool is_block, bool pair, zn_bytes text, zonda_error *error);
 
 #endif

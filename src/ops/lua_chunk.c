@@ -96,6 +96,11 @@ static bool push_field(lua_State *lua, zn_lua_chunk *chunk, zn_bytes name) {
     return false;
 }
 
+/* Whether the call gets something before the record: what is accumulated, or the state. */
+static bool has_state(const zn_lua_chunk *chunk) {
+    return chunk->form == ZN_CALL_FOLD || chunk->form == ZN_CALL_WINDOW;
+}
+
 /* __index of _ENV: what a bare name means. */
 static int resolve(lua_State *lua) {
     zn_lua_chunk *chunk = *(zn_lua_chunk **)lua_touserdata(lua, 1);
@@ -108,7 +113,7 @@ static int resolve(lua_State *lua) {
         push_record(lua, chunk);
         return 1;
     }
-    if (name.len == 1 && name.data[0] == 'a' && chunk->form == ZN_CALL_FOLD) {
+    if (name.len == 1 && name.data[0] == 'a' && has_state(chunk)) {
         zn_lua_push(lua, chunk->earlier);
         return 1;
     }
@@ -177,7 +182,9 @@ static void load_chunk(lua_State *lua, const zn_lua_chunk *chunk) {
         luaL_error(lua, "%s: the expression is empty", chunk->name);
     }
     load_text(lua, chunk, "return ", "");
-    load_text(lua, chunk, "return (", "\n)");
+    if (chunk->form != ZN_CALL_WINDOW) {
+        load_text(lua, chunk, "return (", "\n)");
+    }
 }
 
 static int compile(lua_State *lua) {
@@ -218,8 +225,11 @@ static int run(lua_State *lua) {
     call *running = lua_touserdata(lua, 1);
     zn_lua_chunk *chunk = running->chunk;
     lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);
-    lua_call(lua, 0, 1);
-    if (chunk->form == ZN_CALL_FILTER) {
+    lua_call(lua, 0, chunk->form == ZN_CALL_WINDOW ? 2 : 1);
+    if (chunk->form == ZN_CALL_WINDOW) {
+        running->truth = zn_lua_truth(lua, -2);
+        zn_lua_give(lua, -1);
+    } else if (chunk->form == ZN_CALL_FILTER) {
         running->truth = zn_lua_truth(lua, -1);
     } else if (chunk->form != ZN_CALL_FLAT_MAP || !lua_isnil(lua, -1)) {
         zn_lua_give(lua, -1);
@@ -242,7 +252,7 @@ static void forget_record(zn_lua_chunk *chunk) {
 zonda_err zn_lua_chunk_call(zn_lua_chunk *chunk, const zn_bytes *args, zn_buf *out, bool *truth,
                             zonda_error *error) {
     call running = { .chunk = chunk };
-    chunk->record = args[chunk->form == ZN_CALL_FOLD ? 1 : 0];
+    chunk->record = args[has_state(chunk) ? 1 : 0];
     chunk->earlier = args[0];
     chunk->is_map = zn_value_head(chunk->record).type == ZN_VALUE_MAP;
     size_t start = out != NULL ? out->len : 0;
@@ -257,7 +267,7 @@ zonda_err zn_lua_chunk_call(zn_lua_chunk *chunk, const zn_bytes *args, zn_buf *o
         }
         return err;
     }
-    if (chunk->form == ZN_CALL_FILTER) {
+    if (chunk->form == ZN_CALL_FILTER || chunk->form == ZN_CALL_WINDOW) {
         *truth = running.truth;
     }
     return ZONDA_OK;
@@ -269,13 +279,16 @@ static int check(lua_State *lua) {
     return 0;
 }
 
-zonda_err zn_lua_check(const char *op, bool is_block, zn_bytes text, zonda_error *error) {
+zonda_err zn_lua_check(const char *op, bool is_block, bool pair, zn_bytes text,
+                       zonda_error *error) {
     zn_lua_limits limits = zn_lua_limits_of(0, 0);
     zn_lua_state *state = zn_lua_state_new(&limits, error);
     if (state == NULL) {
         return ZONDA_ERR_LIMIT;
     }
-    zn_lua_chunk chunk = { .name = op, .is_block = is_block, .text = text };
+    zn_lua_chunk chunk = {
+        .name = op, .form = pair ? ZN_CALL_WINDOW : ZN_CALL_MAP, .is_block = is_block, .text = text
+    };
     zonda_error found = { 0 };
     zonda_err err = zn_lua_state_call(state, check, &chunk, &found);
     if (err != ZONDA_OK) {

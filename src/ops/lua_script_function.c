@@ -104,7 +104,7 @@ static int run(lua_State *lua) {
     lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);
     zn_lua_push(lua, function->args[0]);
     int args = 1;
-    if (function->form == ZN_CALL_FOLD) {
+    if (function->form == ZN_CALL_FOLD || function->form == ZN_CALL_WINDOW) {
         zn_lua_push(lua, function->args[1]);
         args = 2;
     } else if (function->form == ZN_CALL_FLAT_MAP) {
@@ -116,6 +116,11 @@ static int run(lua_State *lua) {
     switch (function->form) {
     case ZN_CALL_FILTER:
         function->truth = gave && zn_lua_truth(lua, 2);
+        return 0;
+    case ZN_CALL_WINDOW:
+        lua_settop(lua, 3);
+        function->truth = zn_lua_truth(lua, 2);
+        zn_lua_give(lua, 3);
         return 0;
     case ZN_CALL_FLAT_MAP:
         if (gave && !lua_isnil(lua, 2)) {
@@ -147,7 +152,7 @@ zonda_err zn_lua_script_function_call(zn_lua_script_function *function, const zn
         }
         return err;
     }
-    if (function->form == ZN_CALL_FILTER) {
+    if (function->form == ZN_CALL_FILTER || function->form == ZN_CALL_WINDOW) {
         *truth = function->truth;
     }
     return ZONDA_OK;

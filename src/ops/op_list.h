@@ -19,6 +19,7 @@
     X(rename)                                                                                      \
     X(take_per_shard)                                                                              \
     X(window)                                                                                      \
+    X(window_by)                                                                                   \
     X(sample)                                                                                      \
     X(exec)                                                                                        \
     X(each)                                                                                        \

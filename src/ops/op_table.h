@@ -47,6 +47,7 @@ typedef struct zn_arg_def {
     const char *choices; /* TEXT: "one, two, three" if it must be one of them */
     uint64_t min;        /* UINT: smallest value */
     uint64_t max;        /* UINT, NUMBER: largest value */
+    bool pair;           /* FUNCTION: gives two values */
     const char *doc;
 } zn_arg_def;
 

@@ -65,7 +65,7 @@ static zonda_err check_lua(const zn_op_def *op, zn_bytes args, zonda_error *erro
                      zn_value_field_text(function, "text", &text);
         if (given) {
             bool is_block = zn_bytes_equal(kind, zn_bytes_of_text("lua-block"));
-            err = zn_lua_check(op->name, is_block, text, error);
+            err = zn_lua_check(op->name, is_block, op->args[i].pair, text, error);
         }
     }
     return err;

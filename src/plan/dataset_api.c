@@ -310,6 +310,16 @@ zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *command,
     return apply("each", &args, &dataset);
 }
 
+zonda_dataset *zonda_window_by(zonda_dataset *dataset, zonda_func function, const void *init,
+                               size_t init_bytes) {
+    zn_arguments args = { 0 };
+    zn_arguments_function(&args, "function", function);
+    if (init != NULL) {
+        zn_arguments_value(&args, "init", (zn_bytes){ .data = init, .len = init_bytes });
+    }
+    return apply("window_by", &args, &dataset);
+}
+
 zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second) {
     static const uint8_t no_args[] = { 0x80 };
     zonda_dataset *inputs[] = { first, second };

@@ -40,6 +40,13 @@ static void test_narrow_take_and_window_per_shard(void **state) {
     fixture_expect(&cluster, zonda_count(zonda_take_per_shard(range(30, 3), 4)), "12\n");
 }
 
+/* A function says where windows end. */
+static void test_narrow_window_by_function(void **state) {
+    (void)state;
+    zonda_dataset *ds = zonda_window_by(range(8, 1), zonda_lua("a + r < 10, a + r"), "\x00", 1);
+    fixture_expect(&cluster, ds, "[0,1,2,3]\n[4,5]\n[6]\n[7]\n");
+}
+
 /* A sample is the same whoever takes it. */
 static void test_narrow_sample_is_the_same_everywhere(void **state) {
     (void)state;
@@ -71,6 +78,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_narrow_drop_and_rename),
         cmocka_unit_test(test_narrow_take_and_window_per_shard),
+        cmocka_unit_test(test_narrow_window_by_function),
         cmocka_unit_test(test_narrow_sample_is_the_same_everywhere),
         cmocka_unit_test(test_narrow_union_keeps_order),
     };

@@ -241,11 +241,15 @@ static void test_lua_function_fold_sees_both_values(void **state) {
 static void test_lua_check_finds_mistakes(void **state) {
     (void)state;
     zonda_error error = { 0 };
-    assert_ok(zn_lua_check("filter", false, zn_bytes_of_text("a > 1 -- big"), &error), error);
-    assert_ok(zn_lua_check("flat_map", true, zn_bytes_of_text("emit(1)"), &error), error);
-    assert_err(zn_lua_check("filter", false, zn_bytes_of_text("a >"), &error), PLAN);
+    assert_ok(zn_lua_check("filter", false, false, zn_bytes_of_text("a > 1 -- big"), &error),
+              error);
+    assert_ok(zn_lua_check("flat_map", true, false, zn_bytes_of_text("emit(1)"), &error), error);
+    assert_err(zn_lua_check("filter", false, false, zn_bytes_of_text("a >"), &error), PLAN);
     assert_string_equal(error.text, "filter:1: unexpected symbol near <eof> in 'a >'");
-    assert_err(zn_lua_check("flat_map", true, zn_bytes_of_text("x y"), &error), PLAN);
+    assert_err(zn_lua_check("filter", false, false, zn_bytes_of_text("a, b"), &error), PLAN);
+    assert_ok(zn_lua_check("window_by", false, true, zn_bytes_of_text("a > 1, a"), &error), error);
+    assert_err(zn_lua_check("window_by", false, true, zn_bytes_of_text("a >, a"), &error), PLAN);
+    assert_err(zn_lua_check("flat_map", true, false, zn_bytes_of_text("x y"), &error), PLAN);
 }
 
 int main(void) {

@@ -279,6 +279,58 @@ static void test_window_too_deep_is_error(void **state) {
     zn_stage_exec_destroy(&stage);
 }
 
+/* Goes on while the sum of the window stays below 10; the state is the sum. */
+static zonda_err call_below_ten(zonda_task *task, const msgpack_object *args, size_t arg_count,
+                                msgpack_packer *out) {
+    (void)task;
+    assert_int_equal(arg_count, 2);
+    uint64_t sum = args[0].via.u64 + args[1].via.u64;
+    if (sum < 10) {
+        msgpack_pack_true(out);
+    } else {
+        msgpack_pack_false(out);
+    }
+    msgpack_pack_uint64(out, sum);
+    return ZONDA_OK;
+}
+
+static zonda_err call_one_value(zonda_task *task, const msgpack_object *args, size_t arg_count,
+                                msgpack_packer *out) {
+    (void)task;
+    (void)args;
+    (void)arg_count;
+    msgpack_pack_true(out);
+    return ZONDA_OK;
+}
+
+/* A record that does not fit opens the next window, whose state begins at init with it. */
+static void test_window_by_begins_again_at_init(void **state) {
+    (void)state;
+    static const char *const sums[] = {
+        "window_by", "{\"function\":{\"kind\":\"c\",\"name\":\"below_ten\"},\"init\":0}", NULL
+    };
+    expect_range(8, sums, "[0,1,2,3]\n[4,5]\n[6]\n[7]\n");
+    expect_range(14, sums, "[0,1,2,3]\n[4,5]\n[6]\n[7]\n[8]\n[9]\n[10]\n[11]\n[12]\n[13]\n");
+    expect_range(0, sums, "");
+    static const char *const late[] = {
+        "window_by", "{\"function\":{\"kind\":\"c\",\"name\":\"below_ten\"},\"init\":7}", NULL
+    };
+    expect_range(5, late, "[0,1]\n[2]\n[3]\n[4]\n");
+}
+
+/* Whether to go on without a next state is not an answer. */
+static void test_window_by_needs_two_values(void **state) {
+    (void)state;
+    static const char *const ops[] = {
+        "window_by", "{\"function\":{\"kind\":\"c\",\"name\":\"one_value\"},\"init\":0}", NULL
+    };
+    zn_stage_exec *stage = open_range(3, 1, ops);
+    zonda_error error = fake_run_failing(stage, 0, 1);
+    assert_err(error.code, USER);
+    assert_string_equal(error.op, "window_by");
+    zn_stage_exec_destroy(&stage);
+}
+
 static uint64_t count_sample(const char *args, uint64_t shard) {
     const char *const ops[] = { "sample", args, "count_shard", "{}", NULL };
     zn_stage_exec *stage = open_range(20000, 2, ops);
@@ -320,6 +372,9 @@ static void test_sample_is_the_same_for_ever(void **state) {
 }
 
 int main(void) {
+    zonda_error error = { 0 };
+    zonda_register("below_ten", &(zonda_function){ .call = call_below_ten }, &error);
+    zonda_register("one_value", &(zonda_function){ .call = call_one_value }, &error);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_drop_leaves_other_fields_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop_path_goes_into_maps, set_up, tear_down),
@@ -337,6 +392,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_window_makes_lists, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window_ends_with_shard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_window_too_deep_is_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_window_by_begins_again_at_init, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_window_by_needs_two_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample_keeps_about_p, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sample_is_the_same_for_ever, set_up, tear_down),
     };
