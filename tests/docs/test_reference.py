@@ -103,6 +103,22 @@ class Reference(TestCase):
             self.assertEqual(result.stdout, example.output, result.stderr)
             self.assertEqual(result.returncode, 0, result.stderr)
 
+    def test_tables_are_those_of_the_program(self):
+        for path in sorted(PAGES.glob("*.md")):
+            text = path.read_text()
+            self.assertEqual(text, update_page(text), "run: ninja -C BUILD update-reference")
+
+    def test_every_operator_has_a_section_with_all_faces(self):
+        missing = []
+        for name in OPERATORS:
+            examples = SECTIONS.get(name, [])
+            faces = {face for example in examples for face in example.blocks}
+            if faces != set(FACES):
+                missing.append(f"{name}: " + (", ".join(sorted(set(FACES) - faces)) if examples else "no section"))
+        self.assertEqual(missing, [], "operators without a section or a face in docs/reference")
+        marks = {m[2] for path in PAGES.glob("*.md") for m in GENERATED.finditer(path.read_text())}
+        self.assertEqual(marks, set(OPERATORS))
+
     def test_command_lines_give_their_output(self):
         for example in EXAMPLES:
             if "sh" in example.blocks:
