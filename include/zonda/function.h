@@ -43,7 +43,8 @@ ZONDA_API uint64_t zonda_task_shard(const zonda_task *task);
 ZONDA_API uint64_t zonda_task_shard_count(const zonda_task *task);
 
 /* Adds a value to a user counter: its sum, min, max and count come with the result. Values of
- * attempts that fail or lose are not added. Errors: LIMIT (too many counters, name too long). */
+ * attempts that fail or lose are not added. Errors: LIMIT (too many counters; a name that is too
+ * long, or that of a built-in counter). */
 ZONDA_API zonda_err zonda_task_counter(zonda_task *task, const char *name, int64_t value);
 
 /* Sets `*value` to what the driver put under `name`, borrowed for the task.

@@ -24,8 +24,7 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
         run.value = zn_held_attempt(run.value);
         zn_live_stage_give_back(stage, run);
         zonda_error error;
-        zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "worker %llu on %s was lost",
-                     (unsigned long long)member->id, member->host);
+        zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "the worker on %s was lost", member->host);
         error.worker = member->id;
         if (blame) {
             zn_scheduler_attempt_failed(scheduler, stage, run, &error);

@@ -74,6 +74,18 @@ bool zonda_task_cancelled(const zonda_task *task) {
     return task->host->cancelled(task->host->context);
 }
 
+/* Names of the counters that every task has: a user's would be added to them. */
+static bool is_built_in(const char *name) {
+    static const char *const names[] = { "bytes_in",    "bytes_out", "records_in",
+                                         "records_out", "retries",   "tasks" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The counter of that name, made if there is room; NULL: no. */
 static zn_task_counter *find_counter(zonda_task *task, const char *name) {
     for (size_t i = 0; i < task->counter_count; i++) {
@@ -83,7 +95,7 @@ static zn_task_counter *find_counter(zonda_task *task, const char *name) {
     }
     zn_bytes text = zn_bytes_of_text(name);
     if (task->counter_count == ZN_TASK_COUNTERS_MAX || text.len == 0 ||
-        text.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(text)) {
+        text.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(text) || is_built_in(name)) {
         return NULL;
     }
     ZN_GROW(task->counters, task->counter_count, task->counter_capacity);

@@ -190,6 +190,11 @@ class Counters(Jobs):
         self.assertEqual(self.counted(cluster, kill_worker), quiet)
         self.assertEqual(cluster.close()[1:], [0, 0])
 
+    def test_names_of_built_in_counters_are_refused(self):
+        script = self.write("taken.lua", 'return zonda.from_range(1):map(function(r) '
+                                         'zonda.counter("records_in", 5) return r end)')
+        self.expect(zonda("run", "--quiet", script), 1, "the counter 'records_in' cannot be added")
+
     def test_counters_as_a_table(self):
         result = zonda("run", "--quiet", "--counters", "from-range", "100", "--shards", "4", "then", "count")
         self.expect(result, 0)
