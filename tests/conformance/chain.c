@@ -168,9 +168,27 @@ static zonda_dataset *build_from_files(step *self) {
     return zonda_from_files(arg_text(self, 0), &options);
 }
 
+/* The option is a flag, or the name of the field. */
+static void take_include_paths(step *self, zonda_read_options *options) {
+    zn_bytes value;
+    if (!take_option(self, "include_paths", &value)) {
+        return;
+    }
+    if (zn_value_head(value).type == ZN_VALUE_BOOL) {
+        options->include_paths = zn_value_head(value).boolean;
+    } else {
+        options->path_field = keep_text(self, value);
+    }
+}
+
 static zonda_dataset *build_read(step *self) {
     zonda_read_options options = { .format = option_text(self, "format"),
-                                   .empty_ok = option_bool(self, "empty_ok") };
+                                   .empty_ok = option_bool(self, "empty_ok"),
+                                   .split_bytes = option_uint(self, "split_bytes"),
+                                   .on_bad_record = option_text(self, "on_bad_record"),
+                                   .bad_records = option_text(self, "bad_records"),
+                                   .record_bytes_max = option_uint(self, "record_bytes_max") };
+    take_include_paths(self, &options);
     return zonda_read(arg_text(self, 0), &options);
 }
 
@@ -230,6 +248,14 @@ static zonda_dataset *build_take_per_shard(step *self) {
 
 static zonda_dataset *build_window(step *self) {
     return zonda_window(self->input, arg_uint(self, 0));
+}
+
+static zonda_dataset *build_window_by(step *self) {
+    zn_bytes init = { 0 };
+    if (arg_count(self) > 1) {
+        init = arg(self, 1);
+    }
+    return zonda_window_by(self->input, arg_function(self, 0), init.data, init.len);
 }
 
 static double to_double(zn_bytes value) {
@@ -360,6 +386,7 @@ static const struct {
     { "write", build_write },
     { "write_jsonl", build_write_jsonl },
     { "write_text", build_write_text },
+    { "window_by", build_window_by },
     { "union", build_union },
     { "exec", build_exec },
     { "each", build_each },

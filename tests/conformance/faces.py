@@ -10,6 +10,7 @@ FUNCTIONS = {
     ("map", 0): ("expression", "r"),
     ("flat_map", 0): ("block", "r, emit"),
     ("filter", 0): ("expression", "r"),
+    ("window_by", 0): ("expression", "a, r"),
     ("reduce", 0): ("expression", "a, r"),
     ("reduce", 1): ("expression", "a, r"),
 }
@@ -17,6 +18,8 @@ FUNCTIONS = {
 LISTS = {"from_list"}
 # Operators whose first argument is a command: a text, or a list of words.
 COMMANDS = {"exec", "each"}
+# Options that are a flag or a text.
+SWITCHES = {("read", "include_paths")}
 INT_MAX = 2**63 - 1
 
 
@@ -68,6 +71,8 @@ def words_of_options(step, replace):
         option = "--" + name.replace("_", "-")
         if value is True:
             words += [option]
+        elif (step.op, name) in SWITCHES:
+            words += [f"{option}={replace(value)}"]
         elif value is not False:
             words += [option, replace(plain_word(step.op, name, value))]
     return words

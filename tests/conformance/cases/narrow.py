@@ -227,3 +227,15 @@ case("bad_union_no_match_in_the_second", z.read("DIR/in/a.jsonl").union(z.read("
      fails="NO_MATCH", words=["none"])
 case("bad_union_failure_names_the_shard", z.read("DIR/in/a.jsonl").union(z.read("DIR/bad.jsonl")),
      given=FOUR | {"bad.jsonl": "{\n"}, fails="BAD_RECORD", words=["bad.jsonl:1", "operator read"])
+
+# --- window_by
+
+case("window_by_sizes", z.read("DIR/a.jsonl").window_by("a + r.gb <= 10, a + r.gb", 0).map("#r"),
+     given={"a.jsonl": '{"gb":5}\n{"gb":6}\n{"gb":3}\n{"gb":8}\n'}, records=[1, 2, 1])
+case("window_by_running_sum", z.from_range(8, shards=1).window_by("a + r < 10, a + r", 0),
+     records=[[0, 1, 2, 3], [4, 5], [6], [7]])
+case("window_by_without_init", z.from_range(4, shards=1).window_by("a == nil, r"), records=[[0], [1], [2], [3]])
+case("window_by_never_closes", z.from_range(4, shards=2).window_by("true, r", 0), records=[[0, 1], [2, 3]])
+case("window_by_of_nothing", z.from_range(4, shards=2).filter("false").window_by("true, r", 0), records=[])
+case("bad_window_by_error", z.from_range(2, shards=1).window_by("a.x.y, r", 0), fails="USER",
+     words=["operator window_by"])

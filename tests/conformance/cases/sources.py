@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """Sources: from_list, from_range, from_files, read of JSONL and text, globs, packed files."""
-from case import case, gz, z, zst
+from case import case, gz, xz, z, zst
 
 # --- from_list
 
@@ -126,3 +126,68 @@ case("read_relative_to_the_folder_of_the_driver", z.read("in/*.jsonl"), given={"
      records=[1], not_on={"c": "one process serves all cases and has one folder",
                           "ipc": "a worker looks up relative names in its own folder",
                           "tcp": "a worker looks up relative names in its own folder"})
+
+# --- read: xz, MessagePack, tables, binary
+
+case("read_xz", z.read("DIR/a.jsonl.xz"), given={"a.jsonl.xz": xz('{"n":1}\n{"n":2}\n')}, records=[{"n": 1}, {"n": 2}])
+case("read_xz_of_several_streams", z.read("DIR/a.txt.xz"), given={"a.txt.xz": xz("x\ny", "z\n")}, records=["x", "yz"])
+case("bad_xz_cut_off", z.read("DIR/a.jsonl.xz"), given={"a.jsonl.xz": xz("1\n" * 1000).pack()[:-20]},
+     fails="CORRUPT", words=["a.jsonl.xz", "operator read"])
+case("read_msgpack", z.read("DIR/a.msgpack"), given={"a.msgpack": b"\x81\xa1a\x92\x01\xc0\x07\xa1x"},
+     lines='{"a":[1,null]}\n7\n"x"\n')
+case("read_msgpack_packed", z.read("DIR/a.msgpack.gz"), given={"a.msgpack.gz": gz(b"\x01\x02")}, records=[1, 2])
+case("read_msgpack_empty", z.read("DIR/a.msgpack"), given={"a.msgpack": b""}, records=[])
+case("bad_msgpack_cut_off", z.read("DIR/a.msgpack"), given={"a.msgpack": b"\x01\x92\x01"}, fails="BAD_RECORD",
+     words=["a.msgpack", "operator read"])
+case("read_csv", z.read("DIR/a.csv"), given={"a.csv": 'n,s\n1,x\n2,"a, ""b""\nc"\n'},
+     records=[{"n": "1", "s": "x"}, {"n": "2", "s": 'a, "b"\nc'}])
+case("read_csv_crlf_and_no_final_newline", z.read("DIR/a.csv"), given={"a.csv": "n,s\r\n1,x\r\n2,"},
+     records=[{"n": "1", "s": "x"}, {"n": "2", "s": ""}])
+case("read_csv_only_header", z.read("DIR/a.csv").count(), given={"a.csv": "n,s\n"}, records=[0])
+case("read_tsv", z.read("DIR/a.tsv"), given={"a.tsv": "n\ts\n1\ta,b\n"}, records=[{"n": "1", "s": "a,b"}])
+case("bad_csv_duplicate_header", z.read("DIR/a.csv"), given={"a.csv": "n,s,n\n1,2,3\n"}, fails="BAD_RECORD",
+     words=["a.csv:1", "n"])
+case("bad_csv_row_too_short", z.read("DIR/a.csv"), given={"a.csv": "n,s\n1,2\n3\n"}, fails="BAD_RECORD",
+     words=["a.csv:3", "operator read"])
+case("bad_csv_row_too_long", z.read("DIR/a.csv"), given={"a.csv": "n,s\n1,2,3\n"}, fails="BAD_RECORD",
+     words=["a.csv:2"])
+case("bad_csv_quote_never_closed", z.read("DIR/a.csv"), given={"a.csv": 'n\n"abc\n'}, fails="BAD_RECORD",
+     words=["a.csv:2"])
+case("read_binary", z.read("DIR/in/*.bin").map("#r"), given={"in/a.bin": b"\x00\xff", "in/b.bin": b""},
+     records=[2, 0])
+
+# --- read: paths as fields, ranges, bad records
+
+case("read_include_paths", z.read("DIR/in/*.jsonl", include_paths=True), given=THREE,
+     records=[{"n": i + 1, "__file_path": f"DIR/in/{c}.jsonl"} for i, c in enumerate("abc")])
+case("read_include_paths_under_a_name", z.read("DIR/in/a.jsonl", include_paths="from"), given=THREE,
+     records=[{"n": 1, "from": "DIR/in/a.jsonl"}])
+case("read_include_paths_selected", z.read("DIR/in/a.jsonl", include_paths=True).select("__file_path"),
+     given=THREE, records=[{"__file_path": "DIR/in/a.jsonl"}])
+case("read_include_paths_selected_away", z.read("DIR/in/a.jsonl", include_paths=True).select("n"),
+     given=THREE, records=[{"n": 1}])
+case("bad_include_paths_clash", z.read("DIR/in/a.jsonl", include_paths="n"), given=THREE, fails="BAD_RECORD",
+     words=["in/a.jsonl:1", "n"])
+LINES = "".join(f"line {i}\n" for i in range(100))
+case("read_split_bytes_keeps_order", z.read("DIR/a.txt", split_bytes=64), given={"a.txt": LINES},
+     records=[f"line {i}" for i in range(100)])
+case("read_split_bytes_shards", z.read("DIR/a.txt", split_bytes=100).map("1").reduce("a + r"),
+     given={"a.txt": LINES}, records=[100])
+case("read_split_bytes_crlf_and_no_final_newline", z.read("DIR/a.jsonl", split_bytes=5),
+     given={"a.jsonl": "1\r\n22\r\n333\r\n4444\r\n55555"}, records=[1, 22, 333, 4444, 55555])
+case("read_split_bytes_one_huge_line", z.read("DIR/a.txt", split_bytes=10), given={"a.txt": "x" * 1000},
+     records=["x" * 1000])
+case("read_split_bytes_of_one", z.read("DIR/a.txt", split_bytes=1), given={"a.txt": "a\n\nb\n"},
+     records=["a", "", "b"])
+case("read_split_bytes_leaves_packed_files_whole", z.read("DIR/a.txt.gz", split_bytes=10),
+     given={"a.txt.gz": gz(LINES)}, records=[f"line {i}" for i in range(100)])
+BAD = {"a.jsonl": '1\nnonsense\n3\n{"a":}\n5\n'}
+case("bad_record_skip", z.read("DIR/a.jsonl", on_bad_record="skip"), given=BAD, records=[1, 3, 5])
+case("bad_record_skip_in_csv", z.read("DIR/a.csv", on_bad_record="skip"),
+     given={"a.csv": "n,s\n1,2\n3\n4,5\n"}, records=[{"n": "1", "s": "2"}, {"n": "4", "s": "5"}])
+case("bad_record_skip_in_text", z.read("DIR/a.txt", on_bad_record="skip"),
+     given={"a.txt": b"a\n\xff\nb\n"}, records=["a", "b"])
+case("bad_record_too_long", z.read("DIR/a.jsonl", on_bad_record="skip", record_bytes_max=5),
+     given={"a.jsonl": '1\n"123456"\n3\n'}, records=[1, 3])
+case("bad_record_unknown_policy", z.read("DIR/a.jsonl", on_bad_record="ignore"), given=BAD, fails="PLAN",
+     words=["ignore", "skip", "keep"])
