@@ -5,8 +5,17 @@
 #include "store/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/alloc.h"
+
+enum {
+    NS_PER_S = 1000000000
+};
 
 zonda_err zn_file_failed(zonda_error *error, const char *path, const char *what) {
     char text[128];
@@ -76,6 +85,43 @@ bool zn_file_write_at(int fd, zn_bytes bytes, uint64_t offset) {
         }
     }
     return true;
+}
+
+zonda_err zn_file_info_of(const char *path, zn_file_info *out, zonda_error *error) {
+    struct stat status;
+    if (stat(path, &status) != 0) {
+        return zn_file_failed(error, path, "cannot look at the file");
+    }
+    out->bytes = (uint64_t)status.st_size;
+    out->modified_ns = (int64_t)status.st_mtim.tv_sec * NS_PER_S + status.st_mtim.tv_nsec;
+    return ZONDA_OK;
+}
+
+zonda_err zn_file_make_folders(const char *folder, zonda_error *error) {
+    char *path = zn_strdup(folder);
+    zonda_err code = ZONDA_OK;
+    for (char *at = path + 1; code == ZONDA_OK && at[-1] != '\0'; at++) {
+        if (*at != '/' && *at != '\0') {
+            continue;
+        }
+        char kept = *at;
+        *at = '\0';
+        struct stat status;
+        if (stat(path, &status) != 0 && mkdir(path, 0777) != 0 && errno != EEXIST) {
+            code = zn_file_failed(error, path, "cannot make the folder");
+        }
+        *at = kept;
+    }
+    free(path);
+    return code;
+}
+
+/* Some file systems cannot sync folders (EINVAL). */
+bool zn_file_sync_folder(const char *folder) {
+    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
+    zn_file_close(&fd);
+    return ok;
 }
 
 void zn_file_close(int *fd) {

@@ -19,6 +19,21 @@ long zn_file_read_at(int fd, uint8_t *out, size_t size, uint64_t offset);
 bool zn_file_write(int fd, zn_bytes bytes);
 bool zn_file_write_at(int fd, zn_bytes bytes, uint64_t offset);
 
+/* What tells one state of a file from another. */
+typedef struct zn_file_info {
+    uint64_t bytes;
+    int64_t modified_ns; /* since 1970 */
+} zn_file_info;
+
+/* Error: IO. */
+zonda_err zn_file_info_of(const char *path, zn_file_info *out, zonda_error *error);
+
+/* Makes one folder and, if need be, those above it. Others may be making the same ones. */
+zonda_err zn_file_make_folders(const char *folder, zonda_error *error);
+
+/* Makes a rename or a new entry in a folder durable; false with errno. */
+bool zn_file_sync_folder(const char *folder);
+
 /* Closes a descriptor if it is one (>= 0) and sets it to -1. Keeps errno. */
 void zn_file_close(int *fd);
 

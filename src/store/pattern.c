@@ -202,3 +202,21 @@ char *zn_pattern_path(const char *pattern, uint64_t shard, uint64_t total) {
     collapse_slashes((char *)out.data);
     return (char *)out.data;
 }
+
+char *zn_pattern_folder(const char *pattern, const char **rest) {
+    zn_buf out = { 0 };
+    size_t folder_len = 0;
+    const char *at = pattern;
+    *rest = pattern;
+    for (piece found = next_piece(&at); found.kind == PIECE_BYTE; found = next_piece(&at)) {
+        zn_buf_append_byte(&out, (uint8_t)found.byte);
+        if (found.byte == '/') {
+            folder_len = out.len;
+            *rest = at;
+        }
+    }
+    char *folder = zn_strndup((const char *)out.data, folder_len);
+    zn_buf_free(&out);
+    collapse_slashes(folder);
+    return folder;
+}

@@ -17,4 +17,8 @@ zonda_err zn_pattern_check(const char *pattern, uint64_t shards, zonda_error *er
  * caller. */
 char *zn_pattern_path(const char *pattern, uint64_t shard, uint64_t total);
 
+/* The folder that the paths of all shards have in common ("" : the current one), with its slash,
+ * and in `*rest` (borrowed from the pattern) what is behind it. Owned by the caller. */
+char *zn_pattern_folder(const char *pattern, const char **rest);
+
 #endif

@@ -115,34 +115,6 @@ static zonda_err check_path(const char *path, const char *temporary, zonda_error
     return code;
 }
 
-/* Makes a rename or a new entry in a folder durable. Some file systems cannot (EINVAL). */
-static bool sync_folder(const char *folder) {
-    int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-    bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP);
-    zn_file_close(&fd);
-    return ok;
-}
-
-/* Makes one folder and, if need be, those above it. Others may be making the same ones. */
-static zonda_err make_folders(const char *folder, zonda_error *error) {
-    char *path = zn_strdup(folder);
-    zonda_err code = ZONDA_OK;
-    for (char *at = path + 1; code == ZONDA_OK && at[-1] != '\0'; at++) {
-        if (*at != '/' && *at != '\0') {
-            continue;
-        }
-        char kept = *at;
-        *at = '\0';
-        struct stat status;
-        if (stat(path, &status) != 0 && mkdir(path, 0777) != 0 && errno != EEXIST) {
-            code = zn_file_failed(error, path, "cannot make the folder");
-        }
-        *at = kept;
-    }
-    free(path);
-    return code;
-}
-
 static int create_locked(const char *temporary) {
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd >= 0) {
@@ -182,7 +154,7 @@ zn_sink_file *zn_sink_file_open(const char *path, zn_attempt_id attempt, int lev
     file->folder = folder_of(path);
     char *temporary = temporary_of(path, attempt);
     if (check_path(path, temporary, error) != ZONDA_OK ||
-        make_folders(file->folder, error) != ZONDA_OK) {
+        zn_file_make_folders(file->folder, error) != ZONDA_OK) {
         goto failed;
     }
     sweep_earlier(path, attempt);
@@ -229,7 +201,7 @@ zonda_err zn_sink_file_publish(zn_sink_file *file, zonda_error *error) {
     }
     file->state = SINK_PUBLISHED;
     zn_file_close(&file->fd);
-    if (!sync_folder(file->folder)) {
+    if (!zn_file_sync_folder(file->folder)) {
         return zn_file_failed(error, file->folder, "cannot write the folder to the disk");
     }
     return ZONDA_OK;
