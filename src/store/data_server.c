@@ -2,9 +2,9 @@
 /* The serving side of fetch. Every FETCH gets one DATA with bytes or with the reason why there are
  * none; the server keeps nothing about its peers, so readers may repeat, reorder and go away. It
  * never blocks on a peer: an answer that a peer's queue does not take is dropped, and the reader
- * asks again. In one turn a peer gets a few answers only, more than the window of an honest reader.
- * What is no FETCH is dropped and counted, in a log line per second at the most.
- * Started by the worker. */
+ * asks again, so a peer that does not read holds a few MiB at the most. In one turn a peer gets a
+ * few answers only, more than the window of an honest reader. What is no FETCH is dropped and
+ * counted, in a log line per second at the most. Started by the worker. */
 #include "store/data_server.h"
 
 #include <inttypes.h>
@@ -21,6 +21,8 @@
 enum {
     TURN_MESSAGES_MAX = 64,
     TURN_PEER_MESSAGES_MAX = 16,
+    /* Pieces that may wait for a peer: the windows of a reader's last read and of its next one. */
+    QUEUE_MAX = 8,
     PIECE_BYTES = ZN_MIB
 };
 
@@ -127,7 +129,7 @@ zn_data_server *zn_data_server_start(const char *bind, const char *scratch, zond
     zn_data_server *server = ZN_NEW(zn_data_server);
     server->scratch = zn_strdup(scratch);
     server->piece = zn_alloc(PIECE_BYTES);
-    server->channel = zn_channel_bind(ZN_CHANNEL_ROUTER, bind, error);
+    server->channel = zn_channel_bind_queue(ZN_CHANNEL_ROUTER, bind, QUEUE_MAX, error);
     if (server->channel != NULL) {
         server->actor = zn_actor_start(serve, server, error);
     }

@@ -58,7 +58,7 @@ static zonda_err open_socket(zn_channel *channel, const char *endpoint, zonda_er
     channel->socket = zsock_new(socket_type(channel->kind));
     ZN_ASSERT(channel->socket != NULL);
     channel->handle = zsock_resolve(channel->socket);
-    zn_socket_set_options(channel->handle, channel->kind, endpoint);
+    zn_socket_set_options(channel->handle, channel->kind, endpoint, channel->queue_max);
     if (strncmp(endpoint, "tcp://", 6) != 0) {
         zn_framer_keep_plain(channel->framer);
     }
@@ -69,6 +69,7 @@ static zn_channel *new_channel(zn_channel_kind kind) {
     zn_context_init();
     zn_channel *channel = ZN_NEW(zn_channel);
     channel->kind = kind;
+    channel->queue_max = ZN_SOCKET_HWM;
     channel->framer = zn_framer_new();
     channel->decoder = zn_decoder_new();
     zmq_msg_init(&channel->received);
@@ -125,11 +126,17 @@ static char *bound_endpoint(const zn_channel *channel) {
 }
 
 zn_channel *zn_channel_bind(zn_channel_kind kind, const char *endpoint, zonda_error *error) {
+    return zn_channel_bind_queue(kind, endpoint, ZN_SOCKET_HWM, error);
+}
+
+zn_channel *zn_channel_bind_queue(zn_channel_kind kind, const char *endpoint, int queue_max,
+                                  zonda_error *error) {
     if (zn_endpoint_check(endpoint, true, error) != ZONDA_OK ||
         check_ipc_path(endpoint, error) != ZONDA_OK) {
         return NULL;
     }
     zn_channel *channel = new_channel(kind);
+    channel->queue_max = queue_max;
     channel->bound = true;
     char *address = without_localhost(endpoint);
     if (open_socket(channel, address, error) != ZONDA_OK) {
@@ -244,7 +251,12 @@ zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_messa
     ZN_ASSERT(channel->kind != ZN_CHANNEL_SUB);
     zn_buf_reset(&channel->body, KEEP_BYTES);
     zn_message_encode(message, &channel->body);
-    zn_framer_pack(channel->framer, zn_buf_bytes(&channel->body), &channel->frame);
+    if (message->number == ZN_MSG_DATA) {
+        /* Blocks of a segment are compressed already. */
+        zn_framer_pack_plain(zn_buf_bytes(&channel->body), &channel->frame);
+    } else {
+        zn_framer_pack(channel->framer, zn_buf_bytes(&channel->body), &channel->frame);
+    }
     bool sent = (to == NULL || send_part(channel, to->id, to->len, ZMQ_SNDMORE)) &&
                 send_part(channel, channel->frame.data, channel->frame.len, 0);
     if (!sent) {

@@ -30,6 +30,11 @@ bool zn_peer_equal(const zn_peer *a, const zn_peer *b);
  * Errors: INVALID (endpoint), IO (in use, no permission, …). */
 zn_channel *zn_channel_bind(zn_channel_kind kind, const char *endpoint, zonda_error *error);
 
+/* The same with at most `queue_max` messages that wait for a peer which does not read, for channels
+ * that send much at once. */
+zn_channel *zn_channel_bind_queue(zn_channel_kind kind, const char *endpoint, int queue_max,
+                                  zonda_error *error);
+
 /* Connects; succeeds at once, also when nobody is there yet. SUB subscribes to everything.
  * Errors: INVALID (endpoint). */
 zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error);

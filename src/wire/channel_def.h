@@ -10,6 +10,7 @@
 
 struct zn_channel {
     zn_channel_kind kind;
+    int queue_max; /* messages that may wait for a peer */
     bool bound;
     bool awaiting; /* REQ: a request is out and has no reply */
     zsock_t *socket;

@@ -79,28 +79,45 @@ static size_t compress(zn_framer *framer, zn_bytes raw, zn_buf *out) {
     return ZSTD_isError(len) ? 0 : len;
 }
 
-void zn_framer_pack(zn_framer *framer, zn_bytes raw, zn_buf *out) {
+static void begin_frame(zn_bytes raw, zn_buf *out) {
     ZN_ASSERT(raw.len <= ZN_FRAME_BYTES_MAX);
     zn_buf_reset(out, KEEP_BYTES);
     zn_buf_reserve(out, ZN_FRAME_HEADER_BYTES + raw.len);
+}
+
+/* Fills in the header before `len` bytes of the body. */
+static void end_frame(uint8_t flags, size_t len, size_t raw_len, zn_buf *out) {
     uint8_t *head = out->data;
-    uint8_t flags = ZN_FRAME_FLAG_ZSTD;
-    size_t len = compress(framer, raw, out);
-    if (len == 0) {
-        flags = 0;
-        len = raw.len;
-        if (len > 0) {
-            memcpy(head + ZN_FRAME_HEADER_BYTES, raw.data, len);
-        }
-    }
     memset(head, 0, ZN_FRAME_HEADER_BYTES);
     memcpy(head, magic, sizeof magic);
     head[AT_VERSION] = ZN_PROTOCOL_VERSION;
     head[AT_FLAGS] = flags;
     zn_put_u32(head + AT_BODY_BYTES, (uint32_t)len);
-    zn_put_u32(head + AT_RAW_BYTES, (uint32_t)raw.len);
+    zn_put_u32(head + AT_RAW_BYTES, (uint32_t)raw_len);
     zn_put_u64(head + AT_CHECKSUM, zn_checksum((zn_bytes){ head + ZN_FRAME_HEADER_BYTES, len }));
     out->len = ZN_FRAME_HEADER_BYTES + len;
+}
+
+static void put_plain(zn_bytes raw, zn_buf *out) {
+    if (raw.len > 0) {
+        memcpy(out->data + ZN_FRAME_HEADER_BYTES, raw.data, raw.len);
+    }
+    end_frame(0, raw.len, raw.len, out);
+}
+
+void zn_framer_pack(zn_framer *framer, zn_bytes raw, zn_buf *out) {
+    begin_frame(raw, out);
+    size_t len = compress(framer, raw, out);
+    if (len == 0) {
+        put_plain(raw, out);
+    } else {
+        end_frame(ZN_FRAME_FLAG_ZSTD, len, raw.len, out);
+    }
+}
+
+void zn_framer_pack_plain(zn_bytes raw, zn_buf *out) {
+    begin_frame(raw, out);
+    put_plain(raw, out);
 }
 
 /* Magic and version come first: a frame of another version may differ in everything else. */

@@ -27,6 +27,9 @@ void zn_framer_keep_plain(zn_framer *framer);
  * ZN_FRAME_COMPRESS_BYTES_MIN on, where that makes it smaller. */
 void zn_framer_pack(zn_framer *framer, zn_bytes raw, zn_buf *out);
 
+/* The same without compression, for content that is compressed itself. */
+void zn_framer_pack_plain(zn_bytes raw, zn_buf *out);
+
 /* Checks a frame and sets `*raw` to its content, which is borrowed from `frame` or, if it was
  * compressed, from the framer until the next call. Errors: PROTOCOL (not a frame, lengths, flags),
  * VERSION (the text names both versions), CORRUPT (checksum), LIMIT (sizes). */

@@ -54,10 +54,11 @@ static void set_by_kind(void *handle, zn_channel_kind kind) {
     }
 }
 
-void zn_socket_set_options(void *handle, zn_channel_kind kind, const char *endpoint) {
+void zn_socket_set_options(void *handle, zn_channel_kind kind, const char *endpoint,
+                           int queue_max) {
     /* Closing never waits; whatever must arrive is acknowledged by a message. */
     set(handle, ZMQ_LINGER, 0);
-    set(handle, ZMQ_SNDHWM, ZN_SOCKET_HWM);
+    set(handle, ZMQ_SNDHWM, queue_max);
     set(handle, ZMQ_RCVHWM, ZN_SOCKET_HWM);
     /* libzmq closes the connection of a peer that announces more. */
     int64_t bytes_max = ZN_FRAME_BYTES_MAX + ZN_FRAME_HEADER_BYTES;

@@ -292,6 +292,38 @@ static void test_channel_full_queue_is_unreachable(void **state) {
     zn_channel_destroy(&dealer);
 }
 
+/* A peer that does not read is sent no more than the queue of the channel, and a bit that the
+ * connection holds. */
+static void test_channel_short_queue_bounds_a_deaf_peer(void **state) {
+    (void)state;
+    enum {
+        QUEUE = 4,
+        SENT_MAX = 100
+    };
+    zonda_error error = { 0 };
+    char *endpoint = fresh_endpoint("ipc");
+    zn_channel *router = zn_channel_bind_queue(ZN_CHANNEL_ROUTER, endpoint, QUEUE, &error);
+    assert_non_null(router);
+    zsock_t *deaf = zsock_new(ZMQ_DEALER);
+    zsock_set_rcvhwm(deaf, 1);
+    assert_int_equal(zsock_connect(deaf, "%s", endpoint), 0);
+    assert_int_equal(zsock_send(deaf, "z", ""), 0);
+    zn_peer peer = { 0 };
+    expect_error(router, &peer, ZONDA_ERR_PROTOCOL);
+    uint8_t *piece = zn_calloc(1, ZN_MIB);
+    zn_message message = { .number = ZN_MSG_DATA };
+    message.data.bytes = (zn_bytes){ piece, ZN_MIB };
+    size_t sent = 0;
+    while (sent < SENT_MAX && zn_channel_send(router, &peer, &message, NULL) == ZONDA_OK) {
+        sent++;
+    }
+    assert_in_range(sent, QUEUE, QUEUE + 8);
+    zsock_destroy(&deaf);
+    zn_channel_destroy(&router);
+    free(piece);
+    free(endpoint);
+}
+
 /* A closed connection wakes the monitor, and by then the peer is really gone. */
 static void test_channel_monitor_sees_a_closed_peer(void **state) {
     (void)state;
@@ -427,6 +459,7 @@ int main(void) {
         cmocka_unit_test(test_channel_req_sends_twice_and_gets_the_second_reply),
         cmocka_unit_test(test_channel_router_unknown_peer_is_unreachable),
         cmocka_unit_test(test_channel_full_queue_is_unreachable),
+        cmocka_unit_test(test_channel_short_queue_bounds_a_deaf_peer),
         cmocka_unit_test(test_channel_monitor_sees_a_closed_peer),
         cmocka_unit_test(test_channel_bind_in_use_is_an_io_error),
         cmocka_unit_test(test_channel_endpoint_is_free_after_destroy),

@@ -220,6 +220,21 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* What is compressed itself goes as it is, even if zstd could do something with it. */
+static void test_frame_plain_is_not_compressed(void **state) {
+    (void)state;
+    zn_bytes content = make_content(64 * ZN_KIB, true);
+    zn_bytes raw;
+    zonda_error error = { 0 };
+    zn_framer_pack_plain(content, &frame);
+    assert_int_equal(frame.len, ZN_FRAME_HEADER_BYTES + content.len);
+    assert_ok(unpack(&raw, &error), error);
+    assert_true(zn_bytes_equal(raw, content));
+    zn_framer_pack(framer, content, &frame);
+    assert_true(frame.len < content.len);
+    free((void *)(uintptr_t)content.data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frame_content_comes_back),
@@ -230,6 +245,7 @@ int main(void) {
         cmocka_unit_test(test_frame_oversize_is_a_limit),
         cmocka_unit_test(test_frame_zstd_bomb_is_refused),
         cmocka_unit_test(test_frame_with_two_bodies_is_refused),
+        cmocka_unit_test(test_frame_plain_is_not_compressed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
