@@ -72,12 +72,13 @@ static zonda_err parse_op(zn_bytes item, size_t place, bool begins, zn_body_op *
                           zonda_error *error) {
     zn_cursor cursor = zn_cursor_of(item);
     zn_value pair = zn_cursor_read(&cursor);
-    if (pair.type != ZN_VALUE_ARRAY || pair.count != 2) {
+    if (pair.type != ZN_VALUE_ARRAY || pair.count < 2 || pair.count > 3) {
         return zn_error_set(error, ZONDA_ERR_PLAN,
                             "operator %zu of the body must be a name with arguments", place);
     }
     zn_value name = zn_value_head(zn_cursor_skip(&cursor));
     zn_bytes args = zn_cursor_skip(&cursor);
+    zn_bytes planned = pair.count == 3 ? zn_cursor_skip(&cursor) : (zn_bytes){ 0 };
     if (name.type != ZN_VALUE_STRING || zn_value_head(args).type != ZN_VALUE_MAP) {
         return zn_error_set(error, ZONDA_ERR_PLAN,
                             "operator %zu of the body must be a name with arguments", place);
@@ -88,7 +89,7 @@ static zonda_err parse_op(zn_bytes item, size_t place, bool begins, zn_body_op *
         return zn_error_set(error, ZONDA_ERR_PLAN, "the body has an unknown operator \"%.*s\"",
                             shown, (const char *)name.bytes.data);
     }
-    *out = (zn_body_op){ .def = def, .args = args };
+    *out = (zn_body_op){ .def = def, .args = args, .planned = planned };
     zonda_err err = check_place(def, begins, error);
     if (err != ZONDA_OK || def->op_class == ZN_OP_SOURCE) {
         return err;

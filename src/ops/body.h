@@ -8,6 +8,7 @@
 typedef struct zn_body_op {
     const zn_op_def *def;
     zn_bytes args;
+    zn_bytes planned;
     size_t next;    /* index of the operator behind it; ZN_BODY_END: none */
     uint64_t first; /* its shards are the tasks from `first` on, */
     uint64_t tasks; /* so many of them */

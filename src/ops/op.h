@@ -15,6 +15,7 @@ typedef struct zn_op {
     struct zn_op *next; /* the last op of a chain is the collector of results */
     zn_stage_exec *stage;
     zn_bytes args;        /* MessagePack map, checked, lives as long as the stage */
+    zn_bytes planned;     /* what the planner adds to that: a map, or no bytes */
     void *state;          /* of the runtime */
     uint64_t shard_first; /* its shard 0 is this task of the stage */
     uint64_t shard_count;

@@ -3,7 +3,11 @@
  * the end of the shard it is sealed, the coordinator is asked for permission, and only then it gets
  * its name and its path becomes the record of the shard. A refusal means that another attempt has
  * won: the file is removed and nothing is said. An empty shard writes an empty, valid file. What
- * records are in a file is the business of the writers (writer.h), one for each format. */
+ * records are in a file is the business of the writers (writer.h), one for each format.
+ *
+ * Before its first file gets its name, a slot puts the manifest of the plan beside the outputs, so
+ * a run that never finishes a file leaves nothing. With skip_existing that comes first, and then an
+ * output that is there and is of the plan stays, and nothing before the sink is run. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +19,7 @@
 #include "ops/sink_args.h"
 #include "ops/writer.h"
 #include "record/value.h"
+#include "store/manifest.h"
 #include "store/pattern.h"
 #include "store/sink_file.h"
 
@@ -46,6 +51,9 @@ typedef struct sink {
     zn_sink_args args;
     char *path; /* of the shard that is being written */
     zn_sink_file *file;
+    zn_manifest *manifest; /* NULL: none */
+    bool claimed;          /* it is in its place */
+    bool kept;             /* the output was there: records are let go */
     uint64_t records;
     zn_buf bytes; /* of a record */
 } sink;
@@ -59,6 +67,32 @@ static const zn_writer *find_writer(const char *op) {
     ZN_UNREACHABLE();
 }
 
+/* The manifest of the outputs, of which the planner has written the document. */
+static zonda_err open_manifest(zn_op *op, zonda_error *error) {
+    sink *self = op->state;
+    zn_bytes value = { 0 };
+    zn_bytes document = { 0 };
+    zn_digest digest;
+    if (op->planned.len == 0) {
+        return self->args.skip_existing
+                   ? zn_error_set(error, ZONDA_ERR_PLAN, "%s has no manifest", op->def->name)
+                   : ZONDA_OK;
+    }
+    if (!zn_value_field(op->planned, zn_bytes_of_text("manifest"), &value) ||
+        zn_value_head(value).type != ZN_VALUE_BINARY ||
+        !zn_digest_from_bytes(zn_value_head(value).bytes, &digest)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "the manifest of %s has no digest",
+                            op->def->name);
+    }
+    const zn_task_host *host = zn_stage_exec_host(op->stage);
+    zonda_err err = host->blob(host->context, digest, &document, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    self->manifest = zn_manifest_new(self->args.pattern, op->shard_count, document, error);
+    return self->manifest == NULL ? error->code : ZONDA_OK;
+}
+
 static zonda_err open_sink(zn_op *op, zonda_error *error) {
     zn_sink_args args;
     zonda_err err = zn_sink_args_read(op->def, op->args, op->shard_count, &args, error);
@@ -70,7 +104,7 @@ static zonda_err open_sink(zn_op *op, zonda_error *error) {
     self->writer = find_writer(op->def->name);
     self->writing = self->writer->open == NULL ? NULL : self->writer->open();
     op->state = self;
-    return ZONDA_OK;
+    return open_manifest(op, error);
 }
 
 static void drop_file(sink *self) {
@@ -88,20 +122,42 @@ static void close_sink(zn_op *op) {
     if (self->writer->close != NULL) {
         self->writer->close(self->writing);
     }
+    zn_manifest_destroy(&self->manifest);
     zn_buf_free(&self->bytes);
     zn_sink_args_free(&self->args);
     free(self);
     op->state = NULL;
 }
 
+static zonda_err claim_outputs(sink *self, zonda_error *error) {
+    if (self->manifest == NULL || self->claimed) {
+        return ZONDA_OK;
+    }
+    zonda_err err = zn_manifest_claim(self->manifest, self->args.skip_existing, error);
+    self->claimed = err == ZONDA_OK;
+    return err;
+}
+
 static zonda_err begin_file(zn_op *op, zonda_task *task, zonda_error *error) {
     sink *self = op->state;
     drop_file(self);
     self->records = 0;
+    self->kept = false;
     if (self->writer->begin != NULL) {
         self->writer->begin(self->writing);
     }
-    self->path = zn_pattern_path(self->args.pattern, zn_op_shard(op, task), op->shard_count);
+    zonda_err err = self->args.skip_existing ? claim_outputs(self, error) : ZONDA_OK;
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    uint64_t shard = zn_op_shard(op, task);
+    self->path = zn_pattern_path(self->args.pattern, shard, op->shard_count);
+    if (self->args.skip_existing && zn_manifest_covers(self->manifest, shard)) {
+        self->kept = true;
+        zonda_task_counter(task, "partitions_skipped", 1);
+        zn_op_enough(op, task, error);
+        return ZONDA_OK;
+    }
     self->file = zn_sink_file_open(self->path, task->attempt, self->args.level, error);
     return self->file == NULL ? error->code : ZONDA_OK;
 }
@@ -109,6 +165,9 @@ static zonda_err begin_file(zn_op *op, zonda_task *task, zonda_error *error) {
 static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
     (void)task;
     sink *self = op->state;
+    if (self->kept) {
+        return ZONDA_OK;
+    }
     self->records++;
     zn_buf_reset(&self->bytes, KEEP_BYTES_MAX);
     zonda_err err = self->writer->put(self->writing, record, &self->bytes, error);
@@ -129,8 +188,27 @@ static zonda_err emit_path(zn_op *op, zonda_task *task, zonda_error *error) {
     return err;
 }
 
+/* Gives the file its name, unless the outputs have become those of another run. */
+static zonda_err publish(sink *self, zonda_error *error) {
+    if (self->manifest == NULL) {
+        return zn_sink_file_publish(self->file, error);
+    }
+    zonda_err err = claim_outputs(self, error);
+    if (err == ZONDA_OK) {
+        err = zn_manifest_enter(self->manifest, error);
+    }
+    if (err == ZONDA_OK) {
+        err = zn_sink_file_publish(self->file, error);
+        zn_manifest_leave(self->manifest);
+    }
+    return err;
+}
+
 static zonda_err end_file(zn_op *op, zonda_task *task, zonda_error *error) {
     sink *self = op->state;
+    if (self->kept) {
+        return emit_path(op, task, error);
+    }
     zonda_err err = zn_sink_file_seal(self->file, error);
     if (err != ZONDA_OK) {
         return err;
@@ -146,7 +224,7 @@ static zonda_err end_file(zn_op *op, zonda_task *task, zonda_error *error) {
         drop_file(self);
         return ZONDA_OK;
     }
-    err = zn_sink_file_publish(self->file, error);
+    err = publish(self, error);
     if (err == ZONDA_OK) {
         err = emit_path(op, task, error);
     }
@@ -187,6 +265,10 @@ static const zn_arg_def write_args[] = {
       .use = ZN_ARG_OPTION,
       .max = 22,
       .doc = "of the compression: .gz 1 to 9, .zst 1 to 22; 0: its default" },
+    { .name = "skip_existing",
+      .type = ZN_ARG_BOOL,
+      .use = ZN_ARG_OPTION,
+      .doc = "keep outputs that are there, if they are of the same plan and inputs" },
 };
 
 const zn_op_def zn_op_write = { .name = "write",

@@ -65,6 +65,7 @@ static void link_ops(zn_stage_exec *stage) {
                      .next = op->next == ZN_BODY_END ? collector : &stage->ops[op->next],
                      .stage = stage,
                      .args = op->args,
+                     .planned = op->planned,
                      .shard_first = op->first,
                      .shard_count = op->tasks };
     }
@@ -230,7 +231,8 @@ static zonda_err begin_ops(zn_stage_exec *stage, zn_op *op, zonda_error *error) 
             return err;
         }
     }
-    if (op->def->runtime->begin == NULL) {
+    /* What is before an operator that wants nothing need not begin. */
+    if (op->def->runtime->begin == NULL || stage->enough != NULL) {
         return ZONDA_OK;
     }
     return blame(op, op->def->runtime->begin(op, &stage->task, error));

@@ -8,7 +8,9 @@
  *
  * The body is a MessagePack map:
  *   "stage":  index                    "tasks": number of tasks (= shards of the stage)
- *   "ops":    [[name, {argument: value}], …], the source first
+ *   "ops":    [[name, {argument: value}], …], the source first; a third element of an operator is
+ *             a map of what the planner adds; sinks have "manifest" in it: digest of a blob with
+ *             the document of store/manifest.h
  *   "branches": where datasets are united; then "ops" is what follows, without a source, and each
  *             branch is a map of "ops" and either "tasks" or "branches" of its own. Tasks are
  * counted through all branches, first to last; an operator sees as shards those of its branch.

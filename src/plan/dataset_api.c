@@ -357,6 +357,9 @@ static zonda_dataset *apply_write(const char *op, zonda_dataset *dataset, const 
     } else if (options != NULL && options->level > 0) {
         zn_arguments_uint(&args, "level", (uint64_t)options->level);
     }
+    if (options != NULL && options->skip_existing) {
+        zn_arguments_bool(&args, "skip_existing", true);
+    }
     return apply(op, &args, &dataset);
 }
 

@@ -14,7 +14,6 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "ops/lua_limits.h"
-#include "ops/sink_args.h"
 #include "plan/plan_build.h"
 #include "record/value.h"
 
@@ -90,44 +89,6 @@ static zonda_err add_fold(zn_plan_build *build, const zonda_dataset *node, zonda
     return err;
 }
 
-/* The writer behind a sink: `write` leaves the format to the suffix of its pattern. */
-static zonda_err find_writer(const zonda_dataset *node, const char *pattern, const char **writer,
-                             zonda_error *error) {
-    if (node->op->runtime != NULL) {
-        *writer = node->op->name;
-        return ZONDA_OK;
-    }
-    const char *format = NULL;
-    zonda_err err = zn_write_format(pattern, &format, error);
-    if (err != ZONDA_OK) {
-        return err;
-    }
-    char name[ZN_NAME_BYTES_MAX];
-    snprintf(name, sizeof name, "write_%s", format);
-    const zn_op_def *op = zn_op_find(zn_bytes_of_text(name));
-    if (op == NULL) {
-        return zn_error_set(error, ZONDA_ERR_UNSUPPORTED, "nothing writes the format %s", format);
-    }
-    *writer = op->name;
-    return ZONDA_OK;
-}
-
-static zonda_err add_sink(zn_plan_build *build, const zonda_dataset *node, zonda_error *error) {
-    zn_bytes args = zn_buf_bytes(&node->args);
-    zn_sink_args sink;
-    const char *writer = NULL;
-    zonda_err err = zn_sink_args_read(node->op, args, build->draft.tasks, &sink, error);
-    if (err != ZONDA_OK) {
-        return err;
-    }
-    err = find_writer(node, sink.pattern, &writer, error);
-    if (err == ZONDA_OK) {
-        zn_plan_add_op(build, writer, args, true);
-    }
-    zn_sink_args_free(&sink);
-    return err;
-}
-
 static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda_error *error) {
     zn_digest script;
     if (node->script.len > 0) {
@@ -157,7 +118,7 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
     case ZN_OP_FOLD:
         return add_fold(build, node, error);
     case ZN_OP_SINK:
-        return add_sink(build, node, error);
+        return zn_plan_add_sink(build, node, error);
     case ZN_OP_INNER:
         break;
     }
@@ -236,6 +197,7 @@ zn_plan *zn_plan_new_with(const zonda_dataset *dataset, const zn_plan_settings *
         zn_plan_destroy(&build.plan);
     }
     zn_plan_free_draft(&build.draft);
+    zn_paths_free(&build.inputs);
     return build.plan;
 }
 

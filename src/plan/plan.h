@@ -5,6 +5,7 @@
 #include <zonda/dataset.h>
 
 #include "base/digest.h"
+#include "store/file.h"
 #include "store/file_lookup.h"
 #include "store/glob.h"
 
@@ -49,6 +50,8 @@ typedef struct zn_plan_files {
     zonda_err (*size)(const char *path, uint64_t *out, zonda_error *error);
     zonda_err (*cut_csv)(const char *path, char separator, uint64_t every, zn_file_cuts *out,
                          zonda_error *error);
+    /* What tells whether it is still the same; NULL: manifests of sinks only name their inputs. */
+    zonda_err (*info)(const char *path, zn_file_info *out, zonda_error *error);
     char *(*folder)(zonda_error *error); /* the current one, absolute; the caller frees */
 } zn_plan_files;
 

@@ -8,7 +8,7 @@
 
 /* The stage that operators are added to just now. */
 typedef struct zn_stage_draft {
-    zn_buf ops; /* [name, {argument: value}] after another */
+    zn_buf ops; /* as in the body (ops/stage_exec.h), one after another */
     uint32_t op_count;
     zn_buf branches; /* chains after another, which lead into `ops`; see ops/stage_exec.h */
     uint32_t branch_count;
@@ -23,6 +23,7 @@ typedef struct zn_plan_build {
     uint64_t blob_bytes; /* of all blobs */
     const zn_plan_settings *settings;
     const zn_plan_files *files;
+    zn_paths inputs; /* all files that the plan reads, in its order */
     zn_stage_draft draft;
     unsigned union_depth;
     size_t branches; /* of the whole plan */
@@ -36,6 +37,10 @@ zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes byte
 /* Adds an operator with its arguments to the draft. `shown`: its name becomes part of the stage's
  * name. */
 void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown);
+
+/* The same with a map of what the planner adds. */
+void zn_plan_add_planned_op(zn_plan_build *build, const char *name, zn_bytes args,
+                            zn_bytes planned);
 
 /* Appends `branch`, which has tasks, as a branch of `draft`. */
 void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch);
@@ -64,5 +69,11 @@ void zn_plan_put_args(zn_buf *out, zn_bytes args, const char *name, const char *
 /* Adds the source with the arguments and, as a blob, its inputs: an array with one per shard. */
 zonda_err zn_plan_add_inputs(zn_plan_build *build, const zonda_dataset *source, zn_bytes args,
                              zn_bytes inputs, zonda_error *error);
+
+/* Notes that the plan reads a file. */
+void zn_plan_add_input(zn_plan_build *build, const char *path);
+
+/* Adds a sink, with the manifest of its outputs. Errors: PLAN, UNSUPPORTED, IO (an input). */
+zonda_err zn_plan_add_sink(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
 
 #endif

@@ -25,6 +25,7 @@ const zn_plan_files zn_plan_files_local = {
     .glob = zn_glob,
     .size = zn_file_size,
     .cut_csv = zn_file_cut_csv,
+    .info = zn_file_info_of,
     .folder = zn_file_current_folder,
 };
 
@@ -207,6 +208,7 @@ static zonda_err put_files(input_list *list, const zn_paths *paths, bool reads,
                            zonda_error *error) {
     zonda_err err = ZONDA_OK;
     for (size_t i = 0; i < paths->count && err == ZONDA_OK; i++) {
+        zn_plan_add_input(list->build, paths->items[i]);
         if (reads) {
             err = put_file(list, paths->items[i], error);
         } else {

@@ -152,9 +152,12 @@ static void print_chain(const zn_plan *plan, zn_bytes map, unsigned depth, zn_bu
     zn_cursor cursor = zn_cursor_of(list);
     uint32_t ops = zn_cursor_read(&cursor).count;
     for (uint32_t i = 0; i < ops; i++) {
-        zn_cursor_read(&cursor); /* the pair */
+        uint32_t parts = zn_cursor_read(&cursor).count;
         zn_bytes name = zn_cursor_read(&cursor).bytes;
         print_op(plan, name, zn_cursor_skip(&cursor), depth, out);
+        if (parts > 2) {
+            zn_cursor_skip(&cursor); /* what the planner added is not for people */
+        }
     }
 }
 

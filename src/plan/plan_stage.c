@@ -40,19 +40,36 @@ zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes byte
     return ZONDA_OK;
 }
 
+/* The name is cut when the stage ends; a chain of a million operators need not be collected. */
+static void add_name(zn_stage_draft *draft, const char *name) {
+    if (draft->name.len <= ZN_NAME_BYTES_MAX) {
+        if (draft->name.len > 0) {
+            zn_buf_append_text(&draft->name, arrow);
+        }
+        zn_buf_append_text(&draft->name, name);
+    }
+}
+
 void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown) {
     zn_stage_draft *draft = &build->draft;
     zn_put_array(&draft->ops, 2);
     zn_put_text(&draft->ops, name);
     zn_buf_append(&draft->ops, args.data, args.len);
     draft->op_count++;
-    /* The name is cut when the stage ends; a chain of a million operators need not be collected. */
-    if (shown && draft->name.len <= ZN_NAME_BYTES_MAX) {
-        if (draft->name.len > 0) {
-            zn_buf_append_text(&draft->name, arrow);
-        }
-        zn_buf_append_text(&draft->name, name);
+    if (shown) {
+        add_name(draft, name);
     }
+}
+
+void zn_plan_add_planned_op(zn_plan_build *build, const char *name, zn_bytes args,
+                            zn_bytes planned) {
+    zn_stage_draft *draft = &build->draft;
+    zn_put_array(&draft->ops, 3);
+    zn_put_text(&draft->ops, name);
+    zn_buf_append(&draft->ops, args.data, args.len);
+    zn_buf_append(&draft->ops, planned.data, planned.len);
+    draft->op_count++;
+    add_name(draft, name);
 }
 
 /* The stage's name, cut with an ellipsis where it is too long for the wire. */

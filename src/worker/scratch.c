@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MPL-2.0 */
 /* Where a worker keeps what must not outlive it. Folders are made by mkdtemp, so their names are
  * not guessed and their mode is 0700: only the same user reaches the slots' socket and the
  * segments.

@@ -12,6 +12,7 @@ import unittest
 PROGRAM = os.environ["ZONDA_PROGRAM"]
 ROOT = pathlib.Path(os.environ["ZONDA_SOURCE"])
 DATA = ROOT / "examples" / "data"
+MANIFEST = ".zonda-manifest.json"
 
 
 def zonda(*words, cwd=None, stdin=None, timeout=120, env=None):
@@ -111,8 +112,10 @@ class TestCase(unittest.TestCase):
         return result
 
     def files(self, folder=None):
+        """Names of all files, without the manifests of outputs."""
         base = self.folder if folder is None else folder
-        return sorted(str(p.relative_to(base)) for p in base.rglob("*") if p.is_file())
+        return sorted(str(p.relative_to(base)) for p in base.rglob("*")
+                      if p.is_file() and not p.name.endswith(MANIFEST))
 
 
 def closed_port():

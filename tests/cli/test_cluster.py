@@ -12,7 +12,7 @@ import subprocess
 import time
 import unittest
 
-from harness import DATA, PROGRAM, ROOT, TestCase, processes_below, zonda
+from harness import MANIFEST, DATA, PROGRAM, ROOT, TestCase, processes_below, zonda
 
 READ = ["read", f"{DATA}/packages-*.jsonl.zst"]
 JOB = READ + ["then", "filter", "installed_size and installed_size > 10000",
@@ -20,7 +20,8 @@ JOB = READ + ["then", "filter", "installed_size and installed_size > 10000",
 
 
 def contents(folder):
-    return {p.name: p.read_bytes() for p in sorted(pathlib.Path(folder).iterdir())}
+    return {p.name: p.read_bytes() for p in sorted(pathlib.Path(folder).iterdir())
+            if not p.name.endswith(MANIFEST)}
 
 
 class MainJob(TestCase):

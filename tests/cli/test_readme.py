@@ -20,7 +20,7 @@ class Readme(TestCase):
         (self.folder / "examples").symlink_to(ROOT / "examples")
 
     def outputs(self):
-        files = sorted((self.folder / "out").iterdir())
+        files = sorted((self.folder / "out").glob("[!.]*"))
         contents = [f.read_bytes() for f in files]
         for file in files:
             file.unlink()

@@ -186,7 +186,8 @@ unsigned fixture_count_files(const char *folder) {
     assert_non_null(stream);
     unsigned count = 0;
     for (struct dirent *entry = readdir(stream); entry != NULL; entry = readdir(stream)) {
-        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+                 strstr(entry->d_name, ".zonda-manifest.json") == NULL;
     }
     closedir(stream);
     return count;

@@ -58,7 +58,7 @@ void fixture_expect(test_cluster *fixture, zonda_dataset *dataset, const char *r
 /* The content of a file, terminated; fails the test if it is not there. Free it. */
 char *fixture_read_file(const char *path);
 
-/* Number of entries in a folder, hidden ones too. */
+/* Number of entries in a folder, hidden ones too, without the manifests of outputs. */
 unsigned fixture_count_files(const char *folder);
 
 #endif

@@ -28,7 +28,7 @@ static void test_plan_narrow_operators_fuse(void **state) {
     zn_plan *plan = good_plan_of(dataset);
     assert_int_equal(plan->stage_count, 1);
     expect_stage(plan, 0, "read→filter→select→write_jsonl", 3);
-    assert_int_equal(plan->blob_count, 2); /* the paths and the body */
+    assert_int_equal(plan->blob_count, 3); /* the paths, the manifest and the body */
     zn_plan_destroy(&plan);
 }
 
