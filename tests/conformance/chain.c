@@ -330,7 +330,8 @@ static zonda_dataset *build_reduce(step *self) {
 }
 
 static zonda_write_options write_options(step *self) {
-    return (zonda_write_options){ .level = (int)option_uint(self, "level") };
+    return (zonda_write_options){ .level = (int)option_uint(self, "level"),
+                                  .skip_existing = option_bool(self, "skip_existing") };
 }
 
 static zonda_dataset *build_write(step *self) {

@@ -103,3 +103,14 @@ case("write_binary", z.from_list(["bytes "]).map('r .. "\\xff"').write_binary("D
      files={"0.bin": b"bytes \xff"})
 case("bad_write_binary_of_a_map", z.from_list([{"a": 1}]).write_binary("DIR/{shard}.bin"),
      fails="BAD_RECORD", words=["write_binary", "map"])
+
+# --- skip_existing
+
+WRITTEN = {"out/0.jsonl": "0\n1\n", "out/1.jsonl": "2\n3\n"}
+case("skip_existing_clean_run",
+     z.from_range(4, shards=2).write("DIR/out/{shard}.jsonl", skip_existing=True), files=WRITTEN,
+     records=["DIR/out/0.jsonl", "DIR/out/1.jsonl"])
+case("skip_existing_in_one_run_after_another",
+     script="local ds = zonda.from_range(4, { shards = 2 }):map(function(r) zonda.counter('calls') return r end)\n"
+            "ds = ds:write('DIR/out/{shard}.jsonl', { skip_existing = true })\nreturn { ds, ds }",
+     files=WRITTEN, records=["DIR/out/0.jsonl", "DIR/out/1.jsonl"] * 2, counters={"partitions_skipped": 2})
