@@ -55,7 +55,7 @@ typedef struct zonda_reduce_options {
 } zonda_reduce_options;
 
 typedef struct zonda_write_options {
-    int level;          /* of the compression: .gz 1 to 9, .zst 1 to 22; 0: its default */
+    int level;          /* of the compression: .gz and .xz 1 to 9, .zst 1 to 22; 0: its default */
     bool skip_existing; /* keep outputs that are there, if they are of the same plan and inputs;
                            what is of others is an error (REFUSED) */
 } zonda_write_options;

@@ -54,7 +54,8 @@ typedef struct run_options {
 /* Where the records of an execution go. */
 typedef struct output {
     zn_buf text;
-    bool broken; /* nobody reads standard output any more */
+    bool broken;         /* nobody reads standard output any more */
+    zonda_error failure; /* why a record could not be printed */
     zn_progress_display display;
 } output;
 
@@ -194,18 +195,15 @@ static zonda_err flush_output(output *out, zonda_error *error) {
 
 static zonda_err print_record(void *context, const void *record, size_t bytes) {
     output *out = context;
-    zonda_error error = { 0 };
-    zonda_err code = zn_json_write((zn_bytes){ record, bytes }, &out->text, &error);
-    if (code == ZONDA_OK) {
-        zn_buf_append_byte(&out->text, '\n');
-        if (out->text.len >= 64 * ZN_KIB || out->display.terminal) {
-            zn_progress_clear(&out->display);
-            code = flush_output(out, &error);
-        }
+    zn_bytes value = { record, bytes };
+    zonda_err code = zn_json_write(value, &out->text, &out->failure);
+    if (code != ZONDA_OK) {
+        return code;
     }
-    if (code != ZONDA_OK && !out->broken) {
+    zn_buf_append_byte(&out->text, '\n');
+    if (out->text.len >= 64 * ZN_KIB || out->display.terminal) {
         zn_progress_clear(&out->display);
-        zn_cli_fail(&error);
+        code = flush_output(out, &out->failure);
     }
     return code;
 }
@@ -251,7 +249,7 @@ static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const r
     } else if (!out.broken) {
         zonda_error ignored;
         (void)flush_output(&out, &ignored);
-        status = zn_cli_fail(&error);
+        status = zn_cli_fail(out.failure.code != ZONDA_OK ? &out.failure : &error);
     }
     zonda_result_destroy(&result);
     zn_buf_free(&out.text);
@@ -279,7 +277,6 @@ static int dry_run(const zn_pipeline *pipeline) {
 static int run(const run_options *parsed, const zn_pipeline *pipeline) {
     const volatile int *cancel = zn_cli_catch_signals();
     zonda_error error = { 0 };
-    /* A plan that is wrong should say so before a cluster is started or asked. */
     zonda_cluster *cluster = open_cluster(parsed, &error);
     if (cluster == NULL) {
         return zn_cli_fail(&error);

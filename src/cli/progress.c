@@ -178,6 +178,9 @@ static void finish_json(const zonda_result *result, double seconds) {
 
 void zn_progress_finish(zn_progress_display *display, const zonda_result *result) {
     size_t count = 0;
+    size_t first_count = 0;
+    /* Later stages read what earlier ones gave: only the first has read records from outside. */
+    const zonda_counter *first = zonda_result_stage_counters(result, 0, &first_count);
     const zonda_counter *counters = zonda_result_counters(result, &count);
     double seconds = seconds_since(display->started_ns);
     zn_progress_clear(display);
@@ -189,6 +192,6 @@ void zn_progress_finish(zn_progress_display *display, const zonda_result *result
         show_job(zonda_result_job(result));
         fprintf(stderr, "done in %.2f s: %lld tasks, %s records read\n", seconds,
                 (long long)counter_sum(counters, count, "tasks"),
-                human((uint64_t)counter_sum(counters, count, "records_in"), in, sizeof in));
+                human((uint64_t)counter_sum(first, first_count, "records_in"), in, sizeof in));
     }
 }
