@@ -104,8 +104,8 @@ ZONDA_API const zonda_counter *zonda_result_counters(const zonda_result *result,
 
 /* The same of one stage, from 0; NULL with a count of 0 if there is no such stage or it had no
  * tasks. Borrowed. */
-ZONDA_API const zonda_counter *zonda_result_stage_counters(const zonda_result *result,
-                                                           size_t stage, size_t *count);
+ZONDA_API const zonda_counter *zonda_result_stage_counters(const zonda_result *result, size_t stage,
+                                                           size_t *count);
 ZONDA_API size_t zonda_result_stage_count(const zonda_result *result);
 
 /* The operators of a stage, as the plan names them; NULL if there is no such stage. Borrowed. */

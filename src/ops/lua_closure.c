@@ -42,8 +42,7 @@ static bool is_plain(struct walk *walk, int index) {
         return is_plain_function(walk, index);
     case LUA_TUSERDATA:
         return zn_lua_is_null(walk->lua, index) || zn_lua_is_frozen(walk->lua, index) ||
-               zn_lua_plugin_is(walk->lua, index) ||
-               zn_lua_dataset_node(walk->lua, index, &node);
+               zn_lua_plugin_is(walk->lua, index) || zn_lua_dataset_node(walk->lua, index, &node);
     default:
         return false;
     }

@@ -21,14 +21,14 @@ struct zn_driver_core {
     uint64_t blob_offset; /* how much of it is there */
     bool blob_asked;      /* the coordinator has said how much */
 
-    uint32_t stage;       /* the one that runs */
-    bool stage_complete;  /* said so by the last STATUS */
-    bool stage_counted;   /* its counters have been added */
-    uint64_t completed;   /* tasks, said so by the last STATUS */
-    bool wanted;          /* a reader waits for a page */
-    bool page_was_empty;  /* although the stage was complete */
-    uint64_t next_result; /* first task of the last stage that is not delivered yet */
-    uint64_t page_end;    /* DELIVERING: first task behind the page */
+    uint32_t stage;                 /* the one that runs */
+    bool stage_complete;            /* said so by the last STATUS */
+    bool stage_counted;             /* its counters have been added */
+    uint64_t completed;             /* tasks, said so by the last STATUS */
+    bool wanted;                    /* a reader waits for a page */
+    bool page_was_empty;            /* although the stage was complete */
+    uint64_t next_result;           /* first task of the last stage that is not delivered yet */
+    uint64_t page_end;              /* DELIVERING: first task behind the page */
     zn_counter_set counters;        /* of all stages that are complete */
     zn_counter_set *stage_counters; /* one for each stage of the plan */
     size_t stage_count;
