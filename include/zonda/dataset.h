@@ -97,6 +97,13 @@ ZONDA_API zonda_dataset *zonda_each(zonda_dataset *dataset, const char *const *c
 ZONDA_API zonda_dataset *zonda_window_by(zonda_dataset *dataset, zonda_func function,
                                          const void *init, size_t init_bytes);
 
+/* A function that sees a shard as a whole, and gives any number of records; also for an empty
+ * shard. In C, `call` gets each record, with state of `open`, and `finish` ends the shard. In Lua,
+ * a block takes records from the iterator `items`, knows `shard.index` and `shard.total`, and gives
+ * records with `emit`; it may return before the last one, and what it returns, if not nil, is a
+ * record. */
+ZONDA_API zonda_dataset *zonda_map_shard(zonda_dataset *dataset, zonda_func function);
+
 /* The shards of `first`, then those of `second`. */
 ZONDA_API zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second);
 

@@ -14,20 +14,25 @@ extern "C" {
 typedef struct zonda_task zonda_task;
 
 /* A user function. `args` are `arg_count` decoded values that are valid during the call: map,
- * filter and flat_map get one record; reduce gets the accumulated value and a record. What it packs
- * into `out` is its answer: map and reduce exactly one value, filter one value (false and nil drop
- * the record), flat_map any number of values, one after the other. Returns ZONDA_OK, or a code from
- * zonda_task_fail. Runs on many threads at once, each with its own task and state. */
+ * filter, flat_map and map_shard get one record; reduce gets the accumulated value and a record.
+ * What it packs into `out` is its answer: map and reduce exactly one value, filter one value (false
+ * and nil drop the record), flat_map and map_shard any number of values, one after the other.
+ * Returns ZONDA_OK, or a code from zonda_task_fail. Runs on many threads at once, each with its own
+ * task and state. */
 typedef zonda_err zonda_call(zonda_task *task, const msgpack_object *args, size_t arg_count,
                              msgpack_packer *out);
 
 /* A function with optional state per shard: `open` (may be NULL) makes it before the shard's first
  * record, `close` (may be NULL) frees it after the last, also when the task failed, but not when
- * `open` did. Fields are only added at the end: name them, as in { .call = mine }. */
+ * `open` did. `finish` (may be NULL) is for map_shard only: it is called once at the end of each
+ * shard, also an empty one, before `close`, and packs any number of values; not when the task
+ * failed, nor when nobody wants more records of the shard. Fields are only added at the end: name
+ * them, as in { .call = mine }. */
 typedef struct zonda_function {
     zonda_call *call;
     zonda_err (*open)(zonda_task *task, void **state);
     void (*close)(zonda_task *task, void *state);
+    zonda_err (*finish)(zonda_task *task, msgpack_packer *out);
 } zonda_function;
 
 /* Makes `function` known as `name` in this process. Call it before a cluster is opened; the
@@ -108,7 +113,7 @@ static inline zonda_func zonda_lua(const char *expression) {
     return func;
 }
 
-/* A Lua block with `emit`, for flat_map. */
+/* A Lua block with `emit`, for flat_map; with `items`, `shard` and `emit` for map_shard. */
 static inline zonda_func zonda_lua_block(const char *block) {
     zonda_func func = { ZONDA_FUNC_LUA_BLOCK, block, NULL };
     return func;

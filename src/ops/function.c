@@ -142,11 +142,24 @@ zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_byt
         return err;
     }
     zn_bytes values = { .data = out->data + start, .len = out->len - start };
-    bool many = function->form == ZN_CALL_FLAT_MAP;
+    bool many = function->form == ZN_CALL_FLAT_MAP || function->form == ZN_CALL_SHARD;
     uint64_t count = 0;
     err = check_values(values, many ? UINT64_MAX : 1, &count, error);
     if (err == ZONDA_OK && count == 0 && !many) {
         err = zn_error_set(error, ZONDA_ERR_USER, "the function gave no value where one is wanted");
     }
     return err;
+}
+
+zonda_err zn_function_finish(zn_function *function, zonda_task *task, zn_buf *out,
+                             zonda_error *error) {
+    size_t start = out->len;
+    enter(function, task);
+    zonda_err err = function->kind->finish(function->state, task, out, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    uint64_t count = 0;
+    zn_bytes values = { .data = out->data + start, .len = out->len - start };
+    return check_values(values, UINT64_MAX, &count, error);
 }

@@ -20,6 +20,7 @@ typedef enum zn_call_form {
     ZN_CALL_FLAT_MAP, /* 1 argument, any number of values */
     ZN_CALL_FOLD,     /* 2 arguments (accumulated, record), 1 value */
     ZN_CALL_WINDOW,   /* 2 arguments (state, record), truth and 1 value (the next state) */
+    ZN_CALL_SHARD,    /* 1 argument, truth (wants more records) and any number of values */
 } zn_call_form;
 
 /* One kind of function; kinds are registered in function.c. `state` is the implementation's. */
@@ -31,6 +32,8 @@ typedef struct zn_function_kind {
     void (*end)(void *state, zonda_task *task);
     zonda_err (*call)(void *state, zonda_task *task, const zn_bytes *args, zn_buf *out, bool *truth,
                       zonda_error *error);
+    /* SHARD: no more records come. Appends what the function still gives. */
+    zonda_err (*finish)(void *state, zonda_task *task, zn_buf *out, zonda_error *error);
 } zn_function_kind;
 
 /* Implemented in function_c.c and lua_function.c. */
@@ -47,9 +50,14 @@ zonda_err zn_function_begin(zn_function *function, zonda_task *task, zonda_error
 void zn_function_end(zn_function *function, zonda_task *task);
 
 /* Calls it with the checked values `args` (as many as the form says). Appends what it gives to
- * `out`; with FILTER sets `*truth` instead, with WINDOW both. Errors: USER with message and
- * traceback; a map that gives none or two values is USER. */
+ * `out`; with FILTER sets `*truth` instead, with WINDOW and SHARD both. Errors: USER with message
+ * and traceback; a map that gives none or two values is USER. */
 zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_bytes *args,
                            zn_buf *out, bool *truth, zonda_error *error);
+
+/* With SHARD, once, behind the last record of a shard that has not failed, before
+ * zn_function_end: appends what the function gives at the end. Errors as above. */
+zonda_err zn_function_finish(zn_function *function, zonda_task *task, zn_buf *out,
+                             zonda_error *error);
 
 #endif

@@ -243,7 +243,7 @@ static int append_packed(void *context, const char *data, size_t len) {
     return 0;
 }
 
-/* Runs the C code: its answer goes to `out`. */
+/* Runs the C code: its answer goes to `out`. Without arguments it is the end of the shard. */
 static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_object *args,
                           size_t count, zn_buf *out, zonda_error *error) {
     self->packed = out;
@@ -251,7 +251,8 @@ static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_obje
     self->overflowed = false;
     msgpack_packer_init(&self->packer, self, append_packed);
     enter(self, task, self->task_state);
-    zonda_err code = self->function.call(task, args, count, &self->packer);
+    zonda_err code = args != NULL ? self->function.call(task, args, count, &self->packer)
+                                  : self->function.finish(task, &self->packer);
     leave(task);
     zonda_err err = take_failure(self, task, code, error);
     if (err == ZONDA_OK && self->overflowed) {
@@ -307,6 +308,9 @@ static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *ar
         }
         objects[i] = *object;
     }
+    if (self->form == ZN_CALL_SHARD) {
+        *truth = true;
+    }
     if (self->form != ZN_CALL_FILTER && self->form != ZN_CALL_WINDOW) {
         return run_call(self, task, objects, count, out, error);
     }
@@ -318,10 +322,16 @@ static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *ar
     return err != ZONDA_OK ? err : read_truth(zn_buf_bytes(&self->truth), truth, error);
 }
 
+static zonda_err finish_shard(void *state, zonda_task *task, zn_buf *out, zonda_error *error) {
+    c_function *self = state;
+    return self->function.finish == NULL ? ZONDA_OK : run_call(self, task, NULL, 0, out, error);
+}
+
 const zn_function_kind zn_function_c = {
     .bind = bind_function,
     .unbind = unbind_function,
     .begin = begin_shard,
     .end = end_shard,
     .call = call_function,
+    .finish = finish_shard,
 };

@@ -39,6 +39,9 @@ enum {
     ENV_VALUES = ENV_RECORD
 };
 
+/* In front of a text that runs along a shard; in the same line, for messages. */
+#define SHARD_NAMES "local items, shard, emit = ...; "
+
 static const char env_key = 0;
 static const char function_key = 0;
 
@@ -109,7 +112,7 @@ static int resolve(lua_State *lua) {
     }
     zn_bytes name;
     name.data = (const uint8_t *)lua_tolstring(lua, 2, &name.len);
-    if (name.len == 1 && name.data[0] == 'r') {
+    if (name.len == 1 && name.data[0] == 'r' && chunk->form != ZN_CALL_SHARD) {
         push_record(lua, chunk);
         return 1;
     }
@@ -174,16 +177,17 @@ static bool is_blank(zn_bytes text) {
 /* Pushes the compiled function. An expression is loaded twice: bare, for messages that point at the
  * user's own text, and in brackets, which make sure that it is one expression. */
 static void load_chunk(lua_State *lua, const zn_lua_chunk *chunk) {
+    bool is_shard = chunk->form == ZN_CALL_SHARD;
     if (chunk->is_block) {
-        load_text(lua, chunk, "", "");
+        load_text(lua, chunk, is_shard ? SHARD_NAMES : "", "");
         return;
     }
     if (is_blank(chunk->text)) {
         luaL_error(lua, "%s: the expression is empty", chunk->name);
     }
-    load_text(lua, chunk, "return ", "");
+    load_text(lua, chunk, is_shard ? SHARD_NAMES "return " : "return ", "");
     if (chunk->form != ZN_CALL_WINDOW) {
-        load_text(lua, chunk, "return (", "\n)");
+        load_text(lua, chunk, is_shard ? SHARD_NAMES "return (" : "return (", "\n)");
     }
 }
 
@@ -213,6 +217,10 @@ zn_lua_chunk *zn_lua_chunk_new(zn_lua_state *state, const char *name, bool is_bl
 void zn_lua_chunk_destroy(zn_lua_chunk **chunk) {
     free(*chunk);
     *chunk = NULL;
+}
+
+void zn_lua_chunk_push(lua_State *lua) {
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);
 }
 
 /* One call: the context is what the caller of zn_lua_chunk_call gave. */

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "ops/lua_chunk.h"
 #include "ops/lua_script_function.h"
+#include "ops/lua_shard.h"
 #include "record/value.h"
 
 enum {
@@ -23,7 +24,9 @@ typedef struct lua_function {
     zn_lua_state *state; /* of the chunk */
     zn_lua_chunk *chunk;
     zn_lua_script_function *script; /* or this */
-    uint64_t place;                 /* of the operator in its chain, for seeds */
+    zn_call_form form;
+    zn_lua_shard shard; /* SHARD: the running one */
+    uint64_t place;     /* of the operator in its chain, for seeds */
 } lua_function;
 
 static void unbind_function(void *opaque) {
@@ -98,6 +101,7 @@ static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void
     }
     lua_function *function = ZN_NEW(lua_function);
     function->place = place_of(op);
+    function->form = form;
     zonda_err err;
     if (is_kind(kind, "lua-expression") || is_kind(kind, "lua-block")) {
         err = bind_chunk(function, spec, is_kind(kind, "lua-block"), form, op, error);
@@ -152,6 +156,8 @@ static zonda_err begin(void *opaque, zonda_task *task, zonda_error *error) {
     zn_lua_state_seed(state, mix(mix(id->job.value) + id->stage.value),
                       mix(mix(id->task) + function->place));
     state->task = task;
+    zn_lua_shard_begin(&function->shard,
+                       function->script != NULL ? zn_lua_script_function_push : zn_lua_chunk_push);
     return ZONDA_OK;
 }
 
@@ -164,12 +170,30 @@ static zonda_err call(void *opaque, zonda_task *task, const zn_bytes *args, zn_b
                       bool *truth, zonda_error *error) {
     (void)task;
     lua_function *function = opaque;
+    if (function->form == ZN_CALL_SHARD) {
+        return as_user_error(
+            zn_lua_shard_step(&function->shard, state_of(function), args, out, truth, error),
+            error);
+    }
     zonda_err err = function->script != NULL
                         ? zn_lua_script_function_call(function->script, args, out, truth, error)
                         : zn_lua_chunk_call(function->chunk, args, out, truth, error);
     return as_user_error(err, error);
 }
 
+static zonda_err finish(void *opaque, zonda_task *task, zn_buf *out, zonda_error *error) {
+    (void)task;
+    lua_function *function = opaque;
+    bool more = false;
+    return as_user_error(
+        zn_lua_shard_step(&function->shard, state_of(function), NULL, out, &more, error), error);
+}
+
 const zn_function_kind zn_function_lua = {
-    .bind = bind_function, .unbind = unbind_function, .begin = begin, .end = end, .call = call
+    .bind = bind_function,
+    .unbind = unbind_function,
+    .begin = begin,
+    .end = end,
+    .call = call,
+    .finish = finish,
 };

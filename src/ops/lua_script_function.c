@@ -99,6 +99,10 @@ zonda_err zn_lua_script_function_begin(zn_lua_script_function *function, zonda_e
     return err;
 }
 
+void zn_lua_script_function_push(lua_State *lua) {
+    lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);
+}
+
 static int run(lua_State *lua) {
     zn_lua_script_function *function = lua_touserdata(lua, 1);
     lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);

@@ -21,6 +21,9 @@ zonda_err zn_lua_script_function_begin(zn_lua_script_function *function, zonda_e
 /* Calls it as zn_function_call does. */
 zonda_err zn_lua_script_function_call(zn_lua_script_function *function, const zn_bytes *args,
                                       zn_buf *out, bool *truth, zonda_error *error);
+/* Pushes the function; in protected calls. */
+void zn_lua_script_function_push(lua_State *lua);
+
 zn_lua_state *zn_lua_script_function_state(const zn_lua_script_function *function);
 void zn_lua_script_function_destroy(zn_lua_script_function **function);
 

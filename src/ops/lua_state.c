@@ -102,13 +102,12 @@ static bool add_line(zn_lua_state *state, size_t *used, const lua_Debug *debug) 
     return true;
 }
 
-static void keep_traceback(zn_lua_state *state, lua_State *lua) {
+static void keep_traceback(zn_lua_state *state, lua_State *lua, int level) {
     lua_Debug debug;
     size_t used = 0;
     state->traceback[0] = '\0';
     unsigned lines = 0;
-    for (int level = 1; lines < TRACEBACK_LINES_MAX && lua_getstack(lua, level, &debug) != 0;
-         level++) {
+    for (; lines < TRACEBACK_LINES_MAX && lua_getstack(lua, level, &debug) != 0; level++) {
         lua_getinfo(lua, "Sln", &debug);
         if (strcmp(debug.what, "C") == 0) {
             continue;
@@ -120,9 +119,17 @@ static void keep_traceback(zn_lua_state *state, lua_State *lua) {
     }
 }
 
-/* The message handler: an error object becomes text while the stack is still there. */
+void zn_lua_state_trace(zn_lua_state *state, lua_State *coroutine) {
+    keep_traceback(state, coroutine, 0);
+}
+
+/* The message handler: an error object becomes text while the stack is still there. An error that
+ * comes from a coroutine has its traceback already. */
 static int handle_error(lua_State *lua) {
-    keep_traceback(zn_lua_state_of(lua), lua);
+    zn_lua_state *state = zn_lua_state_of(lua);
+    if (state->traceback[0] == '\0') {
+        keep_traceback(state, lua, 1); /* 0 is this function */
+    }
     if (lua_type(lua, 1) == LUA_TSTRING) {
         return 1;
     }

@@ -46,6 +46,10 @@ zonda_err zn_lua_state_call(zn_lua_state *state, lua_CFunction body, void *conte
 /* Counts work in C as instructions of the running call. Raises an error if it has to end. */
 void zn_lua_state_count(lua_State *lua, uint64_t instructions);
 
+/* Keeps the traceback of a coroutine that has failed or waits, for the error that the running call
+ * is about to raise because of it. */
+void zn_lua_state_trace(zn_lua_state *state, lua_State *coroutine);
+
 /* The sandbox that a Lua state belongs to. */
 zn_lua_state *zn_lua_state_of(lua_State *lua);
 

@@ -20,6 +20,7 @@
     X(take_per_shard)                                                                              \
     X(window)                                                                                      \
     X(window_by)                                                                                   \
+    X(map_shard)                                                                                   \
     X(sample)                                                                                      \
     X(exec)                                                                                        \
     X(each)                                                                                        \

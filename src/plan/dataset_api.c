@@ -320,6 +320,10 @@ zonda_dataset *zonda_window_by(zonda_dataset *dataset, zonda_func function, cons
     return apply("window_by", &args, &dataset);
 }
 
+zonda_dataset *zonda_map_shard(zonda_dataset *dataset, zonda_func function) {
+    return apply_function("map_shard", dataset, function);
+}
+
 zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second) {
     static const uint8_t no_args[] = { 0x80 };
     zonda_dataset *inputs[] = { first, second };

@@ -26,6 +26,10 @@ class Narrow(TestCase):
         ("from-range 4 --shards 1 then window-by (a==nil),r",
          "zonda.from_range(4, {shards = 1}):window_by(function(s, r) return s == nil, r end)",
          ["[0]", "[1]", "[2]", "[3]"]),
+        ("from-range 6 --shards 2 then map-shard for\tr\tin\titems\tdo\temit(r)\tend\treturn\t{shard.index,shard.total}",
+         "zonda.from_range(6, {shards = 2}):map_shard(function(items, shard, emit)\n"
+         "  for r in items do emit(r) end return {shard.index, shard.total} end)",
+         ["0", "1", "2", "[0,2]", "3", "4", "5", "[1,2]"]),
         ("from-range 20 --shards 1 then sample 0.25 7",
          "zonda.from_range(20, {shards = 1}):sample(0.25, 7)", ["4", "7", "12", "16"]),
         ("from-range 20 --shards 1 then sample 0.25 --seed 7",
@@ -68,6 +72,18 @@ class Narrow(TestCase):
             with self.subTest(call=call):
                 (self.folder / "case.lua").write_text(f"return zonda.from_range(3):{call}\n")
                 self.expect(zonda("run", "case.lua", cwd=self.folder), 2, *expected)
+
+    def test_errors_in_map_shard(self):
+        (self.folder / "s.lua").write_text(
+            "local function fail(r)\n  return r.x.y\nend\n"
+            "return zonda.from_range(4, {shards = 2}):map_shard(function(items, shard, emit)\n"
+            "  for r in items do if shard.index == 1 then emit(fail(r)) end end\nend)\n")
+        self.expect(zonda("run", "s.lua", cwd=self.folder), 1, "s.lua:2: attempt to index", "map_shard", "shard 1",
+                    "s.lua:5: in")
+        result = zonda("run", "from-range", "4", "then", "map-shard", "for r in items", cwd=self.folder)
+        self.expect(result, 2, "map_shard", "'do' expected")
+        result = zonda("run", "from-range", "4", "then", "map-shard", "coroutine.yield()", cwd=self.folder)
+        self.expect(result, 1, "the function yields")
 
     def test_union_of_files_and_of_datasets(self):
         for name, text in (("a.txt", "1\n2\n"), ("b.txt", "3\n"), ("c.data", "4\n")):

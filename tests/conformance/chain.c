@@ -200,6 +200,10 @@ static zonda_dataset *build_flat_map(step *self) {
     return zonda_flat_map(self->input, arg_function(self, 0));
 }
 
+static zonda_dataset *build_map_shard(step *self) {
+    return zonda_map_shard(self->input, arg_function(self, 0));
+}
+
 static zonda_dataset *build_filter(step *self) {
     return zonda_filter(self->input, arg_function(self, 0));
 }
@@ -380,6 +384,7 @@ static const struct {
     { "read", build_read },
     { "map", build_map },
     { "flat_map", build_flat_map },
+    { "map_shard", build_map_shard },
     { "filter", build_filter },
     { "select", build_select },
     { "count", build_count },

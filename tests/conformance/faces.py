@@ -11,6 +11,7 @@ FUNCTIONS = {
     ("flat_map", 0): ("block", "r, emit"),
     ("filter", 0): ("expression", "r"),
     ("window_by", 0): ("expression", "a, r"),
+    ("map_shard", 0): ("block", "items, shard, emit"),
     ("reduce", 0): ("expression", "a, r"),
     ("reduce", 1): ("expression", "a, r"),
 }

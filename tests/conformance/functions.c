@@ -77,6 +77,26 @@ static zonda_err call_position(zonda_task *task, const msgpack_object *args, siz
     return ZONDA_OK;
 }
 
+/* [shard, shards, records], at its end */
+static zonda_err call_count(zonda_task *task, const msgpack_object *args, size_t arg_count,
+                            msgpack_packer *out) {
+    (void)args;
+    (void)arg_count;
+    (void)out;
+    int64_t *count = zonda_task_state(task);
+    *count += 1;
+    return ZONDA_OK;
+}
+
+static zonda_err finish_count(zonda_task *task, msgpack_packer *out) {
+    const int64_t *count = zonda_task_state(task);
+    msgpack_pack_array(out, 3);
+    msgpack_pack_uint64(out, zonda_task_shard(task));
+    msgpack_pack_uint64(out, zonda_task_shard_count(task));
+    msgpack_pack_int64(out, *count);
+    return ZONDA_OK;
+}
+
 static zonda_err call_add_offset(zonda_task *task, const msgpack_object *args, size_t arg_count,
                                  msgpack_packer *out) {
     (void)arg_count;
@@ -144,6 +164,11 @@ static const zonda_plugin_function functions[] = {
     { "repeat", { .call = call_repeat } },
     { "sum", { .call = call_sum } },
     { "position", { .call = call_position, .open = open_position, .close = close_position } },
+    { "count",
+      { .call = call_count,
+        .open = open_position,
+        .close = close_position,
+        .finish = finish_count } },
     { "add_offset", { .call = call_add_offset } },
     { "tally", { .call = call_tally } },
     { "refuse", { .call = call_refuse } },

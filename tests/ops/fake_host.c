@@ -142,7 +142,11 @@ void fake_body_shared(fake_body *body, const char *name, const char *value) {
 
 zn_stage_exec *fake_body_open(fake_body *body, zonda_error *error) {
     zn_buf bytes = { 0 };
-    zn_put_map(&bytes, 4);
+    zn_put_map(&bytes, 5);
+    zn_put_text(&bytes, "lua");
+    zn_put_map(&bytes, 1);
+    zn_put_text(&bytes, "instructions");
+    zn_put_uint(&bytes, body->instructions);
     zn_put_text(&bytes, "stage");
     zn_put_uint(&bytes, 3);
     zn_put_text(&bytes, "tasks");

@@ -38,6 +38,7 @@ typedef struct fake_body {
     zn_buf shared;
     uint32_t shared_count;
     uint64_t tasks;
+    uint64_t instructions; /* of one call in Lua; 0: the usual limit */
 } fake_body;
 
 fake_body fake_body_of(fake_host *host, uint64_t tasks);

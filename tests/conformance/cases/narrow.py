@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """Narrow operators that take functions or fields: map, flat_map, filter, select."""
-from case import case, fn, lua, z
+from case import case, fn, lua, plug, z
 
 CLI_LUA = "field names as variables are for expressions"
 ROWS = '{"id":1,"name":"ann","score":5,"in":{"x":1,"y":{"z":2}}}\n' \
@@ -239,3 +239,45 @@ case("window_by_never_closes", z.from_range(4, shards=2).window_by("true, r", 0)
 case("window_by_of_nothing", z.from_range(4, shards=2).filter("false").window_by("true, r", 0), records=[])
 case("bad_window_by_error", z.from_range(2, shards=1).window_by("a.x.y, r", 0), fails="USER",
      words=["operator window_by"])
+
+# --- map_shard
+
+case("map_shard_state_inside_a_shard", z.from_list([1, 1, 2, 1]).map_shard("for r in items do emit(r) end"),
+     records=[1, 1, 2, 1])
+case("map_shard_deduplicates_a_shard",
+     z.from_range(12, shards=2).map_shard(
+         "local seen = {} for r in items do local k = r % 3 if not seen[k] then seen[k] = true emit(k) end end"),
+     records=[0, 1, 2, 0, 1, 2])
+case("map_shard_may_give_nothing", z.from_range(9, shards=3).map_shard("for r in items do end"), records=[])
+case("map_shard_knows_its_shard",
+     z.from_range(4, shards=2).map_shard("for r in items do emit({shard.index, shard.total, r}) end"),
+     records=[[0, 2, 0], [0, 2, 1], [1, 2, 2], [1, 2, 3]])
+case("map_shard_returned_value_is_emitted_too",
+     z.from_range(4, shards=2).map_shard("local n = 0 for r in items do emit(r) n = n + r end return {sum = n}"),
+     records=[0, 1, {"sum": 1}, 2, 3, {"sum": 5}])
+case("map_shard_runs_for_an_empty_shard",
+     z.read("DIR/in/*.jsonl").map_shard("local n = 0 for r in items do n = n + 1 end emit(n)"),
+     given={"in/a.jsonl": "1\n2\n", "in/b.jsonl": "", "in/c.jsonl": "3\n"}, records=[2, 0, 1])
+case("map_shard_behind_a_filter_that_drops_all",
+     z.from_range(4, shards=2).filter("false").map_shard("emit(items() == nil)"), records=[True, True])
+case("map_shard_returns_early",
+     z.from_range(2**62, shards=2).map_shard("for r in items do return r end"), records=[0, 2**61])
+case("map_shard_then_take", z.from_range(2**62, shards=1).map_shard("for r in items do emit(r) end")
+     .take_per_shard(2), records=[0, 1])
+case("map_shard_keeps_records",
+     z.from_list([{"n": 1}]).map_shard("local a = items() local b = items() emit(a) emit(b == nil)"),
+     records=[{"n": 1}, True])
+case("map_shard_variables_outside_start_again_for_a_shard",
+     z.from_range(6, shards=3).map_shard(lua("(function() local seen = {} return function(items, shard, emit) "
+                                             "for r in items do seen[#seen + 1] = r end emit(#seen) end end)()")),
+     records=[2, 2, 2])
+case("map_shard_c_function", z.from_range(5, shards=2).map_shard(fn("count")), records=[[0, 2, 2], [1, 2, 3]])
+case("map_shard_c_function_of_an_empty_shard", z.read("DIR/a.jsonl").map_shard(fn("count")),
+     given={"a.jsonl": ""}, records=[[0, 1, 0]])
+case("map_shard_c_function_without_finish", z.from_list([2, 0, 1]).map_shard(fn("repeat")), records=[2, 2, 1])
+case("map_shard_function_of_a_plugin", z.from_range(5, shards=2).map_shard(plug("count")),
+     records=[[0, 2, 2], [1, 2, 3]])
+case("bad_map_shard_error", z.read("DIR/in/*.jsonl").map_shard("for r in items do emit(r.x.y) end"),
+     given={"in/a.jsonl": "{}\n", "in/b.jsonl": ""}, fails="USER", words=["operator map_shard", "in/a.jsonl:1"])
+case("bad_map_shard_yield", z.from_range(2, shards=1).map_shard("coroutine.yield()"), fails="USER",
+     words=["operator map_shard", "yields"])
