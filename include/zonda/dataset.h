@@ -107,6 +107,9 @@ ZONDA_API zonda_dataset *zonda_map_shard(zonda_dataset *dataset, zonda_func func
 /* The shards of `first`, then those of `second`. */
 ZONDA_API zonda_dataset *zonda_union(zonda_dataset *first, zonda_dataset *second);
 
+/* The first `n` records of the whole dataset, as one shard; 0 is allowed. */
+ZONDA_API zonda_dataset *zonda_limit(zonda_dataset *dataset, uint64_t n);
+
 /* Folds: one record from all. */
 ZONDA_API zonda_dataset *zonda_count(zonda_dataset *dataset);
 ZONDA_API zonda_dataset *zonda_reduce(zonda_dataset *dataset, zonda_func local,

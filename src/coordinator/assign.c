@@ -19,7 +19,8 @@
 #include "base/assert.h"
 
 enum {
-    PASSES = 3
+    PASSES = 3,
+    LIMITED_AHEAD = 2
 };
 
 /* How many tasks the worker may hold at the most in a pass: its whole share rounded down, rounded
@@ -97,13 +98,29 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
     return given;
 }
 
+/* How many more tasks of a stage with a limit may be out: as many as all workers can run twice
+ * over, counted from the first that is not completed, because what lies behind is likely in vain.
+ */
+static uint64_t limited_room(const zn_scheduler *scheduler, const zn_live_stage *stage) {
+    zn_task_run first;
+    uint64_t end = stage->prefix + LIMITED_AHEAD * scheduler->slots;
+    bool any = zn_task_set_next(&stage->pending, 0, &first);
+    return any && end > first.first ? end - first.first : 0;
+}
+
 uint64_t zn_scheduler_stage_room(const zn_scheduler *scheduler, const zn_member *member,
                                  const zn_live_stage *stage) {
     const zn_holding *holding = zn_member_holding(member, stage);
     uint64_t held = holding != NULL ? holding->tasks.task_count : 0;
     uint64_t limit =
         zn_stage_pace_limit(&stage->pace, member->slots, scheduler->slots, scheduler->now_ns);
-    return limit > held ? limit - held : 0;
+    uint64_t room = UINT64_MAX;
+    if (stage->limit > 0) {
+        limit = member->slots;
+        room = limited_room(scheduler, stage);
+    }
+    uint64_t more = limit > held ? limit - held : 0;
+    return more < room ? more : room;
 }
 
 /* Gives the worker up to `part` tasks of the job, earlier stages first; returns how many. */

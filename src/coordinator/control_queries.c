@@ -55,7 +55,7 @@ zonda_err zn_control_status(zn_control *control, const zn_message *request,
                              .state = (uint64_t)stage->state,
                              .total = stage->total,
                              .completed = stage->results.task_count,
-                             .running = stage->running,
+                             .running = zn_live_stage_running(stage),
                              .retries = stage->retries,
                              .workers = count_joined(control->scheduler),
                              .records_in = stage->records_in,
@@ -185,7 +185,7 @@ zn_job_info zn_control_job_info(const zn_live_job *job, uint64_t now_ns) {
     for (size_t i = 0; i < job->stage_count; i++) {
         info.total += job->stages[i]->total;
         info.completed += job->stages[i]->results.task_count;
-        info.running += job->stages[i]->running;
+        info.running += zn_live_stage_running(job->stages[i]);
         info.retries += job->stages[i]->retries;
     }
     return info;

@@ -22,7 +22,7 @@ static zn_stage_info stage_info(const zn_live_stage *stage, uint64_t now_ns, zn_
         .state = (uint64_t)stage->state,
         .total = stage->total,
         .completed = stage->results.task_count,
-        .running = stage->running,
+        .running = zn_live_stage_running(stage),
         .retries = stage->retries,
         .failures = stage->failed.tasks,
         .age_ms = ms_between(stage->started_ns, now_ns),

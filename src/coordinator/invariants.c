@@ -2,8 +2,12 @@
 /* What holds between two steps of the scheduler:
  * - a task of a running stage is exactly one of pending, held by one worker, completed;
  * - a stage is complete if and only if all its tasks are; one that failed or was cancelled has
- *   nothing pending and nothing held;
- * - every worker holds what its count says, and only of running stages of jobs that it touched;
+ *   nothing pending and nothing held; one that is complete has nothing pending, and something held
+ *   only if it has a limit;
+ * - a stage with a limit knows how many tasks from the first on are completed and what they gave,
+ *   and runs only while that is less than the limit;
+ * - every worker holds what its count says, and only of stages that may be held, of jobs that it
+ *   touched;
  * - failures are counted for tasks that are not completed only;
  * - sums and lists that exist for speed say what a full count says;
  * - a job waits for exactly those workers that were told DONE and have not answered.
@@ -28,10 +32,16 @@ static bool add_all(zn_task_set *all, const zn_task_set *from) {
     return true;
 }
 
+/* Whether workers may hold tasks that were skipped, and so are completed. */
+static bool may_have_surplus(const zn_live_stage *stage) {
+    return stage->state == ZN_STAGE_COMPLETE && stage->limit > 0;
+}
+
 /* Gathers the tasks of a stage from everywhere; false if a task is in two places. */
 static bool gather_tasks(const zn_scheduler *scheduler, const zn_live_stage *stage,
                          zn_task_set *all, uint64_t *held) {
-    bool disjoint = add_all(all, &stage->pending) && add_all(all, &stage->results);
+    bool disjoint =
+        add_all(all, &stage->pending) && (may_have_surplus(stage) || add_all(all, &stage->results));
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
         const zn_holding *holding = zn_member_holding(member, stage);
@@ -96,8 +106,27 @@ static zonda_err check_tasks(const zn_scheduler *scheduler, const zn_live_stage 
         return BROKEN(error, "stage %u: %llu of %u tasks known", stage->index,
                       (unsigned long long)known, stage->total);
     }
-    if (!runs && (held > 0 || stage->pending.task_count > 0)) {
+    if (!runs && ((held > 0 && !may_have_surplus(stage)) || stage->pending.task_count > 0)) {
         return BROKEN(error, "stage %u has ended and has work", stage->index);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err check_limit(const zn_live_stage *stage, zonda_error *error) {
+    uint64_t records = 0;
+    uint32_t prefix = 0;
+    zn_task_run run;
+    while (stage->limit > 0 && records < stage->limit &&
+           zn_task_set_next(&stage->results, prefix, &run) && run.first == prefix) {
+        records += ((const zn_task_result *)(uintptr_t)run.value)->records_out * run.count;
+        prefix += run.count;
+    }
+    bool enough = stage->limit > 0 && records >= stage->limit;
+    bool runs = stage->state == ZN_STAGE_RUNNING;
+    if (runs && (enough || prefix != stage->prefix || records != stage->prefix_records)) {
+        return BROKEN(error, "stage %u: %u tasks gave %llu records, counted %u and %llu, of %llu",
+                      stage->index, prefix, (unsigned long long)records, stage->prefix,
+                      (unsigned long long)stage->prefix_records, (unsigned long long)stage->limit);
     }
     return ZONDA_OK;
 }
@@ -107,6 +136,9 @@ static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage 
     zonda_err err = check_tasks(scheduler, stage, error);
     if (err == ZONDA_OK) {
         err = check_results(stage, error);
+    }
+    if (err == ZONDA_OK) {
+        err = check_limit(stage, error);
     }
     if (err != ZONDA_OK) {
         return err;
@@ -160,7 +192,8 @@ static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *me
     for (size_t i = 0; i < member->holding_count; i++) {
         const zn_holding *holding = &member->holdings[i];
         held += holding->tasks.task_count;
-        if (holding->tasks.task_count == 0 || holding->stage->state != ZN_STAGE_RUNNING ||
+        bool ended = holding->stage->state != ZN_STAGE_RUNNING && !may_have_surplus(holding->stage);
+        if (holding->tasks.task_count == 0 || ended ||
             zn_member_touched(member, holding->stage->job->id) == NULL) {
             return BROKEN(error, "worker %llu holds what it cannot",
                           (unsigned long long)member->id);

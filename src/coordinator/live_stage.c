@@ -4,7 +4,8 @@
  *
  * Invariants while the stage runs: pending, running and completed tasks add up to `total`; no task
  * is both pending and completed; sums cover exactly the completed tasks; failure counts exist only
- * for tasks that are not completed. */
+ * for tasks that are not completed. A limit ends the stage as soon as the completed tasks without a
+ * gap from the first on have given enough; the others are skipped: completed, with no records. */
 #include "coordinator/live_stage.h"
 
 #include <stdlib.h>
@@ -126,6 +127,45 @@ void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count
     zn_counter_totals_add(&stage->counters, outcome->counters, outcome->counters_count, count);
 }
 
+/* Counts what the tasks from the first on gave, up to the first that is not completed. */
+static void extend_prefix(zn_live_stage *stage) {
+    zn_task_run run;
+    while (stage->prefix_records < stage->limit &&
+           zn_task_set_next(&stage->results, stage->prefix, &run) && run.first == stage->prefix) {
+        uint64_t each = ((const zn_task_result *)(uintptr_t)run.value)->records_out;
+        uint64_t missing = stage->limit - stage->prefix_records;
+        bool enough = each >= missing / run.count + (missing % run.count > 0 ? 1 : 0);
+        stage->prefix_records = enough ? stage->limit : stage->prefix_records + each * run.count;
+        stage->prefix += run.count;
+    }
+}
+
+bool zn_live_stage_has_enough(zn_live_stage *stage) {
+    if (stage->limit == 0) {
+        return false;
+    }
+    extend_prefix(stage);
+    return stage->prefix_records >= stage->limit;
+}
+
+void zn_live_stage_skip_rest(zn_live_stage *stage) {
+    static const zn_outcome nothing = { 0 };
+    zn_live_stage_drop_pending(stage);
+    zn_task_result *result = NULL;
+    uint32_t at = 0;
+    while (at < stage->total) {
+        zn_task_run next;
+        bool found = zn_task_set_next(&stage->results, at, &next);
+        uint32_t end = found ? next.first : stage->total;
+        if (end > at) {
+            result = result == NULL ? zn_task_result_new(&nothing, 0, 0) : result;
+            result->tasks += end - at;
+            zn_task_set_insert(&stage->results, (zn_task_run){ at, end - at, (uintptr_t)result });
+        }
+        at = found ? next.first + next.count : stage->total;
+    }
+}
+
 static void lose_run(zn_live_stage *stage, zn_task_run run) {
     zn_task_result *result = (zn_task_result *)(uintptr_t)run.value;
     const zn_result_home *home = result->home;
@@ -153,6 +193,11 @@ uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t epoch) {
             lose_run(stage, run);
         }
         at = run.first + run.count;
+    }
+    stage->prefix = lost > 0 ? 0 : stage->prefix;
+    stage->prefix_records = lost > 0 ? 0 : stage->prefix_records;
+    if (stage->limit > 0) {
+        extend_prefix(stage);
     }
     return lost;
 }

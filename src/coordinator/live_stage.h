@@ -27,7 +27,8 @@ enum {
 
 /* A stage as the coordinator has it: which of its tasks wait, and what became of the others. Every
  * task of a running stage is in exactly one of `pending`, the holdings of one worker (`running`
- * counts those), and `results`. Open data; changed through the functions below. */
+ * counts those), and `results`. When a stage with a limit is complete, workers may still hold tasks
+ * that were skipped, until they report them. Open data; changed through the functions below. */
 typedef struct zn_live_stage {
     struct zn_live_job *job; /* the owner, borrowed */
     uint32_t index;
@@ -35,11 +36,14 @@ typedef struct zn_live_stage {
     int state; /* ZN_STAGE_NEW or zn_stage_state */
     char *name;
     zn_digest body;
-    zn_task_set pending;  /* value: the attempt that is next */
-    uint64_t running;     /* tasks that workers hold */
-    zn_task_set results;  /* value: zn_task_result * */
-    uint64_t away;        /* completed tasks whose results are with workers */
-    zn_task_set failures; /* see retry.h */
+    zn_task_set pending;     /* value: the attempt that is next */
+    uint64_t running;        /* tasks that workers hold */
+    zn_task_set results;     /* value: zn_task_result * */
+    uint64_t limit;          /* records that are enough, in the order of tasks; 0: all are needed */
+    uint32_t prefix;         /* with a limit: this many tasks from the first on are completed */
+    uint64_t prefix_records; /* and gave this many records; stops at the limit */
+    uint64_t away;           /* completed tasks whose results are with workers */
+    zn_task_set failures;    /* see retry.h */
     uint64_t retries;
     uint64_t records_in;
     uint64_t records_out;
@@ -86,6 +90,19 @@ void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run);
  */
 void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
                             const zn_outcome *outcome, uint64_t epoch, uint64_t worker);
+
+/* The tasks that run and are needed: not those that were skipped. */
+static inline uint64_t zn_live_stage_running(const zn_live_stage *stage) {
+    return stage->state == ZN_STAGE_RUNNING ? stage->running : 0;
+}
+
+/* Whether the tasks that are completed, from the first on without a gap, gave what the limit asks
+ * for. To be asked after each zn_live_stage_complete: it is what moves `prefix`. */
+bool zn_live_stage_has_enough(zn_live_stage *stage);
+
+/* Completes all tasks that are not, without records. Those that workers hold stay counted in
+ * `running` until they are reported. */
+void zn_live_stage_skip_rest(zn_live_stage *stage);
 
 /* Makes those completed tasks pending again whose results lay with an epoch that is over. Returns
  * how many. */

@@ -158,7 +158,7 @@ static void take_commit(zn_scheduler *scheduler, zn_member *member, const zn_msg
     const zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, commit->stage) : NULL;
     const zn_holding *holding = stage != NULL ? zn_member_holding(member, stage) : NULL;
     uint64_t attempt = 0;
-    bool held = holding != NULL &&
+    bool held = holding != NULL && stage->state == ZN_STAGE_RUNNING &&
                 zn_task_set_get(&holding->tasks, (uint32_t)commit->task, &attempt) &&
                 zn_held_attempt(attempt) == commit->attempt;
     zn_message message = { .number = ZN_MSG_COMMITTED };

@@ -68,7 +68,13 @@ static zonda_err check_start(const zn_live_job *job, const zn_msg_start_stage *r
 static zonda_err check_installed(const zn_live_stage *stage, const zn_msg_start_stage *request,
                                  zn_digest body, zonda_error *error) {
     if (stage->total == request->task_count && zn_digest_equal(stage->body, body)) {
-        return ZONDA_OK;
+        return stage->limit == request->limit
+                   ? ZONDA_OK
+                   : zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
+                                  "stage %u was started with limit %llu and another START_STAGE "
+                                  "has %llu",
+                                  stage->index, (unsigned long long)stage->limit,
+                                  (unsigned long long)request->limit);
     }
     return zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
                         "stage %u was started with %u tasks and another START_STAGE has %llu%s",
@@ -91,6 +97,7 @@ static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
                                              (uint32_t)request->task_count);
     zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_START, error);
     ZN_ASSERT(refused == ZONDA_OK);
+    stage->limit = request->limit;
     stage->started_ns = scheduler->now_ns;
     zn_live_job_add_stage(job, stage);
     zn_scheduler_refresh_stage(scheduler, stage);

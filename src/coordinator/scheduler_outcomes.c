@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What became of tasks. An outcome counts for those of its tasks that the worker holds with that
  * very attempt; all others (of a cancelled job, of a stage that ended, of nobody) are counted as
- * stale and dropped. So every task's outcome is accepted at most once, whatever arrives. */
+ * stale and dropped. So every task's outcome is accepted at most once, whatever arrives.
+ *
+ * A stage with a limit ends before all its tasks have run. What workers hold of it then remains
+ * theirs, because it remains in their queues and uses up their credit; when they report it, nothing
+ * is taken of it, and when the job ends it is cancelled like everything else. */
 #include "coordinator/scheduler_internal.h"
 
 #include "base/assert.h"
@@ -59,6 +63,9 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
     zn_live_stage_complete(stage, part.first, part.count, outcome, member->epoch, member->id);
     zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);
     stage->moved_ns = scheduler->now_ns;
+    if (zn_live_stage_has_enough(stage)) {
+        zn_live_stage_skip_rest(stage);
+    }
     if (stage->results.task_count == stage->total) {
         finish_stage(scheduler, stage);
     }
@@ -86,11 +93,15 @@ static void take_outcome(zn_scheduler *scheduler, zn_member *member, zn_live_sta
     uint32_t end = at + (uint32_t)outcome->count;
     uint64_t accepted = 0;
     zn_task_run part;
-    while (stage->state == ZN_STAGE_RUNNING &&
-           next_held(member, stage, at, end, outcome->attempt, &part)) {
+    while (next_held(member, stage, at, end, outcome->attempt, &part)) {
         zn_member_drop(member, zn_member_holding(member, stage), part.first, part.count);
-        accept_part(scheduler, member, stage, part, outcome);
-        accepted += part.count;
+        if (stage->state == ZN_STAGE_RUNNING) {
+            accept_part(scheduler, member, stage, part, outcome);
+            accepted += part.count;
+        } else { /* skipped while the worker had it: only its credit is free again */
+            scheduler->running -= part.count;
+            stage->running -= part.count;
+        }
         at = part.first + part.count;
     }
     scheduler->stats.stale_tasks += outcome->count - accepted;

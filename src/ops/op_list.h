@@ -25,6 +25,7 @@
     X(exec)                                                                                        \
     X(each)                                                                                        \
     X(union)                                                                                       \
+    X(limit)                                                                                       \
     X(count)                                                                                       \
     X(reduce)                                                                                      \
     X(write)                                                                                       \
@@ -35,6 +36,8 @@
     X(write_tsv)                                                                                   \
     X(write_binary)                                                                                \
     X(stage)                                                                                       \
+    X(limit_shard)                                                                                 \
+    X(limit_total)                                                                                 \
     X(count_shard)                                                                                 \
     X(count_total)                                                                                 \
     X(reduce_shard)                                                                                \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The first n records of each shard. With the last of them the shard has had enough: the source is
- * not read any further (zn_op_enough), unless there is a sink in between, whose files must be
- * whole; then the rest is counted here and let go. */
+/* The first n records of each shard; and, as the halves of limit, of the whole dataset: each shard
+ * gives at most n, and the one task that reads them all in order takes n of those. With the last of
+ * them the shard has had enough: the source is not read any further (zn_op_enough), unless there is
+ * a sink in between, whose files must be whole; then the rest is counted here and let go. */
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -68,3 +69,28 @@ const zn_op_def zn_op_take_per_shard = { .name = "take_per_shard",
                                          ZN_ARGS(take_args),
                                          .runtime = &take_runtime,
                                          .doc = "the first records of each shard" };
+
+static const zn_arg_def limit_args[] = {
+    { .name = "n",
+      .type = ZN_ARG_UINT,
+      .use = ZN_ARG_POSITIONAL,
+      .max = INT64_MAX,
+      .doc = "how many records of the whole dataset; 0: none" },
+};
+
+const zn_op_def zn_op_limit = { .name = "limit",
+                                .op_class = ZN_OP_FOLD,
+                                ZN_ARGS(limit_args),
+                                .doc = "the first records of the whole dataset, as one shard" };
+
+const zn_op_def zn_op_limit_shard = { .name = "limit_shard",
+                                      .op_class = ZN_OP_INNER,
+                                      ZN_ARGS(limit_args),
+                                      .runtime = &take_runtime,
+                                      .doc = "what a shard may give to the limit" };
+
+const zn_op_def zn_op_limit_total = { .name = "limit_total",
+                                      .op_class = ZN_OP_INNER,
+                                      ZN_ARGS(limit_args),
+                                      .runtime = &take_runtime,
+                                      .doc = "the first records of all shards" };

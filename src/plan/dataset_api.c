@@ -265,6 +265,10 @@ zonda_dataset *zonda_take_per_shard(zonda_dataset *dataset, uint64_t n) {
     return apply_number("take_per_shard", dataset, n);
 }
 
+zonda_dataset *zonda_limit(zonda_dataset *dataset, uint64_t n) {
+    return apply_number("limit", dataset, n);
+}
+
 zonda_dataset *zonda_window(zonda_dataset *dataset, uint64_t n) {
     return apply_number("window", dataset, n);
 }

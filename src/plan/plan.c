@@ -27,6 +27,7 @@ typedef struct fold_halves {
 static const fold_halves folds[] = {
     { "count", "count_shard", "count_total" },
     { "reduce", "reduce_shard", "reduce_total" },
+    { "limit", "limit_shard", "limit_total" },
 };
 
 static const fold_halves *find_halves(const char *fold) {
@@ -41,6 +42,11 @@ static const fold_halves *find_halves(const char *fold) {
 /* The arguments of one half of a fold: {"function": F, "identity": V if there is one}. `primary`
  * names the argument with the function; where it is missing, `fallback` serves. */
 static void put_half(zn_buf *out, zn_bytes args, const char *primary, const char *fallback) {
+    uint64_t n = 0;
+    if (zn_value_field_uint(args, "n", &n)) { /* of limit: both halves have all arguments */
+        zn_buf_append(out, args.data, args.len);
+        return;
+    }
     zn_bytes function = { 0 };
     zn_bytes identity = { 0 };
     bool has_function = zn_value_field(args, zn_bytes_of_text(primary), &function) ||
@@ -68,11 +74,23 @@ static void put_stage_source(zn_buf *out, size_t stage, bool empty) {
     }
 }
 
+/* Lets the stage end when it has given what the limit asks for. Files are wanted whatever is done
+ * with their paths, so a stage that writes runs as a whole. */
+static void limit_stage(zn_stage_draft *draft, zn_bytes args) {
+    uint64_t n = 0;
+    if (draft->writes || !zn_value_field_uint(args, "n", &n)) {
+        return;
+    }
+    draft->limit = n;
+    draft->tasks = n == 0 ? 0 : draft->tasks;
+}
+
 static zonda_err add_fold(zn_plan_build *build, const zonda_dataset *node, zonda_error *error) {
     const fold_halves *halves = find_halves(node->op->name);
     zn_buf args = { 0 };
     put_half(&args, zn_buf_bytes(&node->args), "local", "function");
     zn_plan_add_op(build, halves->shard, zn_buf_bytes(&args), true);
+    limit_stage(&build->draft, zn_buf_bytes(&node->args));
     size_t stage = build->plan->stage_count;
     bool empty = build->draft.tasks == 0;
     zonda_err err = zn_plan_end_stage(build, error);

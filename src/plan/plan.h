@@ -19,6 +19,7 @@ typedef struct zn_plan_stage {
     char *name;          /* operators joined by "→" */
     uint64_t task_count; /* 0: the stage is never started, its result is empty */
     zn_digest body;      /* one of the plan's blobs */
+    uint64_t limit;      /* records that are enough, in the order of tasks; 0: all are needed */
 } zn_plan_stage;
 
 /* A dataset compiled to stages; immutable. */

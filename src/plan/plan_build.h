@@ -14,6 +14,8 @@ typedef struct zn_stage_draft {
     uint32_t branch_count;
     zn_buf name;
     uint64_t tasks;
+    uint64_t limit; /* see zn_plan_stage */
+    bool writes;    /* has a sink: all its tasks are needed */
 } zn_stage_draft;
 
 typedef struct zn_plan_build {

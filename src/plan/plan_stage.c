@@ -138,6 +138,7 @@ void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch) {
     }
     draft->branch_count++;
     draft->tasks += branch->tasks;
+    draft->writes = draft->writes || branch->writes;
 }
 
 void zn_plan_free_draft(zn_stage_draft *draft) {
@@ -200,6 +201,7 @@ zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error) {
         .name = cut_name(zn_buf_bytes(&draft->name)),
         .task_count = draft->tasks,
         .body = digest,
+        .limit = draft->limit,
     };
     zn_buf_reset(&draft->ops, draft->ops.capacity);
     zn_buf_reset(&draft->branches, draft->branches.capacity);
@@ -207,5 +209,7 @@ zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error) {
     draft->op_count = 0;
     draft->branch_count = 0;
     draft->tasks = 0;
+    draft->limit = 0;
+    draft->writes = false;
     return ZONDA_OK;
 }

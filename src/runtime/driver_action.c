@@ -51,6 +51,7 @@ static void start_stage(const zn_driver_core *core, zn_message *request) {
         .name = zn_bytes_of_text(stage->name),
         .task_count = stage->task_count,
         .body = zn_digest_bytes(&stage->body),
+        .limit = stage->limit,
     };
 }
 

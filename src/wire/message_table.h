@@ -194,7 +194,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     B(fingerprint, ZN_DIGEST_BYTES, "of the plan; must be that of the job")                        \
     S(name, ZN_NAME_BYTES_MAX, "operators of the stage, for people")                               \
     U(task_count, ZN_STAGE_TASKS_MAX, "tasks; 0 is refused")                                       \
-    B(body, ZN_DIGEST_BYTES, "blob with the operators")
+    B(body, ZN_DIGEST_BYTES, "blob with the operators")                                            \
+    U(limit, UINT64_MAX, "records that are enough, in the order of tasks; 0: all are needed")
 
 #define ZN_STAGE_STARTED_FIELDS(U, I, S, B, L)                                                     \
     U(request, UINT64_MAX, "the call that this answers")                                           \

@@ -246,6 +246,10 @@ static zonda_dataset *build_rename(step *self) {
     return zonda_rename(self->input, f[0], f[1], f[2], f[3], f[4], f[5], f[6], NULL);
 }
 
+static zonda_dataset *build_limit(step *self) {
+    return zonda_limit(self->input, arg_uint(self, 0));
+}
+
 static zonda_dataset *build_take_per_shard(step *self) {
     return zonda_take_per_shard(self->input, arg_uint(self, 0));
 }
@@ -399,6 +403,7 @@ static const struct {
     { "drop", build_drop },
     { "rename", build_rename },
     { "take_per_shard", build_take_per_shard },
+    { "limit", build_limit },
     { "window", build_window },
     { "sample", build_sample },
     { "write_msgpack", build_write_msgpack },

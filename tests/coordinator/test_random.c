@@ -18,8 +18,10 @@ typedef struct life {
     uint64_t jobs[JOBS]; /* 0: none */
     uint64_t stages[JOBS];
     bool cancelled[JOBS];
-    bool ended[JOBS]; /* while a stage ran */
+    bool ended[JOBS];   /* while a stage ran */
+    bool limited[JOBS]; /* its last stage */
     uint64_t completed_jobs;
+    uint64_t limited_jobs;
     uint64_t failed_jobs;
 } life;
 
@@ -47,6 +49,14 @@ static void close_job(life *l, size_t index) {
     l->jobs[index] = 0;
 }
 
+/* Starts a stage, half of them with a limit. */
+static void start_stage(life *l, size_t index, uint64_t stage) {
+    zn_message start = rig_start_message(l->r, l->jobs[index], stage, 1 + roll(l, 100));
+    start.start_stage.limit = roll(l, 2) * roll(l, 60);
+    l->limited[index] = start.start_stage.limit > 0;
+    assert_int_equal(rig_call(l->r, start)->number, ZN_MSG_STAGE_STARTED);
+}
+
 static void step_driver(life *l, size_t index) {
     rig *r = l->r;
     if (l->jobs[index] == 0) {
@@ -54,7 +64,7 @@ static void step_driver(life *l, size_t index) {
         l->stages[index] = 1;
         l->ended[index] = false;
         l->cancelled[index] = false;
-        rig_start(r, l->jobs[index], 0, 1 + roll(l, 100));
+        start_stage(l, index, 0);
         return;
     }
     zn_msg_status status = rig_status(r, l->jobs[index], l->stages[index] - 1);
@@ -62,7 +72,8 @@ static void step_driver(life *l, size_t index) {
         assert_false(l->ended[index]);
         assert_true(status.completed < status.total);
     } else if (status.state == ZN_STAGE_COMPLETE && l->stages[index] < 3 && !l->cancelled[index]) {
-        rig_start(r, l->jobs[index], l->stages[index]++, 1 + roll(l, 100));
+        l->limited_jobs += l->limited[index];
+        start_stage(l, index, l->stages[index]++);
     } else {
         l->completed_jobs += status.state == ZN_STAGE_COMPLETE;
         l->failed_jobs += status.state == ZN_STAGE_FAILED;
@@ -221,6 +232,7 @@ static void test_random_life_keeps_invariants(void **state) {
     assert_int_equal(zn_blob_store_used(l.r->scheduler->blobs), 0);
     assert_true(l.completed_jobs > 5);
     assert_true(l.failed_jobs > 0);
+    assert_true(l.limited_jobs > 0);
     assert_true(l.r->scheduler->stats.gaps > 0);
     assert_true(l.r->scheduler->stats.duplicates > 0);
     assert_true(l.r->scheduler->stats.unknown_epochs > 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Narrow operators over every transport: the same bytes in one process, over ipc and over tcp. The
  * transport is the argument of the program. */
+#include <stdatomic.h>
+
 #include "integration/fixture.h"
 
 static test_transport chosen;
@@ -54,6 +56,97 @@ static void test_narrow_sample_is_the_same_everywhere(void **state) {
                    "4\n7\n12\n16\n23\n26\n31\n36\n37\n38\n39\n");
 }
 
+/* The first records in result order, however they lie in shards. */
+static void test_narrow_limit_gives_first_of_all(void **state) {
+    (void)state;
+    fixture_expect(&cluster, zonda_limit(range(30, 10), 4), "0\n1\n2\n3\n");
+    fixture_expect(&cluster, zonda_limit(range(30, 10), 0), "");
+    fixture_expect(&cluster, zonda_limit(range(3, 10), 9), "0\n1\n2\n");
+    fixture_expect(&cluster, zonda_limit(zonda_from_range(0, NULL), 9), "");
+    fixture_expect(&cluster, zonda_window(zonda_limit(range(30, 10), 4), 3), "[0,1,2]\n[3]\n");
+}
+
+static atomic_uint calls;
+
+static zonda_err count_call(zonda_task *task, const msgpack_object *args, size_t count,
+                            msgpack_packer *out) {
+    (void)task;
+    (void)count;
+    atomic_fetch_add(&calls, 1);
+    return msgpack_pack_object(out, args[0]) == 0 ? ZONDA_OK : ZONDA_ERR_INTERNAL;
+}
+
+/* Runs the dataset, which must give `records` records, and returns how many its first stage read
+ * in the tasks that count. */
+static int64_t records_read(zonda_dataset *dataset, unsigned records) {
+    zonda_error error = { 0 };
+    zonda_result *result = zonda_execute(cluster.cluster, dataset, NULL, &error);
+    zonda_dataset_destroy(&dataset);
+    assert_ok(error.code, error);
+    unsigned got_records = 0;
+    const void *record = NULL;
+    size_t bytes = 0;
+    bool got = true;
+    while (zonda_result_next(result, &record, &bytes, &got, &error) == ZONDA_OK && got) {
+        got_records++;
+    }
+    assert_ok(error.code, error);
+    assert_int_equal(got_records, records);
+    size_t count = 0;
+    int64_t read = -1;
+    const zonda_counter *counters = zonda_result_stage_counters(result, 0, &count);
+    for (size_t i = 0; i < count; i++) {
+        read = strcmp(counters[i].name, "records_in") == 0 ? counters[i].sum : read;
+    }
+    zonda_result_destroy(&result);
+    return read;
+}
+
+/* Shards behind those that a limit needs do not run. Two of 1,000 shards are needed, and no more
+ * than twice as many as there are slots (4) are handed out from the first on that is not complete.
+ * The tasks that count prove it on every transport; in this process the calls of a function prove
+ * it for those that ran in vain, too. */
+static void test_narrow_limit_does_not_run_later_shards(void **state) {
+    (void)state;
+    const unsigned most = (2 + 2 * 4) * 10;
+    zonda_dataset *ds = zonda_filter(range(10000, 1000), zonda_lua("r >= 13"));
+    int64_t read = records_read(zonda_limit(ds, 5), 5);
+    assert_true(read >= 18 && read <= most);
+    if (chosen != TRANSPORT_INPROC) {
+        return;
+    }
+    atomic_store(&calls, 0);
+    ds = zonda_map(range(10000, 1000), zonda_fn("count_call"));
+    read = records_read(zonda_limit(zonda_filter(ds, zonda_lua("r >= 13")), 5), 5);
+    assert_true(read >= 18 && read <= most);
+    assert_true(atomic_load(&calls) >= 18 && atomic_load(&calls) <= most);
+    atomic_store(&calls, 0);
+    ds = zonda_map(range(10000, 1000), zonda_fn("count_call"));
+    fixture_expect(&cluster, zonda_limit(ds, 0), "");
+    assert_int_equal(atomic_load(&calls), 0);
+}
+
+/* Files are written whatever is done with their paths, and a limit can be written itself. */
+static void test_narrow_limit_and_files(void **state) {
+    (void)state;
+    char pattern[128];
+    snprintf(pattern, sizeof pattern, "%s/limit-in/{shard}.jsonl", cluster.folder);
+    zonda_dataset *ds = zonda_write(range(20, 20), pattern, NULL);
+    assert_true(records_read(zonda_limit(ds, 2), 2) == 20);
+    snprintf(pattern, sizeof pattern, "%s/limit-in", cluster.folder);
+    assert_int_equal(fixture_count_files(pattern), 20);
+    snprintf(pattern, sizeof pattern, "%s/limited.jsonl", cluster.folder);
+    ds = zonda_map(zonda_limit(range(1000, 500), 3), zonda_lua("r * 2"));
+    records_read(zonda_write(ds, pattern, NULL), 1);
+    char *text = fixture_read_file(pattern);
+    assert_string_equal(text, "0\n2\n4\n");
+    free(text);
+    records_read(zonda_write(zonda_limit(range(1000, 500), 0), pattern, NULL), 1);
+    text = fixture_read_file(pattern);
+    assert_string_equal(text, "");
+    free(text);
+}
+
 /* Shards of the one, then of the other, through operators, folds and sinks. */
 static void test_narrow_union_keeps_order(void **state) {
     (void)state;
@@ -75,11 +168,16 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
+    static const zonda_function counting = { .call = count_call };
+    zonda_register("count_call", &counting, NULL);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_narrow_drop_and_rename),
         cmocka_unit_test(test_narrow_take_and_window_per_shard),
         cmocka_unit_test(test_narrow_window_by_function),
         cmocka_unit_test(test_narrow_sample_is_the_same_everywhere),
+        cmocka_unit_test(test_narrow_limit_gives_first_of_all),
+        cmocka_unit_test(test_narrow_limit_does_not_run_later_shards),
+        cmocka_unit_test(test_narrow_limit_and_files),
         cmocka_unit_test(test_narrow_union_keeps_order),
     };
     return cmocka_run_group_tests_name(name, tests, open_cluster, close_cluster);

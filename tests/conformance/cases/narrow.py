@@ -193,6 +193,33 @@ case("bad_sample_negative", z.from_range(1).sample(-0.5), fails="PLAN", words=["
 case("bad_sample_of_a_text", z.from_range(1).sample("half"), fails="PLAN", words=["half"],
      not_on={"c": "the compiler refuses it in C", "lua": "the types of values are named, not the values"})
 
+# --- limit
+
+case("limit_of_all_shards", z.from_range(20, shards=10).limit(5), records=[0, 1, 2, 3, 4])
+case("limit_zero", z.from_range(10, shards=2).limit(0), records=[])
+case("limit_more_than_there_is", z.from_range(3, shards=2).limit(10), records=[0, 1, 2])
+case("limit_as_many_as_there_are", z.from_range(4, shards=4).limit(4), records=[0, 1, 2, 3])
+case("limit_of_nothing", z.from_list([]).limit(3), records=[])
+case("limit_after_filter", z.from_range(100, shards=10).filter("r % 20 == 19").limit(3), records=[19, 39, 59])
+case("limit_then_map", z.from_range(100, shards=10).limit(12).map("r * 2").filter("r > 19"), records=[20, 22])
+case("limit_then_count", z.from_range(100, shards=10).limit(37).count(), records=[37])
+case("limit_zero_then_count", z.from_range(100, shards=10).limit(0).count(), records=[0])
+case("limit_of_limit", z.from_range(100, shards=10).limit(30).limit(25).count(), records=[25])
+case("limit_of_count", z.from_range(100, shards=10).count().limit(3), records=[100])
+case("limit_makes_one_shard", z.from_range(9, shards=9).limit(4).write("DIR/{shard}-of-{total}.jsonl"),
+     files={"0-of-1.jsonl": "0\n1\n2\n3\n"})
+case("limit_zero_then_write", z.from_range(9, shards=9).limit(0).write("DIR/{shard}.jsonl"), files={"0.jsonl": ""})
+case("limit_of_files_written", z.from_range(3, shards=3).write("DIR/{shard}.jsonl").limit(1).count(),
+     records=[1], files={"0.jsonl": "0\n", "1.jsonl": "1\n", "2.jsonl": "2\n"})
+case("limit_of_union", z.from_range(3, shards=2).union(z.from_list(["a", "b"])).limit(4), records=[0, 1, 2, "a"])
+case("union_of_limits", z.from_range(9, shards=3).limit(2).union(z.from_range(9, shards=9).limit(1)),
+     records=[0, 1, 0])
+case("limit_stops_before_the_failure",
+     z.from_range(1000, shards=100).map("r == 999 and error('too far') or r").limit(3), records=[0, 1, 2])
+case("limit_of_2_to_63_less_1", z.from_range(2, shards=2).limit(2**63 - 1), records=[0, 1])
+case("bad_limit_negative", z.from_range(1).limit(-1), fails="PLAN", words=["-1"],
+     not_on={"c": "the C type of the argument has no sign"})
+
 # --- union
 
 FOUR = {f"in/{name}.jsonl": f'"{name}1"\n"{name}2"\n' for name in "abcd"}
