@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/clock.h"
+
 enum {
     DRIVERS = 10,
     JOBS_EACH = 5
