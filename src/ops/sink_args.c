@@ -53,9 +53,7 @@ static zonda_err check_compression(const zn_op_def *op, const zn_sink_args *args
                                    zonda_error *error) {
     zn_compression compression = zn_compression_of(args->pattern, NULL);
     int level_max = zn_compression_level_max(compression);
-    bool is_unknown = compression == ZN_COMPRESSION_NONE &&
-                      ends_with(args->pattern, strlen(args->pattern), ".xz");
-    if (is_unknown || !zn_compression_available(compression)) {
+    if (!zn_compression_available(compression)) {
         return zn_error_set(error, ZONDA_ERR_UNSUPPORTED,
                             "this build cannot write the compression of \"%s\"", args->pattern);
     }
