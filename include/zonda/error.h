@@ -43,7 +43,8 @@ extern "C" {
     X(CLOSED, 23, "closed")                                                                        \
     X(UNSUPPORTED, 24, "not supported")                                                            \
     X(STALE, 25, "overtaken by a newer one")                                                       \
-    X(INTERNAL, 26, "internal error")
+    X(INTERNAL, 26, "internal error")                                                              \
+    X(DISK_FULL, 27, "the disk is full")
 
 typedef enum zonda_err {
 #define ZONDA_ERR_ENUM(name, number, text) ZONDA_ERR_##name = number,

@@ -165,6 +165,7 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
         zn_put_uint(&verb->values, number);
         return ZONDA_OK;
     case ZN_ARG_TEXT:
+    case ZN_ARG_KEY:
     case ZN_ARG_SWITCH:
         zn_put_text(&verb->values, word);
         return ZONDA_OK;

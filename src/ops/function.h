@@ -13,6 +13,7 @@
  *   {"kind": "lua-script", "script": digest of the script's blob, "index": number of the function}
  * The blob of a script is the map {"name": file name, "text": source, "args": [texts]}. */
 typedef struct zn_function zn_function;
+struct zn_group;
 
 typedef enum zn_call_form {
     ZN_CALL_MAP,      /* 1 argument, 1 value */
@@ -21,6 +22,7 @@ typedef enum zn_call_form {
     ZN_CALL_FOLD,     /* 2 arguments (accumulated, record), 1 value */
     ZN_CALL_WINDOW,   /* 2 arguments (state, record), truth and 1 value (the next state) */
     ZN_CALL_SHARD,    /* 1 argument, truth (wants more records) and any number of values */
+    ZN_CALL_GROUP,    /* a key and its records, any number of values; see group.h */
 } zn_call_form;
 
 /* One kind of function; kinds are registered in function.c. `state` is the implementation's. */
@@ -34,6 +36,9 @@ typedef struct zn_function_kind {
                       zonda_error *error);
     /* SHARD: no more records come. Appends what the function still gives. */
     zonda_err (*finish)(void *state, zonda_task *task, zn_buf *out, zonda_error *error);
+    /* GROUP: instead of call. */
+    zonda_err (*group)(void *state, zonda_task *task, const struct zn_group *group,
+                       zonda_error *error);
 } zn_function_kind;
 
 /* Implemented in function_c.c and lua_function.c. */

@@ -241,6 +241,17 @@ static bool is_function(zn_bytes value) {
            zn_value_field_uint(value, "index", &index);
 }
 
+static zonda_err check_key(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                           zonda_error *error) {
+    zn_value head = zn_value_head(value);
+    if (is_plain_text(head) || is_function(value)) {
+        return ZONDA_OK;
+    }
+    return head.type == ZN_VALUE_ARRAY
+               ? check_texts(op, arg, value, error)
+               : fail_type(op, arg, "a field, a list of fields or a function", value, error);
+}
+
 static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
                             zonda_error *error) {
     zn_value head = zn_value_head(value);
@@ -262,6 +273,8 @@ static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
         return head.type == ZN_VALUE_ARRAY ? ZONDA_OK : fail_type(op, arg, "a list", value, error);
     case ZN_ARG_FUNCTION:
         return is_function(value) ? ZONDA_OK : fail_type(op, arg, "a function", value, error);
+    case ZN_ARG_KEY:
+        return check_key(op, arg, value, error);
     case ZN_ARG_NUMBER:
         return check_number(op, arg, value, error);
     case ZN_ARG_NAMES:

@@ -12,6 +12,7 @@
 typedef enum zn_op_class {
     ZN_OP_SOURCE, /* begins a dataset */
     ZN_OP_NARROW, /* fuses into the stage of its input */
+    ZN_OP_WIDE,   /* ends a stage with a shuffle; what follows begins another one */
     ZN_OP_FOLD,   /* ends a stage; the planner makes another of one task */
     ZN_OP_SINK,   /* writes a file per shard; its records are the paths */
     ZN_OP_INNER,  /* made by the planner only: halves of folds, the "stage" source */
@@ -30,7 +31,9 @@ typedef enum zn_arg_type {
                      command line all remaining positional words, each KEY=VALUE */
     ZN_ARG_COMMAND, /* text, or list of words of which the first is not empty; on the command line
                        one word is the text, several are the list, as are all behind -- */
-    ZN_ARG_SWITCH,  /* true, false or a text; on the command line --name or --name=TEXT */
+    ZN_ARG_KEY,    /* text (a field), list of texts, or a function; see key_source.h. On the command
+                     line    line names joined by commas, or an expression */
+    ZN_ARG_SWITCH, /* true, false or a text; on the command line --name or --name=TEXT */
 } zn_arg_type;
 
 typedef enum zn_arg_use {
@@ -62,6 +65,7 @@ typedef struct zn_op_def {
     /* What types and ranges do not say; gets arguments that have passed them. May be NULL. */
     zonda_err (*check)(const struct zn_op_def *op, zn_bytes args, zonda_error *error);
     bool many_inputs; /* works on two datasets or more */
+    bool two_inputs;  /* works on two datasets */
     const char *doc;
 } zn_op_def;
 

@@ -137,6 +137,7 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
         return add_fold(build, node, error);
     case ZN_OP_SINK:
         return zn_plan_add_sink(build, node, error);
+    case ZN_OP_WIDE:
     case ZN_OP_INNER:
         break;
     }

@@ -24,6 +24,35 @@ zonda_err zn_segment_add(zn_segment *segment, zn_bytes record, zonda_error *erro
 zonda_err zn_segment_finish(zn_segment *segment, uint64_t *offset, uint64_t *length,
                             zonda_error *error);
 
+/* ---- results with an index (store/segment_index.h): the rows of a shuffle ---- */
+
+typedef enum zn_index_kind {
+    ZN_INDEX_PARTITIONS, /* an entry per partition */
+    ZN_INDEX_BLOCKS,     /* an entry per block, in order */
+    ZN_INDEX_SAMPLES,    /* the same with samples of keys: the first rows, then now and then */
+} zn_index_kind;
+
+/* What an indexed result is, for its outcome. */
+typedef struct zn_segment_totals {
+    uint64_t rows;
+    uint64_t bytes; /* raw, of the rows */
+} zn_segment_totals;
+
+/* Like start and add, but rows come with their partition, in the order of partitions. A block holds
+ * rows of one partition only. */
+zonda_err zn_segment_start_indexed(zn_segment *segment, zn_index_kind kind, zonda_error *error);
+zonda_err zn_segment_add_row(zn_segment *segment, uint32_t partition, zn_bytes key,
+                             zn_bytes record, zonda_error *error);
+
+/* Writes the index; `*offset` and `*length` say where it is. */
+zonda_err zn_segment_finish_indexed(zn_segment *segment, uint64_t *offset, uint64_t *length,
+                                    zn_segment_totals *totals, zonda_error *error);
+
+/* The partitions with the most bytes of the result that was finished last, at most `max`, largest
+ * first (equal ones by number). Returns how many. */
+size_t zn_segment_largest(const zn_segment *segment, uint32_t *partitions, uint64_t *bytes,
+                          size_t max);
+
 /* Whether `name` is one that zn_segment_new could have made: no path, no surprises. For names that
  * come from the wire. */
 bool zn_segment_name_valid(zn_bytes name);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Where a segment lies: on a worker, which serves it, and on the same host also as a file. */
+#ifndef ZN_STORE_PLACE_H
+#define ZN_STORE_PLACE_H
+
+#include "base/buf.h"
+
+typedef struct zn_place {
+    const char *endpoint; /* data endpoint of the worker */
+    const char *folder;   /* its scratch folder if it is on this host; NULL or "": it is not */
+    zn_bytes segment;     /* file name */
+} zn_place;
+
+/* Bytes of a segment: whole blocks. */
+typedef struct zn_stretch {
+    uint64_t offset;
+    uint64_t length;
+} zn_stretch;
+
+#endif

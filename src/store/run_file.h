@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_STORE_RUN_FILE_H
+#define ZN_STORE_RUN_FILE_H
+
+#include "base/memory.h"
+#include "record/row.h"
+#include "store/place.h"
+
+/* A temporary file of blocks in a scratch folder, for what does not fit into memory: sorted runs,
+ * buffered groups. It has no name once it is open, so that nothing is left behind whoever dies
+ * (O_TMPFILE, or unlinked at once). Written in order, then read at any number of places. */
+typedef struct zn_run_file zn_run_file;
+
+/* Errors: IO, DISK_FULL. */
+zn_run_file *zn_run_file_new(const char *scratch, zonda_error *error);
+void zn_run_file_destroy(zn_run_file **file);
+
+/* Appends a row (`key` may be empty: then only the record is stored, as one value). */
+zonda_err zn_run_file_add(zn_run_file *file, zn_bytes key, zn_bytes record, zonda_error *error);
+
+/* Ends the block and gives what was added since the last end. */
+zonda_err zn_run_file_end(zn_run_file *file, zn_stretch *out, zonda_error *error);
+
+uint64_t zn_run_file_bytes(const zn_run_file *file);
+
+/* Reads the values of a stretch, block by block. The file must outlive the reader. */
+typedef struct zn_run_reader zn_run_reader;
+zn_run_reader *zn_run_reader_new(zn_run_file *file, zn_stretch stretch, zn_memory *memory);
+/* As zn_block_reader_next. */
+zonda_err zn_run_reader_next(zn_run_reader *reader, zn_bytes *values, uint32_t *count,
+                             zonda_error *error);
+void zn_run_reader_destroy(zn_run_reader **reader);
+
+#endif

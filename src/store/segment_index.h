@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The index of a shuffle result in a segment. It lies behind the result's blocks, is made of blocks
+ * itself (of entries as records, so checks and compression come for free), and is what the
+ * reference of the task's outcome names. An entry describes consecutive blocks of one partition:
+ *   [partition, offset, length, rows, bytes, [[key, rows, bytes], …]]
+ * offset and length are bytes of the segment, rows and bytes (raw, of the rows) what is in them.
+ * The samples are for range partitioning: a key, and how many rows and bytes there are from it (the
+ * first row with it) up to the next sample or the end of the entry; none elsewhere. Entries come in
+ * the order of partition and offset; partitions without rows have none. */
+#ifndef ZN_STORE_SEGMENT_INDEX_H
+#define ZN_STORE_SEGMENT_INDEX_H
+
+#include "base/error.h"
+#include "store/place.h"
+
+typedef struct zn_index_sample {
+    zn_bytes key;
+    uint64_t rows;
+    uint64_t bytes;
+} zn_index_sample;
+
+typedef struct zn_index_entry {
+    uint32_t partition;
+    zn_stretch stretch;
+    uint64_t rows;
+    uint64_t bytes;
+    const zn_index_sample *samples;
+    size_t sample_count;
+} zn_index_entry;
+
+/* Appends the entry as one value. */
+void zn_index_entry_put(zn_buf *out, const zn_index_entry *entry);
+
+/* Reads checked values as entries; samples and keys are borrowed from `values` and from the reader
+ * until the next call. False at the end. Errors: CORRUPT (whatever does not fit). */
+typedef struct zn_index_reader zn_index_reader;
+zn_index_reader *zn_index_reader_new(void);
+void zn_index_reader_destroy(zn_index_reader **reader);
+zonda_err zn_index_reader_take(zn_index_reader *reader, zn_bytes *values, zn_index_entry *out,
+                               bool *found, zonda_error *error);
+
+#endif
