@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -33,6 +34,18 @@ static zonda_err parse_shared(zn_bytes bytes, zn_body *body, zonda_error *error)
     if (zn_value_head(body->shared).type != ZN_VALUE_MAP) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "the shared data of the body must be a map");
     }
+    return ZONDA_OK;
+}
+
+/* Where relative paths begin and commands run. */
+static zonda_err parse_folder(zn_bytes bytes, zn_body *body, zonda_error *error) {
+    zn_bytes folder = { 0 };
+    if (zn_value_field_text(bytes, "folder", &folder) &&
+        (folder.len == 0 || folder.len > ZN_PATH_BYTES_MAX || folder.data[0] != '/' ||
+         memchr(folder.data, '\0', folder.len) != NULL)) {
+        return zn_error_set(error, ZONDA_ERR_PLAN, "the folder of the body is no absolute path");
+    }
+    body->folder = folder;
     return ZONDA_OK;
 }
 
@@ -225,6 +238,9 @@ zonda_err zn_body_parse(zn_bytes bytes, zn_body *out, zonda_error *error) {
     zonda_err err = parse_numbers(bytes, &body, error);
     if (err == ZONDA_OK) {
         err = parse_shared(bytes, &body, error);
+    }
+    if (err == ZONDA_OK) {
+        err = parse_folder(bytes, &body, error);
     }
     if (err == ZONDA_OK) {
         err = parse_lua_limits(bytes, &body, error);

@@ -27,6 +27,7 @@ typedef struct zn_body {
     zn_stage_id stage;
     uint64_t task_count;
     zn_bytes shared; /* map */
+    zn_bytes folder; /* absolute path to work in; empty: any */
     zn_lua_limits lua;
     zn_body_op *ops; /* at least one */
     size_t op_count;

@@ -230,6 +230,7 @@ const zn_op_def zn_op_each = {
     ZN_ARGS(each_args),
     .runtime = &each_runtime,
     .check = check_each,
+    .in_folder = true,
     .doc = "one process per record: {status, stdout, stderr, seconds}, with signal (status is then "
            "128 + its number) and truncated where they apply; seconds differ from run to run"
 };

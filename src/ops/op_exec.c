@@ -254,5 +254,6 @@ const zn_op_def zn_op_exec = { .name = "exec",
                                ZN_ARGS(exec_args),
                                .runtime = &exec_runtime,
                                .check = check_exec,
+                               .in_folder = true,
                                .doc = "the records of each shard through one run of a command; it "
                                       "sees ZONDA_SHARD and ZONDA_SHARDS" };

@@ -66,6 +66,7 @@ typedef struct zn_op_def {
     zonda_err (*check)(const struct zn_op_def *op, zn_bytes args, zonda_error *error);
     bool many_inputs; /* works on two datasets or more */
     bool two_inputs;  /* works on two datasets */
+    bool in_folder;   /* works with the driver's current folder */
     const char *doc;
 } zn_op_def;
 

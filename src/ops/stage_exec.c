@@ -27,7 +27,8 @@ struct zn_stage_exec {
     const zn_task_host *host;
     zn_buf bytes; /* the body; arguments of operators borrow from it */
     zn_body body;
-    zn_op *ops; /* those of the body, then the collector */
+    char *folder; /* of the body; NULL: none */
+    zn_op *ops;   /* those of the body, then the collector */
     size_t op_count;
     zn_op *source; /* that the running task begins with */
     zonda_task task;
@@ -80,8 +81,20 @@ static void name_operator(zonda_error *error, const zn_op_def *def) {
     zn_error_copy(error->op, sizeof error->op, (const char *)name.data, name.len);
 }
 
+/* Other stages that the slot runs in between may have another folder. */
+static zonda_err enter_folder(const zn_stage_exec *stage, zonda_error *error) {
+    const zn_task_host *host = stage->host;
+    return stage->folder == NULL || host->enter == NULL
+               ? ZONDA_OK
+               : host->enter(host->context, stage->folder, error);
+}
+
 static zonda_err open_ops(zn_stage_exec *stage, zonda_error *error) {
     link_ops(stage);
+    zonda_err entered = enter_folder(stage, error);
+    if (entered != ZONDA_OK) {
+        return entered;
+    }
     for (size_t i = 0; i < stage->op_count; i++) {
         zn_op *op = &stage->ops[i];
         zonda_err err =
@@ -140,6 +153,9 @@ zn_stage_exec *zn_stage_exec_new(zn_job_id job, zn_bytes body, const zn_task_hos
     zn_buf_append(&stage->bytes, body.data, body.len);
     zonda_err err = zn_body_parse(zn_buf_bytes(&stage->bytes), &stage->body, error);
     if (err == ZONDA_OK) {
+        const zn_bytes *folder = &stage->body.folder;
+        stage->folder =
+            folder->len > 0 ? zn_strndup((const char *)folder->data, folder->len) : NULL;
         stage->task.host = host;
         stage->task.shared = zn_shared_new(stage->body.shared, host, error);
         err = stage->task.shared == NULL ? error->code : open_ops(stage, error);
@@ -163,6 +179,7 @@ void zn_stage_exec_destroy(zn_stage_exec **stage) {
         }
     }
     zn_task_free(&self->task);
+    free(self->folder);
     free(self->ops);
     zn_body_free(&self->body);
     zn_buf_free(&self->bytes);
@@ -285,6 +302,9 @@ static zonda_err run_ops(zn_stage_exec *stage, zonda_error *error) {
     zn_op *source = stage->source;
     zonda_err err = check_cancelled(&stage->task, error);
     if (err == ZONDA_OK) {
+        err = enter_folder(stage, error);
+    }
+    if (err == ZONDA_OK) {
         err = begin_ops(stage, source, error);
     }
     if (err == ZONDA_OK && stage->enough == NULL) {
@@ -389,6 +409,10 @@ void zn_stage_exec_sweep(zn_stage_exec *stage, uint64_t task, uint32_t attempt) 
     zn_attempt_id id = {
         .job = stage->job, .stage = stage->body.stage, .task = task, .attempt = attempt
     };
+    zonda_error ignored;
+    if (enter_folder(stage, &ignored) != ZONDA_OK) {
+        return;
+    }
     for (zn_op *op = find_source(stage, task); op != NULL; op = op->next) {
         if (op->def->runtime->sweep != NULL) {
             op->def->runtime->sweep(op, id);

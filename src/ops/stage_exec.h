@@ -15,11 +15,12 @@
  *             branch is a map of "ops" and either "tasks" or "branches" of its own. Tasks are
  * counted through all branches, first to last; an operator sees as shards those of its branch.
  *   "shared": {name: digest of the blob with the value}
- *   "lua":    {"memory": bytes, "instructions": of a call}, both may be missing
- * Arguments that the planner adds to those of the user: sources from_list and read/from_files have
- * "inputs": digest of a blob that holds one MessagePack array with an item or path per shard; the
- * source "stage" has "stage": index of the stage whose results it reads, or "empty": true if that
- * stage had no shards. */
+ *   "folder": where the driver was when it made the plan, if relative paths or commands depend on
+ * it "lua":    {"memory": bytes, "instructions": of a call}, both may be missing Arguments that the
+ * planner adds to those of the user: sources from_list and read/from_files have "inputs": digest of
+ * a blob that holds one MessagePack array with an item or path per shard; the source "stage" has
+ * "stage": index of the stage whose results it reads, or "empty": true if that stage had no shards.
+ */
 
 /* Compiles a body. `host` is borrowed for the life of the stage. Errors: PLAN, UNKNOWN_BLOB,
  * NOT_FOUND (a C function that is not registered here), USER (Lua that does not compile). */

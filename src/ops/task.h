@@ -32,6 +32,8 @@ typedef struct zn_task_host {
     /* C code of the user begins (both NULL: has ended), to be named should it crash; may be NULL.
      * Cheap, called around each record. */
     void (*entered)(void *context, const char *op, const char *function);
+    /* Makes `folder` (an absolute path) the current one; may be NULL: it is. Error: IO. */
+    zonda_err (*enter)(void *context, const char *folder, zonda_error *error);
 } zn_task_host;
 
 typedef struct zn_task_counter {

@@ -131,6 +131,7 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
     case ZN_OP_SOURCE:
         return zn_plan_add_source(build, node, error);
     case ZN_OP_NARROW:
+        build->draft.in_folder = build->draft.in_folder || node->op->in_folder;
         zn_plan_add_op(build, node->op->name, zn_buf_bytes(&node->args), true);
         return ZONDA_OK;
     case ZN_OP_FOLD:

@@ -16,6 +16,7 @@ typedef struct zn_stage_draft {
     uint64_t tasks;
     uint64_t limit; /* see zn_plan_stage */
     bool writes;    /* has a sink: all its tasks are needed */
+    bool in_folder; /* has a relative path or a command: runs in the driver's folder */
 } zn_stage_draft;
 
 typedef struct zn_plan_build {

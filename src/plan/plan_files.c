@@ -36,6 +36,7 @@ typedef struct input_list {
     uint64_t split_bytes;
     zn_buf items;
     uint64_t count;
+    bool relative; /* it has paths that depend on the current folder */
 } input_list;
 
 /* The files of a pattern; none at all where that is allowed. */
@@ -254,6 +255,7 @@ static zonda_err add_inputs(zn_plan_build *build, const zonda_dataset *source, i
     zn_plan_put_args(&args, zn_buf_bytes(&source->args), folder == NULL ? NULL : "bad_records",
                      folder);
     build->draft.tasks = list->count;
+    build->draft.in_folder = list->relative;
     zonda_err err =
         zn_plan_add_inputs(build, source, zn_buf_bytes(&args), zn_buf_bytes(&inputs), error);
     zn_buf_free(&args);
@@ -274,6 +276,7 @@ zonda_err zn_plan_add_files(zn_plan_build *build, const zonda_dataset *source, z
         err = find_paths(build, args, &paths, error);
     }
     if (err == ZONDA_OK) {
+        list.relative = reads && paths.count > 0 && paths.items[0][0] != '/';
         err = put_files(&list, &paths, reads, error);
     }
     if (err == ZONDA_OK && reads) {

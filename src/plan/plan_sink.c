@@ -150,6 +150,7 @@ zonda_err zn_plan_add_sink(zn_plan_build *build, const zonda_dataset *node, zond
     if (err == ZONDA_OK) {
         zn_plan_add_planned_op(build, writer, args, zn_buf_bytes(&planned));
         build->draft.writes = true;
+        build->draft.in_folder = build->draft.in_folder || sink.pattern[0] != '/';
     }
     zn_buf_free(&planned);
     zn_sink_args_free(&sink);

@@ -5,6 +5,7 @@
 #include "plan/plan_build.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -139,6 +140,7 @@ void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch) {
     draft->branch_count++;
     draft->tasks += branch->tasks;
     draft->writes = draft->writes || branch->writes;
+    draft->in_folder = draft->in_folder || branch->in_folder;
 }
 
 void zn_plan_free_draft(zn_stage_draft *draft) {
@@ -148,11 +150,24 @@ void zn_plan_free_draft(zn_stage_draft *draft) {
     *draft = (zn_stage_draft){ 0 };
 }
 
+/* Only where it matters, so that other plans are the same wherever they are made. */
+static zonda_err put_folder(zn_plan_build *build, zn_buf *body, zonda_error *error) {
+    char *folder = build->files->folder(error);
+    if (folder == NULL) {
+        return error->code;
+    }
+    zn_put_text(body, "folder");
+    zn_put_text(body, folder);
+    free(folder);
+    return ZONDA_OK;
+}
+
 static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error) {
     const zn_stage_draft *draft = &build->draft;
     const zn_plan_settings *settings = build->settings;
     bool limited = settings->lua_memory_bytes != 0 || settings->lua_instructions != 0;
-    zn_put_map(body, 4U + (limited ? 1U : 0U) + (draft->branch_count > 0 ? 1U : 0U));
+    zn_put_map(body, 4U + (limited ? 1U : 0U) + (draft->branch_count > 0 ? 1U : 0U) +
+                         (draft->in_folder ? 1U : 0U));
     zn_put_text(body, "stage");
     zn_put_uint(body, build->plan->stage_count);
     zn_put_text(body, "tasks");
@@ -160,6 +175,9 @@ static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error
     put_chain(body, draft);
     if (limited) {
         put_lua_limits(settings, body);
+    }
+    if (draft->in_folder && put_folder(build, body, error) != ZONDA_OK) {
+        return error->code;
     }
     zn_put_text(body, "shared");
     return put_shared(build, body, error);
@@ -211,5 +229,6 @@ zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error) {
     draft->tasks = 0;
     draft->limit = 0;
     draft->writes = false;
+    draft->in_folder = false;
     return ZONDA_OK;
 }

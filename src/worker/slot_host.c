@@ -4,8 +4,10 @@
  * the inbox. A request is sent again after a silence, and given up only when the attempt is
  * cancelled: how long an answer may take is the coordinator's and the driver's affair. Pages are
  * copied, so that an answer to another call cannot overwrite them. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -237,6 +239,25 @@ static void host_entered(void *context, const char *op, const char *function) {
     zn_slot_board_enter_function(stage->loop->options.board, op, function);
 }
 
+/* A slot that is a process works where the driver was when it made the plan, so that relative paths
+ * mean the same. A thread shares the folder of its process, which is the driver's. */
+static zonda_err host_enter(void *context, const char *folder, zonda_error *error) {
+    zn_slot_stage *stage = context;
+    zn_slot_loop *loop = stage->loop;
+    if (!loop->options.own_process || (loop->folder != NULL && strcmp(loop->folder, folder) == 0)) {
+        return ZONDA_OK;
+    }
+    if (chdir(folder) != 0) {
+        return zn_error_set(error, ZONDA_ERR_IO,
+                            "the job was started in %s, which its relative paths and commands need "
+                            "and this worker cannot enter: %s",
+                            folder, strerror(errno));
+    }
+    free(loop->folder);
+    loop->folder = zn_strdup(folder);
+    return ZONDA_OK;
+}
+
 void zn_slot_host_init(zn_slot_stage *stage) {
     stage->host = (zn_task_host){ .context = stage,
                                   .scratch = stage->loop->options.scratch,
@@ -245,5 +266,6 @@ void zn_slot_host_init(zn_slot_stage *stage) {
                                   .results = host_results,
                                   .commit = host_commit,
                                   .cancelled = host_cancelled,
-                                  .entered = host_entered };
+                                  .entered = host_entered,
+                                  .enter = host_enter };
 }

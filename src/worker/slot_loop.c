@@ -54,6 +54,7 @@ void zn_slot_loop_destroy(zn_slot_loop **loop) {
     zn_slot_inbox_free(self);
     zn_outcome_batch_free(&self->batch);
     zn_channel_destroy(&self->channel);
+    free(self->folder);
     free(self);
     *loop = NULL;
 }

@@ -16,6 +16,7 @@ typedef struct zn_slot_loop_options {
     zn_slot_board *board;
     int stop_fd;                     /* readable when `stopping` may have become true; -1: none */
     bool (*stopping)(void *context); /* asked often */
+    bool own_process;                /* the current folder is the slot's alone */
     void *context;
 } zn_slot_loop_options;
 

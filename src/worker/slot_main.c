@@ -58,6 +58,7 @@ int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scrat
                                      .scratch = scratch,
                                      .board = &boards[index],
                                      .stop_fd = -1,
+                                     .own_process = true,
                                      .stopping = is_terminated };
     zn_slot_loop *loop = zn_slot_loop_new(&options, &error);
     if (loop == NULL) {

@@ -51,6 +51,7 @@ struct zn_slot_loop {
     zn_slot_stage *stages;
     uint64_t stage_serial;
     zn_slot_blob *blobs;
+    char *folder; /* the current one, once a stage has asked for one */
     /* The chunk that runs. */
     uint64_t epoch;
     uint64_t sequence;

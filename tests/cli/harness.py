@@ -68,11 +68,17 @@ class Cluster:
         return zonda("run", "--connect", self.endpoint, *words, **options)
 
     def kill(self):
-        """For a test that failed: nothing may stay behind."""
+        """For a test that failed, or does not care: nothing may stay behind."""
         for process in self.workers + [self.coordinator]:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        self.release()
+
+    def release(self):
+        self.coordinator.stdout.close()
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self):
         """Ends everything in order; returns the exit statuses."""
@@ -81,9 +87,7 @@ class Cluster:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
             statuses.append(process.wait(timeout=30))
-        self.coordinator.stdout.close()
-        self.log.close()
-        shutil.rmtree(self.folder)
+        self.release()
         return statuses
 
 

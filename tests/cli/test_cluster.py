@@ -71,6 +71,47 @@ class MainJob(TestCase):
         self.assertEqual(result.stdout, "1000000\n")
 
 
+class Folder(TestCase):
+    """Relative paths and commands mean the driver's folder, wherever the workers were started."""
+
+    PIPELINE = ["read", "in/*.jsonl", "then", "exec", "./twice.sh", "then", "write", "out/{shard}.jsonl"]
+
+    def here(self):
+        (self.folder / "in").mkdir()
+        for i in range(3):
+            (self.folder / "in" / f"{i}.jsonl").write_text(f'{{"n": {i}}}\n')
+        script = self.folder / "twice.sh"
+        script.write_text("#!/bin/sh\nsed p\n")
+        script.chmod(0o755)
+
+    def test_relative_paths_on_a_cluster(self):
+        self.here()
+        cluster = self.cluster()
+        for _ in range(2):
+            result = self.expect(zonda("run", "--connect", cluster.endpoint, *self.PIPELINE,
+                                       cwd=self.folder), 0)
+            self.assertEqual(result.stdout, "".join(f'"out/{i}.jsonl"\n' for i in range(3)))
+            self.assertEqual((self.folder / "out/2.jsonl").read_text(), '{"n":2}\n' * 2)
+            # The next round runs in slots that have worked somewhere else.
+            self.expect(zonda("run", "--connect", cluster.endpoint, "from-list", "1", "then", "each",
+                              "pwd", cwd="/"), 0)
+
+    def test_a_folder_that_the_worker_cannot_enter_is_named(self):
+        self.here()
+        cluster = self.cluster(workers=0)
+        driver = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint, *self.PIPELINE],
+                                  cwd=self.folder, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+        wait_until(lambda: "running" in zonda("jobs", "--connect", cluster.endpoint).stdout)
+        gone = self.folder.with_name(self.folder.name + "-moved")
+        self.folder.rename(gone)
+        self.addCleanup(gone.rename, self.folder)
+        cluster.workers.append(cluster.add_worker())
+        err = driver.communicate(timeout=60)[1]
+        self.assertEqual(driver.returncode, 1, err)
+        self.assertIn(f"the job was started in {self.folder}", err)
+
+
 class Output(TestCase):
     def test_records_go_to_stdout_and_nothing_else_does(self):
         result = zonda("run", "--quiet", "from-list", "1", "a", "null", '{"b":[1.0,2]}')
