@@ -35,9 +35,11 @@ enum {
     ZN_STAGE_TASKS_MAX = 1000000000,
     ZN_STAGE_OPS_MAX = 1000,       /* operators fused into one stage; they call each other */
     ZN_STAGE_BRANCHES_MAX = 10000, /* datasets united into one stage */
-    ZN_UNION_DEPTH_MAX = 40,       /* unions of unions with operators between them */
-    ZN_STAGE_SHARED_MAX = 10000,   /* shared values of a job */
-    ZN_TASK_COUNTERS_MAX = 256,    /* user counters of one task */
+    ZN_STAGE_INPUTS_MAX = 2 * ZN_STAGE_BRANCHES_MAX, /* earlier stages that one reads */
+    ZN_OUTCOME_PARTS_MAX = 16,                       /* partitions that one outcome names */
+    ZN_UNION_DEPTH_MAX = 40,     /* unions of unions with operators between them */
+    ZN_STAGE_SHARED_MAX = 10000, /* shared values of a job */
+    ZN_TASK_COUNTERS_MAX = 256,  /* user counters of one task */
     ZN_ATTEMPTS_USER_MAX = 3,
     ZN_ATTEMPTS_INFRA_MAX = 20,
     ZN_ATTEMPTS_CRASH_MAX = 3,

@@ -109,8 +109,11 @@ static void add_result(result_page *page, zn_task_run run, const zn_task_result 
             .length = home->length,
         };
         out->reference_count = 1;
+        out->worker = holder->id;
         out->endpoint = zn_bytes_of_text(holder->data);
-        page->bytes += home->segment_len + out->endpoint.len;
+        out->folder = zn_bytes_of_text(holder->folder);
+        out->machine = zn_bytes_of_text(holder->machine);
+        page->bytes += home->segment_len + out->endpoint.len + out->folder.len + out->machine.len;
     }
     page->count++;
 }

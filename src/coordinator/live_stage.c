@@ -219,6 +219,7 @@ void zn_live_stage_destroy(zn_live_stage **stage) {
     zn_task_set_free(&(*stage)->results);
     zn_counter_totals_free(&(*stage)->counters);
     zn_failure_log_free(&(*stage)->failed);
+    free((*stage)->inputs);
     free((*stage)->failure);
     free((*stage)->name);
     free(*stage);

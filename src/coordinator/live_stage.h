@@ -36,6 +36,8 @@ typedef struct zn_live_stage {
     int state; /* ZN_STAGE_NEW or zn_stage_state */
     char *name;
     zn_digest body;
+    zn_stage_input *inputs; /* earlier stages that it reads */
+    size_t input_count;
     zn_task_set pending;     /* value: the attempt that is next */
     uint64_t running;        /* tasks that workers hold */
     zn_task_set results;     /* value: zn_task_result * */

@@ -52,6 +52,13 @@ zonda_err zn_member_apply(zn_member *member, zn_member_event event, zonda_error 
     return ZONDA_OK;
 }
 
+static void free_texts(zn_member *member) {
+    free(member->host);
+    free(member->data);
+    free(member->folder);
+    free(member->machine);
+}
+
 static char *text_of(zn_bytes bytes) {
     return zn_format("%.*s", (int)bytes.len, bytes.len > 0 ? (const char *)bytes.data : "");
 }
@@ -59,10 +66,11 @@ static char *text_of(zn_bytes bytes) {
 void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer *peer,
                      uint64_t epoch, uint64_t now_ns) {
     ZN_ASSERT(member->holding_count == 0 && member->touched_count == 0);
-    free(member->host);
-    free(member->data);
+    free_texts(member);
     member->host = text_of(hello->host);
     member->data = text_of(hello->data);
+    member->folder = text_of(hello->folder);
+    member->machine = text_of(hello->machine);
     member->pid = hello->pid;
     member->slots = hello->slots > 0 ? (uint32_t)hello->slots : 1;
     member->peer = *peer;
@@ -160,8 +168,7 @@ void zn_member_destroy(zn_member **member) {
     }
     free((*member)->holdings);
     free((*member)->touched);
-    free((*member)->host);
-    free((*member)->data);
+    free_texts(*member);
     free(*member);
     *member = NULL;
 }

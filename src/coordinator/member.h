@@ -52,7 +52,9 @@ typedef struct zn_member {
     int state;       /* zn_member_state */
     zn_peer peer;
     char *host;
-    char *data; /* endpoint of its segments */
+    char *data;    /* endpoint of its segments */
+    char *folder;  /* where they are as files; empty: not known */
+    char *machine; /* that has the folder */
     uint64_t pid;
     uint32_t slots; /* at least 1 */
     uint32_t credit;

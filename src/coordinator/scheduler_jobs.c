@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "coordinator/stage_inputs.h"
 
 zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_bytes name,
                                 zn_digest fingerprint, zn_live_job **out, zonda_error *error) {
@@ -67,19 +68,19 @@ static zonda_err check_start(const zn_live_job *job, const zn_msg_start_stage *r
 /* A stage that is installed already: is it this one? */
 static zonda_err check_installed(const zn_live_stage *stage, const zn_msg_start_stage *request,
                                  zn_digest body, zonda_error *error) {
-    if (stage->total == request->task_count && zn_digest_equal(stage->body, body)) {
-        return stage->limit == request->limit
-                   ? ZONDA_OK
-                   : zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
-                                  "stage %u was started with limit %llu and another START_STAGE "
-                                  "has %llu",
-                                  stage->index, (unsigned long long)stage->limit,
-                                  (unsigned long long)request->limit);
+    if (stage->total != request->task_count || !zn_digest_equal(stage->body, body)) {
+        return zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
+                            "stage %u was started with %u tasks and another START_STAGE has %llu%s",
+                            stage->index, stage->total, (unsigned long long)request->task_count,
+                            stage->total == request->task_count ? " but another body" : "");
     }
-    return zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
-                        "stage %u was started with %u tasks and another START_STAGE has %llu%s",
-                        stage->index, stage->total, (unsigned long long)request->task_count,
-                        stage->total == request->task_count ? " but another body" : "");
+    if (stage->limit != request->limit) {
+        return zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
+                            "stage %u was started with limit %llu and another START_STAGE has %llu",
+                            stage->index, (unsigned long long)stage->limit,
+                            (unsigned long long)request->limit);
+    }
+    return zn_stage_inputs_same(stage, request, error);
 }
 
 static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
@@ -92,12 +93,17 @@ static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
                             "blob %s, the body of stage %llu, was not put",
                             zn_digest_text(body, text), (unsigned long long)request->stage);
     }
+    zonda_err err = zn_stage_inputs_check(job, request, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
     zn_live_job_keep_blob(job, blob);
     zn_live_stage *stage = zn_live_stage_new(job, (uint32_t)request->stage, request->name, body,
                                              (uint32_t)request->task_count);
     zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_START, error);
     ZN_ASSERT(refused == ZONDA_OK);
     stage->limit = request->limit;
+    zn_stage_inputs_install(stage, request);
     stage->started_ns = scheduler->now_ns;
     zn_live_job_add_stage(job, stage);
     zn_scheduler_refresh_stage(scheduler, stage);

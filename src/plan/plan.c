@@ -236,6 +236,7 @@ void zn_plan_destroy(zn_plan **plan) {
     }
     for (size_t i = 0; i < (*plan)->stage_count; i++) {
         free((*plan)->stages[i].name);
+        free((*plan)->stages[i].inputs);
     }
     for (size_t i = 0; i < (*plan)->blob_count; i++) {
         zn_buf_free(&(*plan)->blobs[i].bytes);

@@ -8,6 +8,7 @@
 #include "store/file.h"
 #include "store/file_lookup.h"
 #include "store/glob.h"
+#include "wire/message.h"
 
 /* Extra bytes that a job needs beside its bodies: list items, file lists, scripts, shared data. */
 typedef struct zn_plan_blob {
@@ -16,10 +17,12 @@ typedef struct zn_plan_blob {
 } zn_plan_blob;
 
 typedef struct zn_plan_stage {
-    char *name;          /* operators joined by "→" */
-    uint64_t task_count; /* 0: the stage is never started, its result is empty */
-    zn_digest body;      /* one of the plan's blobs */
-    uint64_t limit;      /* records that are enough, in the order of tasks; 0: all are needed */
+    char *name;             /* operators joined by "→" */
+    uint64_t task_count;    /* 0: the stage is never started, its result is empty */
+    zn_digest body;         /* one of the plan's blobs */
+    uint64_t limit;         /* records that are enough, in the order of tasks; 0: all are needed */
+    zn_stage_input *inputs; /* earlier stages with tasks that it reads; owned */
+    size_t input_count;
 } zn_plan_stage;
 
 /* A dataset compiled to stages; immutable. */

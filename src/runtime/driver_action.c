@@ -52,6 +52,8 @@ static void start_stage(const zn_driver_core *core, zn_message *request) {
         .task_count = stage->task_count,
         .body = zn_digest_bytes(&stage->body),
         .limit = stage->limit,
+        .inputs = stage->inputs,
+        .inputs_count = stage->input_count,
     };
 }
 

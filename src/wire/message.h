@@ -53,6 +53,12 @@ typedef enum zn_attempt_state {
     ZN_ATTEMPT_DROPPED = 5, /* its stage ended without it */
 } zn_attempt_state;
 
+/* How the tasks of a stage read an input. */
+typedef enum zn_input_by {
+    ZN_INPUT_ALL = 0,       /* any task may read any of it */
+    ZN_INPUT_PARTITION = 1, /* task `first` + i reads partition i */
+} zn_input_by;
+
 typedef enum zn_done_scope {
     ZN_DONE_JOB = 0, /* one job: forget its bodies, delete its segments */
     ZN_DONE_ALL = 1, /* everything: the worker or slot ends */

@@ -56,6 +56,15 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(offset, INT64_MAX, "first byte")                                                             \
     U(length, INT64_MAX, "bytes: whole record blocks")
 
+#define ZN_PART_FIELDS(U, I, S, B, L)                                                              \
+    U(partition, ZN_STAGE_TASKS_MAX, "partition of a shuffle")                                     \
+    U(bytes, UINT64_MAX, "raw bytes of its rows")
+
+#define ZN_STAGE_INPUT_FIELDS(U, I, S, B, L)                                                       \
+    U(stage, ZN_STAGES_MAX, "stage of the same job, which must be complete")                       \
+    U(first, ZN_STAGE_TASKS_MAX, "task that reads its partition 0")                                \
+    U(by, 1, "zn_input_by")
+
 #define ZN_OUTCOME_FIELDS(U, I, S, B, L)                                                           \
     U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
     U(count, ZN_STAGE_TASKS_MAX, "tasks with this very outcome, at least 1")                       \
@@ -66,7 +75,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(bytes_out, UINT64_MAX, "bytes that each task gave")                                          \
     L(counters, counter, 256, "user counters of each task")                                        \
     B(records, ZN_INLINE_BYTES_MAX, "small result: concatenated records")                          \
-    L(reference, reference, 1, "large result: where its record blocks are")                        \
+    L(reference, reference, 1, "large result: where its record blocks are; of a shuffle: its index") \
+    L(parts, part, ZN_OUTCOME_PARTS_MAX, "of a shuffle: the largest partitions")                   \
     L(failure, failure, 1, "why it failed; none: it succeeded")
 
 #define ZN_RESULT_FIELDS(U, I, S, B, L)                                                            \
@@ -74,8 +84,11 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(count, ZN_STAGE_TASKS_MAX, "tasks with this very result")                                    \
     U(records_out, UINT64_MAX, "records of each task")                                             \
     B(records, ZN_INLINE_BYTES_MAX, "small result: concatenated records")                          \
-    L(reference, reference, 1, "large result: where its record blocks are")                        \
-    S(endpoint, ZN_ENDPOINT_BYTES_MAX, "data endpoint of the worker that has them")
+    L(reference, reference, 1, "large result: where its record blocks are; of a shuffle: its index") \
+    U(worker, UINT64_MAX, "worker that has them, 0: none")                                         \
+    S(endpoint, ZN_ENDPOINT_BYTES_MAX, "its data endpoint")                                        \
+    S(folder, ZN_PATH_BYTES_MAX, "the folder where it has them; empty: unknown")                   \
+    S(machine, ZN_NAME_BYTES_MAX, "machine of that folder; empty: unknown")
 
 #define ZN_JOB_INFO_FIELDS(U, I, S, B, L)                                                          \
     U(job, UINT64_MAX, "job id")                                                                   \
@@ -133,6 +146,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(spread, ZN_SPREAD_FIELDS)                                                                    \
     X(failure, ZN_FAILURE_FIELDS)                                                                  \
     X(reference, ZN_REFERENCE_FIELDS)                                                              \
+    X(part, ZN_PART_FIELDS)                                                                        \
+    X(stage_input, ZN_STAGE_INPUT_FIELDS)                                                          \
     X(outcome, ZN_OUTCOME_FIELDS)                                                                  \
     X(result, ZN_RESULT_FIELDS)                                                                    \
     X(job_info, ZN_JOB_INFO_FIELDS)                                                                \
@@ -153,7 +168,9 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     S(host, ZN_NAME_BYTES_MAX, "host name")                                                        \
     U(pid, UINT64_MAX, "process id")                                                               \
     U(slots, ZN_SLOTS_MAX, "worker: its slots; slot: its index")                                   \
-    S(data, ZN_ENDPOINT_BYTES_MAX, "worker: its data endpoint")
+    S(data, ZN_ENDPOINT_BYTES_MAX, "worker: its data endpoint")                                    \
+    S(folder, ZN_PATH_BYTES_MAX, "worker: where it keeps segments, absolute; empty: only served")  \
+    S(machine, ZN_NAME_BYTES_MAX, "worker: tells machines apart; empty: unknown")
 
 #define ZN_ENDPOINTS_FIELDS(U, I, S, B, L)                                                         \
     U(request, UINT64_MAX, "the call that this answers")                                           \
@@ -195,7 +212,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     S(name, ZN_NAME_BYTES_MAX, "operators of the stage, for people")                               \
     U(task_count, ZN_STAGE_TASKS_MAX, "tasks; 0 is refused")                                       \
     B(body, ZN_DIGEST_BYTES, "blob with the operators")                                            \
-    U(limit, UINT64_MAX, "records that are enough, in the order of tasks; 0: all are needed")
+    U(limit, UINT64_MAX, "records that are enough, in the order of tasks; 0: all are needed")      \
+    L(inputs, stage_input, ZN_STAGE_INPUTS_MAX, "stages whose results it reads")
 
 #define ZN_STAGE_STARTED_FIELDS(U, I, S, B, L)                                                     \
     U(request, UINT64_MAX, "the call that this answers")                                           \

@@ -42,6 +42,8 @@ static zn_msg_hello hello(zn_slot_manager *m) {
         .pid = m->config.pid,
         .slots = m->config.slots,
         .data = zn_bytes_of_text(m->data),
+        .folder = zn_bytes_of_text(m->folder),
+        .machine = zn_bytes_of_text(m->machine),
     };
 }
 

@@ -91,6 +91,8 @@ struct zn_slot_manager {
     zn_slot_manager_config config;
     char *host;
     char *data;
+    char *folder;
+    char *machine;
     uint64_t now_ns;
     zn_outbox *outbox;
 

@@ -10,7 +10,8 @@
 #include "base/limits.h"
 
 enum {
-    OUTCOME_BYTES = 48 /* about what the numbers of one take */
+    OUTCOME_BYTES = 48, /* about what the numbers of one take */
+    PART_BYTES = 12
 };
 
 static void copy_counters(zn_arena *arena, zn_outcome *outcome) {
@@ -48,12 +49,22 @@ static void copy_reference(zn_arena *arena, zn_outcome *outcome) {
     outcome->reference = copy;
 }
 
+static void copy_parts(zn_arena *arena, zn_outcome *outcome) {
+    size_t count = outcome->parts_count;
+    zn_part *copies = count == 0 ? NULL : zn_arena_take(arena, count * sizeof *copies);
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = outcome->parts[i];
+    }
+    outcome->parts = copies;
+}
+
 zn_outcome zn_outcome_copy(zn_arena *arena, const zn_outcome *outcome) {
     zn_outcome copy = *outcome;
     copy.records = zn_arena_copy(arena, outcome->records);
     copy_counters(arena, &copy);
     copy_failure(arena, &copy);
     copy_reference(arena, &copy);
+    copy_parts(arena, &copy);
     return copy;
 }
 
@@ -80,7 +91,8 @@ static size_t measure(const zn_outcome *outcome) {
                  failure->traceback.len;
     }
     if (outcome->reference_count > 0) {
-        bytes += OUTCOME_BYTES + outcome->reference[0].segment.len;
+        bytes +=
+            OUTCOME_BYTES + outcome->reference[0].segment.len + outcome->parts_count * PART_BYTES;
     }
     return bytes;
 }

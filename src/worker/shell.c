@@ -13,6 +13,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/machine.h"
+#include "wire/text.h"
 #include "worker/data_bind.h"
 #include "worker/shell_state.h"
 
@@ -73,6 +75,13 @@ static zonda_err serve_data(zn_shell *shell, zonda_error *error) {
     return shell->data == NULL ? ZONDA_ERR_IO : ZONDA_OK;
 }
 
+/* What the coordinator is told of the folder: nothing if it could not be said. */
+static const char *shared_folder(const zn_scratch *scratch) {
+    zn_bytes folder = zn_bytes_of_text(scratch->folder);
+    bool sayable = folder.len <= ZN_PATH_BYTES_MAX && zn_text_is_valid(folder);
+    return sayable && folder.data[0] == '/' ? scratch->folder : "";
+}
+
 static void make_core(zn_shell *shell) {
     zn_relay_options relay = { .slots = shell->slot_count,
                                .client = shell->client,
@@ -82,13 +91,16 @@ static void make_core(zn_shell *shell) {
     shell->relay = zn_relay_new(&relay);
     char host[ZN_NAME_BYTES_MAX + 1] = "";
     gethostname(host, sizeof host - 1);
+    char machine[ZN_MACHINE_TEXT];
     char *data = zn_data_advertise(&shell->options, zn_data_server_endpoint(shell->data));
     zn_slot_manager_config config = { .slots = shell->slot_count,
                                       .killable = shell->options.kind == ZN_SLOT_PROCESS,
                                       .client = shell->client,
                                       .pid = (uint64_t)getpid(),
                                       .host = host,
-                                      .data = data };
+                                      .data = data,
+                                      .folder = shared_folder(&shell->scratch),
+                                      .machine = zn_machine_id(machine) };
     shell->core = zn_slot_manager_new(&config, zn_clock_ns(), &shell->outbox);
     free(data);
 }

@@ -159,6 +159,8 @@ static void copy_page(zn_slot_loop *loop, const zn_msg_results *page) {
         *result = page->results[i];
         result->records = zn_arena_copy(arena, result->records);
         result->endpoint = zn_arena_copy(arena, result->endpoint);
+        result->folder = zn_arena_copy(arena, result->folder);
+        result->machine = zn_arena_copy(arena, result->machine);
         if (result->reference_count > 0) {
             result->reference = zn_arena_take(arena, sizeof *result->reference);
             *result->reference = page->results[i].reference[0];
@@ -262,6 +264,7 @@ void zn_slot_host_init(zn_slot_stage *stage) {
     stage->host = (zn_task_host){ .context = stage,
                                   .scratch = stage->loop->options.scratch,
                                   .owner = stage->owner,
+                                  .machine = stage->loop->machine,
                                   .blob = host_blob,
                                   .results = host_results,
                                   .commit = host_commit,

@@ -19,6 +19,8 @@ zn_slot_manager *zn_slot_manager_new(const zn_slot_manager_config *config, uint6
     m->config = *config;
     m->host = zn_strdup(config->host);
     m->data = zn_strdup(config->data);
+    m->folder = zn_strdup(config->folder);
+    m->machine = zn_strdup(config->machine);
     m->slots = zn_calloc(config->slots, sizeof *m->slots);
     m->heartbeat_ms = ZN_HEARTBEAT_MS;
     m->lost_ms = ZN_WORKER_LOST_MS;
@@ -45,6 +47,8 @@ void zn_slot_manager_destroy(zn_slot_manager **manager) {
     free(m->slots);
     free(m->host);
     free(m->data);
+    free(m->folder);
+    free(m->machine);
     free(m);
     *manager = NULL;
 }

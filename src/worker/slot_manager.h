@@ -16,6 +16,8 @@ typedef struct zn_slot_manager_config {
     uint64_t pid;
     const char *host; /* texts are copied */
     const char *data;
+    const char *folder;
+    const char *machine;
 } zn_slot_manager_config;
 
 typedef enum zn_worker_event_kind {

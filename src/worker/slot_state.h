@@ -4,6 +4,7 @@
 #ifndef ZN_WORKER_SLOT_STATE_H
 #define ZN_WORKER_SLOT_STATE_H
 
+#include "base/machine.h"
 #include "ops/stage_exec.h"
 #include "wire/channel.h"
 #include "worker/blob_assembly.h"
@@ -42,6 +43,7 @@ typedef struct zn_slot_stage {
 
 struct zn_slot_loop {
     zn_slot_loop_options options;
+    char machine[ZN_MACHINE_TEXT];
     zn_channel *channel;
     zn_slot_order *orders; /* first in, first out */
     size_t order_head;

@@ -136,7 +136,9 @@ void rig_join(rig *r, size_t worker, uint64_t slots, uint64_t credit) {
                                   .host = zn_bytes_of_text("host"),
                                   .pid = 100 + worker,
                                   .slots = slots,
-                                  .data = zn_bytes_of_text("inproc://data") };
+                                  .data = zn_bytes_of_text("inproc://data"),
+                                  .folder = zn_bytes_of_text("/scratch"),
+                                  .machine = zn_bytes_of_text("machine") };
     rig_send(r, worker, hello);
     rig_deliver(r);
     assert_int_not_equal(r->workers[worker].epoch, 0);

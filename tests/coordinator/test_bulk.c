@@ -102,6 +102,9 @@ static void test_bulk_reference_of_lost_worker_is_error(void **state) {
     assert_int_equal(result->reference[0].length, 9);
     assert_true(zn_bytes_equal(result->reference[0].segment, zn_bytes_of_text("seg")));
     assert_true(zn_bytes_equal(result->endpoint, zn_bytes_of_text("inproc://data")));
+    assert_int_equal(result->worker, r->workers[0].id);
+    assert_true(zn_bytes_equal(result->folder, zn_bytes_of_text("/scratch")));
+    assert_true(zn_bytes_equal(result->machine, zn_bytes_of_text("machine")));
     zn_scheduler_unreachable(r->scheduler, r->now_ns, r->workers[0].epoch);
     assert_int_equal(rig_status(r, job, 0).state, ZN_STAGE_COMPLETE);
     assert_int_equal(collect(r, job, 0)->results.results_count, 1);

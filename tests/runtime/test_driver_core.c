@@ -54,6 +54,9 @@ static void test_driver_core_runs_stages_in_order(void **state) {
     expect_call(&scene, ZN_MSG_START_STAGE);
     assert_int_equal(scene.action.request.start_stage.stage, 1);
     assert_int_equal(scene.action.request.start_stage.task_count, 1);
+    assert_ptr_equal(scene.action.request.start_stage.inputs, scene.plan->stages[1].inputs);
+    assert_int_equal(scene.action.request.start_stage.inputs_count,
+                     scene.plan->stages[1].input_count);
     reply(&scene, started(1, 1));
     reply(&scene, status(1, ZN_STAGE_COMPLETE, 1, 1));
     expect_state(&scene, ZN_DRIVER_READY);

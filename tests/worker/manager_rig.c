@@ -63,9 +63,14 @@ static void model_actions(manager_rig *rig) {
 
 void rig_open(manager_rig *rig, uint32_t slots, bool killable) {
     *rig = (manager_rig){ .now_ns = 1000 * ZN_NS_PER_S, .slots = slots };
-    zn_slot_manager_config config = {
-        .slots = slots, .killable = killable, .client = 99, .pid = 1, .host = "h", .data = "d"
-    };
+    zn_slot_manager_config config = { .slots = slots,
+                                      .killable = killable,
+                                      .client = 99,
+                                      .pid = 1,
+                                      .host = "h",
+                                      .data = "d",
+                                      .folder = "/f",
+                                      .machine = "m" };
     rig->manager = zn_slot_manager_new(&config, rig->now_ns, &rig->outbox);
     model_actions(rig);
     zn_slot_manager_check(rig->manager);

@@ -48,9 +48,13 @@ static void test_outcome_batch_keeps_copies(void **state) {
     outcome.failure_count = 1;
     outcome.counters = counters;
     outcome.counters_count = 1;
+    zn_part parts[] = { { .partition = 5, .bytes = 600 }, { .partition = 2, .bytes = 50 } };
+    outcome.parts = parts;
+    outcome.parts_count = 2;
     zn_outcome_batch_add(&batch, &outcome);
     memset(text, 'x', 3);
     memset(name, 'x', 4);
+    memset(parts, 0, sizeof parts);
     failure.code = 0;
     counters[0].sum = 0;
     const zn_outcome *kept = &batch.items[0];
@@ -58,6 +62,9 @@ static void test_outcome_batch_keeps_copies(void **state) {
     assert_memory_equal(kept->failure[0].text.data, "why", 3);
     assert_int_equal(kept->counters[0].sum, 4);
     assert_memory_equal(kept->counters[0].name.data, "hits", 4);
+    assert_int_equal(kept->parts_count, 2);
+    assert_int_equal(kept->parts[1].partition, 2);
+    assert_int_equal(kept->parts[1].bytes, 50);
     zn_outcome_batch_free(&batch);
 }
 

@@ -58,6 +58,8 @@ static void test_slot_manager_start_finds_joins_and_gives_credit(void **state) {
     assert_int_equal(hello->hello.role, ZN_ROLE_WORKER);
     assert_int_equal(hello->hello.slots, 2);
     assert_int_equal(hello->hello.client, 99);
+    assert_true(zn_bytes_equal(hello->hello.folder, zn_bytes_of_text("/f")));
+    assert_true(zn_bytes_equal(hello->hello.machine, zn_bytes_of_text("m")));
     rig_welcome(&rig, 5);
     assert_int_equal(rig_work(&rig, ZN_MSG_CREDIT)->credit.tasks, 2);
     assert_int_equal(rig_work(&rig, ZN_MSG_CREDIT)->credit.epoch, 5);
