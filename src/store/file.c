@@ -17,14 +17,19 @@ enum {
     NS_PER_S = 1000000000
 };
 
+static bool is_full(int number) {
+    return number == ENOSPC || number == EDQUOT || number == EFBIG;
+}
+
 zonda_err zn_file_failed(zonda_error *error, const char *path, const char *what) {
     char text[128];
+    zonda_err code = is_full(errno) ? ZONDA_ERR_DISK_FULL : ZONDA_ERR_IO;
     const char *cause = strerror_r(errno, text, sizeof text);
-    zn_error_set(error, ZONDA_ERR_IO, "%s: %s", what, cause);
+    zn_error_set(error, code, "%s: %s", what, cause);
     if (path != NULL) {
         zn_error_at(error, path, 0, 0);
     }
-    return ZONDA_ERR_IO;
+    return code;
 }
 
 long zn_file_read(int fd, uint8_t *out, size_t size) {

@@ -5,8 +5,9 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-/* Sets IO with "<what>: <text of errno>" and the file; `path` may be NULL. Call it right after the
- * system call that failed. */
+/* Sets "<what>: <text of errno>" and the file; `path` may be NULL. The code is DISK_FULL when there
+ * is no room (no space, quota, file size limit) and IO otherwise. Call it right after the system
+ * call that failed. */
 zonda_err zn_file_failed(zonda_error *error, const char *path, const char *what);
 
 /* One read that signals do not break: the number of bytes, 0 at the end, -1 with errno. */

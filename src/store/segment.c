@@ -20,11 +20,14 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "record/row.h"
 #include "store/block.h"
 #include "store/file.h"
 
 enum {
-    OWNER_BYTES_MAX = 64
+    OWNER_BYTES_MAX = 64,
+    ROW_HEAD_BYTES_MAX = 5, /* of a binary value, the key */
+    VALUES_PER_ROW = 2
 };
 
 struct zn_segment {
@@ -34,6 +37,10 @@ struct zn_segment {
     uint64_t finished; /* end of the last finished result */
     uint64_t end;      /* where the next block goes */
     bool started;
+    bool indexed;              /* the started result has an index */
+    zn_index_builder *builder; /* made with the first indexed result */
+    uint32_t partition;        /* of the rows in `records` */
+    zn_segment_totals totals;
     zn_buf records;
     uint32_t count;
     zn_buf block;
@@ -60,6 +67,7 @@ void zn_segment_destroy(zn_segment **segment) {
     zn_file_close(&self->fd);
     zn_buf_free(&self->records);
     zn_buf_free(&self->block);
+    zn_index_builder_destroy(&self->builder);
     zn_block_codec_destroy(&self->codec);
     free(self->path);
     free(self);
@@ -74,9 +82,9 @@ static zonda_err open_file(zn_segment *segment, zonda_error *error) {
     int fd = open(segment->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
     if (end < 0) {
-        zn_file_failed(error, segment->path, "cannot open the segment");
+        zonda_err code = zn_file_failed(error, segment->path, "cannot open the segment");
         zn_file_close(&fd);
-        return ZONDA_ERR_IO;
+        return code;
     }
     segment->fd = fd;
     segment->finished = (uint64_t)end;
@@ -84,27 +92,38 @@ static zonda_err open_file(zn_segment *segment, zonda_error *error) {
     return ZONDA_OK;
 }
 
+/* Drops what is not finished; a failed write may have left bytes behind `end`. */
+static bool cut_off(zn_segment *segment) {
+    segment->end = segment->finished;
+    return segment->fd < 0 || ftruncate(segment->fd, (off_t)segment->finished) == 0;
+}
+
 zonda_err zn_segment_start(zn_segment *segment, zonda_error *error) {
-    /* A failed write may have left bytes behind `end`, so any unfinished result is cut. */
-    if (segment->fd >= 0 && segment->started &&
-        ftruncate(segment->fd, (off_t)segment->finished) != 0) {
+    if (segment->started && !cut_off(segment)) {
         return zn_file_failed(error, segment->path, "cannot cut off an unfinished result");
     }
-    segment->end = segment->finished;
     segment->started = true;
+    segment->indexed = false;
     segment->count = 0;
     zn_buf_reset(&segment->records, 2 * ZN_BLOCK_RAW_BYTES);
     return ZONDA_OK;
 }
 
 static zonda_err write_block(zn_segment *segment, zonda_error *error) {
-    if (segment->fd < 0 && open_file(segment, error) != ZONDA_OK) {
-        return ZONDA_ERR_IO;
+    zonda_err code = segment->fd < 0 ? open_file(segment, error) : ZONDA_OK;
+    if (code != ZONDA_OK) {
+        return code;
     }
     zn_buf_reset(&segment->block, 2 * ZN_BLOCK_RAW_BYTES);
     zn_block_pack(segment->codec, zn_buf_bytes(&segment->records), segment->count, &segment->block);
     if (!zn_file_write_at(segment->fd, zn_buf_bytes(&segment->block), segment->end)) {
-        return zn_file_failed(error, segment->path, "cannot write the segment");
+        code = zn_file_failed(error, segment->path, "cannot write the segment");
+        cut_off(segment); /* a full disk gets its room back now; if this fails, start tries again */
+        return code;
+    }
+    if (segment->indexed) {
+        zn_index_builder_add_block(segment->builder,
+                                   (zn_stretch){ segment->end, segment->block.len });
     }
     segment->end += segment->block.len;
     segment->count = 0;
@@ -112,21 +131,30 @@ static zonda_err write_block(zn_segment *segment, zonda_error *error) {
     return ZONDA_OK;
 }
 
-zonda_err zn_segment_add(zn_segment *segment, zn_bytes record, zonda_error *error) {
-    ZN_ASSERT(segment->started && record.len > 0);
+static zonda_err check_record(zn_bytes record, zonda_error *error) {
     if (record.len > ZN_RECORD_BYTES_MAX) {
         return zn_error_set(error, ZONDA_ERR_LIMIT,
                             "a record of %zu bytes is above the limit of %d", record.len,
                             ZN_RECORD_BYTES_MAX);
     }
+    return ZONDA_OK;
+}
+
+static zonda_err append_record(zn_segment *segment, zn_bytes record, zonda_error *error) {
     zn_buf_append(&segment->records, record.data, record.len);
     segment->count++;
     return segment->records.len < ZN_BLOCK_RAW_BYTES ? ZONDA_OK : write_block(segment, error);
 }
 
+zonda_err zn_segment_add(zn_segment *segment, zn_bytes record, zonda_error *error) {
+    ZN_ASSERT(segment->started && !segment->indexed && record.len > 0);
+    zonda_err code = check_record(record, error);
+    return code == ZONDA_OK ? append_record(segment, record, error) : code;
+}
+
 zonda_err zn_segment_finish(zn_segment *segment, uint64_t *offset, uint64_t *length,
                             zonda_error *error) {
-    ZN_ASSERT(segment->started);
+    ZN_ASSERT(segment->started && !segment->indexed);
     zonda_err code = segment->count > 0 ? write_block(segment, error) : ZONDA_OK;
     if (code != ZONDA_OK) {
         return code;
@@ -136,6 +164,87 @@ zonda_err zn_segment_finish(zn_segment *segment, uint64_t *offset, uint64_t *len
     segment->finished = segment->end;
     segment->started = false;
     return ZONDA_OK;
+}
+
+zonda_err zn_segment_start_indexed(zn_segment *segment, zn_index_kind kind, zonda_error *error) {
+    zonda_err code = zn_segment_start(segment, error);
+    if (code != ZONDA_OK) {
+        return code;
+    }
+    if (segment->builder == NULL) {
+        segment->builder = zn_index_builder_new();
+    }
+    zn_index_builder_start(segment->builder, kind);
+    segment->indexed = true;
+    segment->partition = 0;
+    segment->totals = (zn_segment_totals){ 0 };
+    return ZONDA_OK;
+}
+
+zonda_err zn_segment_add_row(zn_segment *segment, uint32_t partition, zn_bytes key, zn_bytes record,
+                             zonda_error *error) {
+    ZN_ASSERT(segment->started && segment->indexed && record.len > 0);
+    zonda_err code = check_record(record, error);
+    if (code == ZONDA_OK && key.len > ZN_BLOCK_BYTES_MAX - ROW_HEAD_BYTES_MAX - record.len) {
+        code =
+            zn_error_set(error, ZONDA_ERR_LIMIT,
+                         "a record of %zu bytes with a key of %zu bytes is above the limit of %d",
+                         record.len, key.len, ZN_BLOCK_BYTES_MAX);
+    }
+    bool fits =
+        segment->count == 0 ||
+        (partition == segment->partition &&
+         segment->records.len + ROW_HEAD_BYTES_MAX + key.len + record.len <= ZN_BLOCK_BYTES_MAX);
+    if (code == ZONDA_OK && !fits) {
+        code = write_block(segment, error);
+    }
+    if (code != ZONDA_OK) {
+        return code;
+    }
+    size_t before = segment->records.len;
+    zn_row_put(&segment->records, key, record);
+    uint64_t bytes = segment->records.len - before;
+    zn_index_builder_add_row(segment->builder, partition, key, bytes);
+    segment->partition = partition;
+    segment->count += VALUES_PER_ROW;
+    segment->totals.rows++;
+    segment->totals.bytes += bytes;
+    return segment->records.len < ZN_BLOCK_RAW_BYTES ? ZONDA_OK : write_block(segment, error);
+}
+
+/* Writes the entries as records behind the blocks that they describe. */
+static zonda_err write_index(zn_segment *segment, zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(zn_index_builder_finish(segment->builder));
+    zonda_err code = ZONDA_OK;
+    segment->indexed = false;
+    while (code == ZONDA_OK && cursor.at < cursor.end) {
+        code = append_record(segment, zn_cursor_skip(&cursor), error);
+    }
+    return code == ZONDA_OK && segment->count > 0 ? write_block(segment, error) : code;
+}
+
+zonda_err zn_segment_finish_indexed(zn_segment *segment, uint64_t *offset, uint64_t *length,
+                                    zn_segment_totals *totals, zonda_error *error) {
+    ZN_ASSERT(segment->started && segment->indexed);
+    zonda_err code = segment->count > 0 ? write_block(segment, error) : ZONDA_OK;
+    uint64_t index = segment->end;
+    code = code == ZONDA_OK ? write_index(segment, error) : code;
+    if (code != ZONDA_OK) {
+        return code;
+    }
+    *offset = index;
+    *length = segment->end - index;
+    *totals = segment->totals;
+    segment->finished = segment->end;
+    segment->started = false;
+    return ZONDA_OK;
+}
+
+size_t zn_segment_largest(const zn_segment *segment, uint32_t *partitions, uint64_t *bytes,
+                          size_t max) {
+    return segment->builder == NULL
+               ? 0
+               : zn_index_builder_largest(segment->builder, partitions, bytes, max);
 }
 
 /* Takes a decimal number without leading zeros, at most `max`, from the front of `*rest`. */

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "store/index_builder.h"
 
 /* A segment that a slot appends record blocks to: <scratch>/<name>, where the name is
  * "job<J>-stage<S>-<owner>.seg". Results refer to it by (name, offset, length). One thread. */
@@ -18,7 +19,8 @@ void zn_segment_destroy(zn_segment **segment);
 const char *zn_segment_name(const zn_segment *segment);
 
 /* Starts a new result; then records are added; then finish gives where they are. A result that is
- * started but not finished is cut off again by the next start. */
+ * started but not finished is cut off again by the next start, and at once when a write fails.
+ * Errors: IO, DISK_FULL, LIMIT (the record). */
 zonda_err zn_segment_start(zn_segment *segment, zonda_error *error);
 zonda_err zn_segment_add(zn_segment *segment, zn_bytes record, zonda_error *error);
 zonda_err zn_segment_finish(zn_segment *segment, uint64_t *offset, uint64_t *length,
@@ -26,30 +28,24 @@ zonda_err zn_segment_finish(zn_segment *segment, uint64_t *offset, uint64_t *len
 
 /* ---- results with an index (store/segment_index.h): the rows of a shuffle ---- */
 
-typedef enum zn_index_kind {
-    ZN_INDEX_PARTITIONS, /* an entry per partition */
-    ZN_INDEX_BLOCKS,     /* an entry per block, in order */
-    ZN_INDEX_SAMPLES,    /* the same with samples of keys: the first rows, then now and then */
-} zn_index_kind;
-
 /* What an indexed result is, for its outcome. */
 typedef struct zn_segment_totals {
     uint64_t rows;
-    uint64_t bytes; /* raw, of the rows */
+    uint64_t bytes; /* raw: both values of each row */
 } zn_segment_totals;
 
 /* Like start and add, but rows come with their partition, in the order of partitions. A block holds
- * rows of one partition only. */
+ * rows of one partition only. Error of add_row, besides: LIMIT (record, or key and record). */
 zonda_err zn_segment_start_indexed(zn_segment *segment, zn_index_kind kind, zonda_error *error);
-zonda_err zn_segment_add_row(zn_segment *segment, uint32_t partition, zn_bytes key,
-                             zn_bytes record, zonda_error *error);
+zonda_err zn_segment_add_row(zn_segment *segment, uint32_t partition, zn_bytes key, zn_bytes record,
+                             zonda_error *error);
 
-/* Writes the index; `*offset` and `*length` say where it is. */
+/* Writes the index; `*offset` and `*length` say where it is. Length 0: there were no rows. */
 zonda_err zn_segment_finish_indexed(zn_segment *segment, uint64_t *offset, uint64_t *length,
                                     zn_segment_totals *totals, zonda_error *error);
 
-/* The partitions with the most bytes of the result that was finished last, at most `max`, largest
- * first (equal ones by number). Returns how many. */
+/* The partitions with the most bytes of the indexed result that was finished last, at most `max`
+ * and ZN_OUTCOME_PARTS_MAX, largest first (equal ones by number). Returns how many. */
 size_t zn_segment_largest(const zn_segment *segment, uint32_t *partitions, uint64_t *bytes,
                           size_t max);
 

@@ -3,15 +3,22 @@
  * itself (of entries as records, so checks and compression come for free), and is what the
  * reference of the task's outcome names. An entry describes consecutive blocks of one partition:
  *   [partition, offset, length, rows, bytes, [[key, rows, bytes], …]]
- * offset and length are bytes of the segment, rows and bytes (raw, of the rows) what is in them.
- * The samples are for range partitioning: a key, and how many rows and bytes there are from it (the
- * first row with it) up to the next sample or the end of the entry; none elsewhere. Entries come in
- * the order of partition and offset; partitions without rows have none. */
+ * offset and length are bytes of the segment, rows and bytes (raw: both values of each row, as they
+ * are in blocks) what is in them. The samples are for range partitioning: a key, and how many rows
+ * and bytes there are from the row with it up to the next sample or the end of the entry. Where
+ * there are samples, the first one is of the entry's first row, so they add up to the entry; where
+ * they are not asked for there are none. Entries come in the order of partition and offset;
+ * partitions without rows have none. */
 #ifndef ZN_STORE_SEGMENT_INDEX_H
 #define ZN_STORE_SEGMENT_INDEX_H
 
 #include "base/error.h"
 #include "store/place.h"
+
+enum {
+    /* A longer key is cut in its sample: as a border between ranges its beginning does as well. */
+    ZN_SAMPLE_KEY_BYTES_MAX = 1024
+};
 
 typedef struct zn_index_sample {
     zn_bytes key;

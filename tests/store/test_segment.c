@@ -2,6 +2,9 @@
 /* Segments: where results are, what is cut off, which names exist. */
 #include "test.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "base/limits.h"
 #include "folder.h"
 #include "store/block.h"
@@ -152,6 +155,42 @@ static void test_segment_missing_scratch_is_io(void **state) {
     free(scratch);
 }
 
+/* No room on the disk, seen as a limit on the size of files: DISK_FULL that names the file, what
+ * was written of the result is gone at once, and the segment goes on when there is room again. */
+static void test_segment_full_disk_is_cut_back(void **state) {
+    zn_segment *segment = new_segment(*state);
+    char *path = zn_format("%s/%s", (char *)*state, zn_segment_name(segment));
+    struct rlimit old;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    uint64_t offset = 0;
+    uint64_t first = 0;
+    uint64_t length = 0;
+    zonda_error error = { 0 };
+    assert_ok(zn_segment_start(segment, &error), error);
+    add_texts(segment, 3, 'a');
+    assert_ok(zn_segment_finish(segment, &offset, &first, &error), error);
+    struct rlimit small = { .rlim_cur = first + 10, .rlim_max = old.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    assert_ok(zn_segment_start(segment, &error), error);
+    add_texts(segment, 3, 'b');
+    zonda_err code = zn_segment_finish(segment, &offset, &length, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, handler);
+    assert_err(code, DISK_FULL);
+    assert_string_equal(error.file, path);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_size, first);
+    assert_ok(zn_segment_start(segment, &error), error);
+    add_texts(segment, 4, 'c');
+    assert_ok(zn_segment_finish(segment, &offset, &length, &error), error);
+    assert_result(*state, segment, 0, first, 3, 'a');
+    assert_result(*state, segment, offset, length, 4, 'c');
+    zn_segment_destroy(&segment);
+    free(path);
+}
+
 /* A record above the limit is refused. */
 static void test_segment_huge_record_is_limit(void **state) {
     zn_segment *segment = new_segment(*state);
@@ -269,6 +308,7 @@ int main(void) {
         folder_test(test_segment_unfinished_is_cut_off),
         folder_test(test_segment_second_writer_keeps_the_first),
         folder_test(test_segment_missing_scratch_is_io),
+        folder_test(test_segment_full_disk_is_cut_back),
         folder_test(test_segment_huge_record_is_limit),
         cmocka_unit_test(test_segment_names_table),
         folder_test(test_segment_read_at_table),

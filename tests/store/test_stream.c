@@ -230,7 +230,7 @@ static void test_stream_gzip_without_zlib_is_unsupported(void **state) {
 #endif
 
 /* A full disk comes out of write or finish, and stays. */
-static void test_stream_full_disk_is_io(void **state) {
+static void test_stream_full_disk_is_disk_full(void **state) {
     (void)state;
     for (int kind = ZN_COMPRESSION_NONE; kind <= ZN_COMPRESSION_XZ; kind++) {
         if (!zn_compression_available((zn_compression)kind)) {
@@ -241,10 +241,10 @@ static void test_stream_full_disk_is_io(void **state) {
         zonda_error error = { 0 };
         zn_out_stream *stream = zn_out_stream_new(fd, (zn_compression)kind, 0);
         assert_ok(zn_out_stream_write(stream, zn_bytes_of_text("x"), &error), error);
-        assert_err(zn_out_stream_finish(stream, &error), IO);
+        assert_err(zn_out_stream_finish(stream, &error), DISK_FULL);
         assert_non_null(strstr(error.text, "No space left"));
-        assert_err(zn_out_stream_write(stream, zn_bytes_of_text("x"), &error), IO);
-        assert_err(zn_out_stream_finish(stream, &error), IO);
+        assert_err(zn_out_stream_write(stream, zn_bytes_of_text("x"), &error), DISK_FULL);
+        assert_err(zn_out_stream_finish(stream, &error), DISK_FULL);
         zn_out_stream_destroy(&stream);
         close(fd);
     }
@@ -285,7 +285,7 @@ int main(void) {
         folder_test(test_stream_gzip_header_is_neutral),
         cmocka_unit_test(test_stream_compression_of_table),
         folder_test(test_stream_open_failures_are_clear),
-        cmocka_unit_test(test_stream_full_disk_is_io),
+        cmocka_unit_test(test_stream_full_disk_is_disk_full),
 #ifndef ZN_HAVE_ZLIB
         folder_test(test_stream_gzip_without_zlib_is_unsupported),
 #endif
