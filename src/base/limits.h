@@ -37,9 +37,11 @@ enum {
     ZN_STAGE_BRANCHES_MAX = 10000, /* datasets united into one stage */
     ZN_STAGE_INPUTS_MAX = 2 * ZN_STAGE_BRANCHES_MAX, /* earlier stages that one reads */
     ZN_OUTCOME_PARTS_MAX = 16,                       /* partitions that one outcome names */
-    ZN_UNION_DEPTH_MAX = 40,     /* unions of unions with operators between them */
-    ZN_STAGE_SHARED_MAX = 10000, /* shared values of a job */
-    ZN_TASK_COUNTERS_MAX = 256,  /* user counters of one task */
+    ZN_UNION_DEPTH_MAX = 40,          /* unions of unions with operators between them */
+    ZN_RIGHT_DEPTH_MAX = 40,          /* joins on the right side of joins */
+    ZN_WIDE_SHARDS_DEFAULT_MAX = 256, /* that a wide operator makes unless it is told how many */
+    ZN_STAGE_SHARED_MAX = 10000,      /* shared values of a job */
+    ZN_TASK_COUNTERS_MAX = 256,       /* user counters of one task */
     ZN_ATTEMPTS_USER_MAX = 3,
     ZN_ATTEMPTS_INFRA_MAX = 20,
     ZN_ATTEMPTS_CRASH_MAX = 3,

@@ -82,6 +82,14 @@ void zn_arguments_value(zn_arguments *args, const char *name, zn_bytes value) {
     zn_buf_append(&args->pairs, value.data, value.len);
 }
 
+void zn_arguments_copy(zn_arguments *args, const char *name, zn_bytes from, const char *key) {
+    zn_bytes value;
+    if (zn_value_field(from, zn_bytes_of_text(key), &value)) {
+        begin(args, name);
+        zn_buf_append(&args->pairs, value.data, value.len);
+    }
+}
+
 static void put_kind(zn_arguments *args, const char *kind, const char *key, const char *text) {
     zn_put_map(&args->pairs, 2);
     zn_put_text(&args->pairs, "kind");

@@ -34,6 +34,9 @@ void zn_arguments_words(zn_arguments *args, const char *name, const char *const 
 /* Problems: not one value (INVALID). */
 void zn_arguments_value(zn_arguments *args, const char *name, zn_bytes value);
 
+/* The value that the checked map `from` has under `key`, if there is one. */
+void zn_arguments_copy(zn_arguments *args, const char *name, zn_bytes from, const char *key);
+
 /* A function in the form of ops/function.h. Problems: none given (INVALID), Lua that does not
  * compile (USER). */
 void zn_arguments_function(zn_arguments *args, const char *name, zonda_func function);

@@ -33,7 +33,7 @@ zonda_dataset *zn_dataset_failed(const zonda_error *error) {
 
 /* How many datasets an operator works on; for those that work on many the smallest number. */
 static size_t inputs_wanted(const zn_op_def *op) {
-    return op->op_class == ZN_OP_SOURCE ? 0 : op->many_inputs ? 2 : 1;
+    return op->op_class == ZN_OP_SOURCE ? 0 : op->many_inputs || op->two_inputs ? 2 : 1;
 }
 
 static zonda_err check_inputs(const zn_op_def *op, zonda_dataset *const *inputs, size_t input_count,

@@ -2,8 +2,9 @@
 /* The planner: walks the chain of a dataset from its source on and cuts it into stages. Narrow
  * operators and sinks join the stage of their input. A fold is two halves: one at the end of the
  * stage that it folds, one that begins the next stage, whose only task reads the results of the
- * stage before. Pure: the same dataset, shared data and files give the same bytes, and the files
- * come through a callback. Called by the driver before a job is opened, and for dry runs. */
+ * stage before. Wide operators are cut likewise, see plan_wide.c. Pure: the same dataset, shared
+ * data and files give the same bytes, and the files come through a callback. Called by the driver
+ * before a job is opened, and for dry runs. */
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/limits.h"
 #include "ops/lua_limits.h"
 #include "plan/plan_build.h"
+#include "plan/plan_wide.h"
 #include "record/value.h"
 
 /* A fold and its halves. */
@@ -89,7 +91,7 @@ static zonda_err add_fold(zn_plan_build *build, const zonda_dataset *node, zonda
     const fold_halves *halves = find_halves(node->op->name);
     zn_buf args = { 0 };
     put_half(&args, zn_buf_bytes(&node->args), "local", "function");
-    zn_plan_add_op(build, halves->shard, zn_buf_bytes(&args), true);
+    zn_plan_add_op(build, halves->shard, zn_buf_bytes(&args), node->op->name);
     limit_stage(&build->draft, zn_buf_bytes(&node->args));
     size_t stage = build->plan->stage_count;
     bool empty = build->draft.tasks == 0;
@@ -98,10 +100,14 @@ static zonda_err add_fold(zn_plan_build *build, const zonda_dataset *node, zonda
         build->draft.tasks = 1;
         zn_buf_reset(&args, args.capacity);
         put_stage_source(&args, stage, empty);
-        zn_plan_add_op(build, "stage", zn_buf_bytes(&args), false);
+        if (!empty) {
+            zn_stage_input input = { .stage = stage, .by = ZN_INPUT_ALL };
+            zn_plan_add_stage_input(&build->draft, &input);
+        }
+        zn_plan_add_op(build, "stage", zn_buf_bytes(&args), NULL);
         zn_buf_reset(&args, args.capacity);
         put_half(&args, zn_buf_bytes(&node->args), "global", "local");
-        zn_plan_add_op(build, halves->total, zn_buf_bytes(&args), true);
+        zn_plan_add_op(build, halves->total, zn_buf_bytes(&args), node->op->name);
     }
     zn_buf_free(&args);
     return err;
@@ -132,22 +138,24 @@ static zonda_err add_node(zn_plan_build *build, const zonda_dataset *node, zonda
         return zn_plan_add_source(build, node, error);
     case ZN_OP_NARROW:
         build->draft.in_folder = build->draft.in_folder || node->op->in_folder;
-        zn_plan_add_op(build, node->op->name, zn_buf_bytes(&node->args), true);
+        zn_plan_add_op(build, node->op->name, zn_buf_bytes(&node->args), node->op->name);
         return ZONDA_OK;
     case ZN_OP_FOLD:
         return add_fold(build, node, error);
     case ZN_OP_SINK:
         return zn_plan_add_sink(build, node, error);
     case ZN_OP_WIDE:
+        return zn_plan_add_wide(build, node, error);
     case ZN_OP_INNER:
         break;
     }
     return zn_error_set(error, ZONDA_ERR_PLAN, "%s is not for datasets", node->op->name);
 }
 
-/* What a chain goes on with towards its begin: nothing behind a source or a union. */
+/* What a chain goes on with towards its begin: nothing behind a source or a union. Before an
+ * operator with two inputs it is the left one; the operator itself compiles the right one. */
 static const zonda_dataset *node_before(const zonda_dataset *node) {
-    return node->input_count == 1 ? node->inputs[0] : NULL;
+    return node->input_count > 0 && !node->op->many_inputs ? node->inputs[0] : NULL;
 }
 
 zonda_err zn_plan_add_chain(zn_plan_build *build, const zonda_dataset *last, zonda_error *error) {

@@ -14,9 +14,12 @@ typedef struct zn_stage_draft {
     uint32_t branch_count;
     zn_buf name;
     uint64_t tasks;
-    uint64_t limit; /* see zn_plan_stage */
-    bool writes;    /* has a sink: all its tasks are needed */
-    bool in_folder; /* has a relative path or a command: runs in the driver's folder */
+    uint64_t limit;         /* see zn_plan_stage */
+    bool writes;            /* has a sink: all its tasks are needed */
+    bool in_folder;         /* has a relative path or a command: runs in the driver's folder */
+    zn_stage_input *inputs; /* see zn_plan_stage */
+    size_t input_count;
+    size_t input_capacity;
 } zn_stage_draft;
 
 typedef struct zn_plan_build {
@@ -29,7 +32,8 @@ typedef struct zn_plan_build {
     zn_paths inputs; /* all files that the plan reads, in its order */
     zn_stage_draft draft;
     unsigned union_depth;
-    size_t branches; /* of the whole plan */
+    unsigned right_depth; /* right sides that are compiled just now, one for the other */
+    size_t branches;      /* of the whole plan */
 } zn_plan_build;
 
 /* Adds the bytes (copied) to the plan's blobs unless it has them. Error: LIMIT; `what` names them
@@ -37,13 +41,13 @@ typedef struct zn_plan_build {
 zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes bytes,
                            zn_digest *digest, zonda_error *error);
 
-/* Adds an operator with its arguments to the draft. `shown`: its name becomes part of the stage's
- * name. */
-void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown);
+/* Adds an operator with its arguments to the draft. `shown` becomes part of the stage's name: what
+ * users call it; NULL: nothing. */
+void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, const char *shown);
 
 /* The same with a map of what the planner adds. */
-void zn_plan_add_planned_op(zn_plan_build *build, const char *name, zn_bytes args,
-                            zn_bytes planned);
+void zn_plan_add_planned_op(zn_plan_build *build, const char *name, zn_bytes args, zn_bytes planned,
+                            const char *shown);
 
 /* Appends `branch`, which has tasks, as a branch of `draft`. */
 void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch);
@@ -58,6 +62,9 @@ zonda_err zn_plan_add_union(zn_plan_build *build, const zonda_dataset *node, zon
 
 /* Turns the draft into a stage of the plan and empties it. Error: LIMIT. */
 zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error);
+
+/* Notes that the draft reads the results of an earlier stage. */
+void zn_plan_add_stage_input(zn_stage_draft *draft, const zn_stage_input *input);
 
 /* Begins the draft with a source: how many shards there are, and what is in them. */
 zonda_err zn_plan_add_source(zn_plan_build *build, const zonda_dataset *source, zonda_error *error);

@@ -98,6 +98,30 @@ static void print_op(const zn_plan *plan, zn_bytes name, zn_bytes args, unsigned
     }
 }
 
+/* Where a source that reads earlier stages has its records from. */
+static void print_planned(zn_bytes planned, unsigned depth, zn_buf *out) {
+    zn_bytes inputs = { 0 };
+    if (!zn_value_field(planned, zn_bytes_of_text("inputs"), &inputs)) {
+        return;
+    }
+    zn_cursor cursor = zn_cursor_of(inputs);
+    uint32_t count = zn_cursor_read(&cursor).count;
+    zn_buf_printf(out, "%*sreads: %s", (int)(2 * depth + 2), "", count == 0 ? "nothing" : "");
+    for (uint32_t i = 0; i < count; i++) {
+        zn_bytes input = zn_cursor_skip(&cursor);
+        zn_bytes by = { 0 };
+        uint64_t stage = 0;
+        uint64_t tasks = 0;
+        zn_value_field_uint(input, "stage", &stage);
+        zn_value_field_uint(input, "tasks", &tasks);
+        zn_value_field_text(input, "by", &by);
+        zn_buf_printf(out, "%sstage %llu (%llu task%s) by %.*s", i == 0 ? "" : ", ",
+                      (unsigned long long)stage, (unsigned long long)tasks, tasks == 1 ? "" : "s",
+                      (int)by.len, (const char *)by.data);
+    }
+    zn_buf_append_text(out, "\n");
+}
+
 static void print_shared(const zn_plan *plan, zn_bytes shared, zn_buf *out) {
     zn_cursor cursor = zn_cursor_of(shared);
     uint32_t pairs = zn_cursor_read(&cursor).count;
@@ -156,7 +180,7 @@ static void print_chain(const zn_plan *plan, zn_bytes map, unsigned depth, zn_bu
         zn_bytes name = zn_cursor_read(&cursor).bytes;
         print_op(plan, name, zn_cursor_skip(&cursor), depth, out);
         if (parts > 2) {
-            zn_cursor_skip(&cursor); /* what the planner added is not for people */
+            print_planned(zn_cursor_skip(&cursor), depth, out);
         }
     }
 }

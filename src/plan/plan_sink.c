@@ -148,7 +148,7 @@ zonda_err zn_plan_add_sink(zn_plan_build *build, const zonda_dataset *node, zond
         err = plan_manifest(build, writer, sink.level, &planned, error);
     }
     if (err == ZONDA_OK) {
-        zn_plan_add_planned_op(build, writer, args, zn_buf_bytes(&planned));
+        zn_plan_add_planned_op(build, writer, args, zn_buf_bytes(&planned), writer);
         build->draft.writes = true;
         build->draft.in_folder = build->draft.in_folder || sink.pattern[0] != '/';
     }

@@ -54,7 +54,7 @@ zonda_err zn_plan_add_inputs(zn_plan_build *build, const zonda_dataset *source, 
     zn_buf_append(&all, cursor.at, (size_t)(cursor.end - cursor.at));
     zn_put_text(&all, "inputs");
     zn_put_binary(&all, zn_digest_bytes(&digest));
-    zn_plan_add_op(build, source->op->name, zn_buf_bytes(&all), true);
+    zn_plan_add_op(build, source->op->name, zn_buf_bytes(&all), source->op->name);
     zn_buf_free(&all);
     return ZONDA_OK;
 }
@@ -90,7 +90,7 @@ static zonda_err add_range(zn_plan_build *build, const zonda_dataset *source, zo
     zn_put_uint(&args, n);
     zn_put_text(&args, "shards");
     zn_put_uint(&args, shards);
-    zn_plan_add_op(build, source->op->name, zn_buf_bytes(&args), true);
+    zn_plan_add_op(build, source->op->name, zn_buf_bytes(&args), source->op->name);
     zn_buf_free(&args);
     return ZONDA_OK;
 }

@@ -43,7 +43,7 @@ zonda_err zn_plan_add_blob(zn_plan_build *build, const char *what, zn_bytes byte
 
 /* The name is cut when the stage ends; a chain of a million operators need not be collected. */
 static void add_name(zn_stage_draft *draft, const char *name) {
-    if (draft->name.len <= ZN_NAME_BYTES_MAX) {
+    if (name != NULL && draft->name.len <= ZN_NAME_BYTES_MAX) {
         if (draft->name.len > 0) {
             zn_buf_append_text(&draft->name, arrow);
         }
@@ -51,26 +51,19 @@ static void add_name(zn_stage_draft *draft, const char *name) {
     }
 }
 
-void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, bool shown) {
-    zn_stage_draft *draft = &build->draft;
-    zn_put_array(&draft->ops, 2);
-    zn_put_text(&draft->ops, name);
-    zn_buf_append(&draft->ops, args.data, args.len);
-    draft->op_count++;
-    if (shown) {
-        add_name(draft, name);
-    }
+void zn_plan_add_op(zn_plan_build *build, const char *name, zn_bytes args, const char *shown) {
+    zn_plan_add_planned_op(build, name, args, (zn_bytes){ 0 }, shown);
 }
 
-void zn_plan_add_planned_op(zn_plan_build *build, const char *name, zn_bytes args,
-                            zn_bytes planned) {
+void zn_plan_add_planned_op(zn_plan_build *build, const char *name, zn_bytes args, zn_bytes planned,
+                            const char *shown) {
     zn_stage_draft *draft = &build->draft;
-    zn_put_array(&draft->ops, 3);
+    zn_put_array(&draft->ops, planned.len > 0 ? 3 : 2);
     zn_put_text(&draft->ops, name);
     zn_buf_append(&draft->ops, args.data, args.len);
     zn_buf_append(&draft->ops, planned.data, planned.len);
     draft->op_count++;
-    add_name(draft, name);
+    add_name(draft, shown);
 }
 
 /* The stage's name, cut with an ellipsis where it is too long for the wire. */
@@ -138,15 +131,26 @@ void zn_plan_add_branch(zn_stage_draft *draft, const zn_stage_draft *branch) {
         zn_put_uint(&draft->branches, branch->tasks);
     }
     draft->branch_count++;
+    for (size_t i = 0; i < branch->input_count; i++) {
+        zn_stage_input input = branch->inputs[i];
+        input.first += draft->tasks;
+        zn_plan_add_stage_input(draft, &input);
+    }
     draft->tasks += branch->tasks;
     draft->writes = draft->writes || branch->writes;
     draft->in_folder = draft->in_folder || branch->in_folder;
+}
+
+void zn_plan_add_stage_input(zn_stage_draft *draft, const zn_stage_input *input) {
+    ZN_GROW(draft->inputs, draft->input_count, draft->input_capacity);
+    draft->inputs[draft->input_count++] = *input;
 }
 
 void zn_plan_free_draft(zn_stage_draft *draft) {
     zn_buf_free(&draft->ops);
     zn_buf_free(&draft->branches);
     zn_buf_free(&draft->name);
+    free(draft->inputs);
     *draft = (zn_stage_draft){ 0 };
 }
 
@@ -220,15 +224,10 @@ zonda_err zn_plan_end_stage(zn_plan_build *build, zonda_error *error) {
         .task_count = draft->tasks,
         .body = digest,
         .limit = draft->limit,
+        .inputs = draft->inputs,
+        .input_count = draft->input_count,
     };
-    zn_buf_reset(&draft->ops, draft->ops.capacity);
-    zn_buf_reset(&draft->branches, draft->branches.capacity);
-    zn_buf_reset(&draft->name, draft->name.capacity);
-    draft->op_count = 0;
-    draft->branch_count = 0;
-    draft->tasks = 0;
-    draft->limit = 0;
-    draft->writes = false;
-    draft->in_folder = false;
+    draft->inputs = NULL; /* they are the stage's now */
+    zn_plan_free_draft(draft);
     return ZONDA_OK;
 }

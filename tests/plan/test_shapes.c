@@ -53,7 +53,7 @@ static void test_shapes_narrow_operators_are_one_pass(void **state) {
 static void test_shapes_fold_adds_one_task(void **state) {
     (void)state;
     EXPECT(zonda_map(zonda_count(zonda_window(range(10, 5), 2)), zonda_fn("f")),
-           { "from_range→window→count_shard", 5 }, { "count_total→map", 1 });
+           { "from_range→window→count", 5 }, { "count→map", 1 });
 }
 
 /* A union is one stage, with what is before it and behind it; shards add up. */
@@ -63,7 +63,7 @@ static void test_shapes_union_is_one_stage(void **state) {
     ds = zonda_write(zonda_filter(ds, zonda_fn("f")), "out/{shard}-of-{total}.jsonl", NULL);
     EXPECT(ds, { "union(from_range→map, from_list)→filter→write_jsonl", 8 });
     EXPECT(zonda_count(zonda_union(range(10, 5), range(10, 2))),
-           { "union(from_range, from_range)→count_shard", 7 }, { "count_total", 1 });
+           { "union(from_range, from_range)→count", 7 }, { "count", 1 });
 }
 
 /* Unions of unions are one union; operators in between make branches of branches. */
@@ -81,8 +81,8 @@ static void test_shapes_union_of_folds(void **state) {
     (void)state;
     zonda_dataset *base = range(10, 5);
     zonda_dataset *ds = zonda_union(zonda_count(zonda_dataset_share(base)), base);
-    EXPECT(zonda_union(ds, zonda_count(range(6, 3))), { "from_range→count_shard", 5 },
-           { "from_range→count_shard", 3 }, { "union(count_total, from_range, count_total)", 7 });
+    EXPECT(zonda_union(ds, zonda_count(range(6, 3))), { "from_range→count", 5 },
+           { "from_range→count", 3 }, { "union(count, from_range, count)", 7 });
 }
 
 /* Datasets without shards add nothing, not even if all are so. */
@@ -94,7 +94,7 @@ static void test_shapes_union_with_nothing(void **state) {
         zonda_map(zonda_union(zonda_from_list(NULL, 0), zonda_from_range(0, NULL)), zonda_fn("f")),
         { "union(from_list, from_range)→map", 0 });
     EXPECT(zonda_count(zonda_union(zonda_from_list(NULL, 0), zonda_from_range(0, NULL))),
-           { "union(from_list, from_range)→count_shard", 0 }, { "count_total", 1 });
+           { "union(from_list, from_range)→count", 0 }, { "count", 1 });
 }
 
 /* Doubling a dataset again and again meets a limit, not the end of memory. */
