@@ -20,6 +20,7 @@ enum {
     ZN_RECORD_BYTES_MAX = 64 * ZN_MIB,
     ZN_RECORD_DEPTH_MAX = 128,
     ZN_OBJECT_VALUES_MAX = 4 * ZN_MIB, /* values of one record decoded for a C function */
+    ZN_KEY_BYTES_MAX = 256 * ZN_KIB,   /* an encoded key; a row with two fits into a block */
     ZN_BLOCK_RAW_BYTES = 256 * ZN_KIB, /* a block of records is closed at this size */
     ZN_BLOCK_BYTES_MAX = ZN_RECORD_BYTES_MAX + ZN_MIB,
 

@@ -49,6 +49,9 @@ void zn_verb_word(const zn_arg_def *arg, zn_buf *out) {
     case ZN_ARG_FUNCTION:
         zn_buf_append_text(out, arg->block ? "BLOCK" : "EXPR");
         break;
+    case ZN_ARG_KEY:
+        zn_buf_append_text(out, "KEY");
+        break;
     case ZN_ARG_NAMES:
         zn_buf_append_text(out, "NEW=OLD…");
         break;
@@ -83,6 +86,8 @@ static const char *type_name(zn_arg_type type) {
         return "list of values";
     case ZN_ARG_FUNCTION:
         return "function";
+    case ZN_ARG_KEY:
+        return "key";
     case ZN_ARG_NUMBER:
         return "number";
     case ZN_ARG_NAMES:

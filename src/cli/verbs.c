@@ -5,6 +5,7 @@
  * left to the dataset layer, which all faces share. */
 #include "cli/verbs.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,38 @@ static zonda_err put_function(verb_parse *verb, const zn_arg_def *arg, const cha
     return ZONDA_OK;
 }
 
+/* Whether it is names of fields joined by commas: letters, digits, underscores, and dots for nested
+ * ones. Anything else, as a name with a dash in it, means something in Lua. */
+static bool is_names(const char *word) {
+    bool begins = true;
+    for (const char *at = word; *at != '\0'; at++) {
+        bool is_letter = isalpha((unsigned char)*at) != 0 || *at == '_';
+        bool is_inner = isdigit((unsigned char)*at) != 0 || *at == '.' || *at == ',';
+        if (!is_letter && (begins || !is_inner)) {
+            return false;
+        }
+        begins = *at == ',';
+    }
+    return !begins;
+}
+
+/* A field, several as a list, or a function. */
+static zonda_err put_key(verb_parse *verb, const zn_arg_def *arg, const char *word,
+                         zonda_error *error) {
+    if (!is_names(word)) {
+        return put_function(verb, arg, word, error);
+    }
+    uint32_t count = 1;
+    for (const char *at = word; *at != '\0'; at++) {
+        count += *at == ',' ? 1 : 0;
+    }
+    if (count > 1) {
+        zn_put_array(&verb->values, count);
+    }
+    put_texts(&verb->values, word);
+    return ZONDA_OK;
+}
+
 /* Which numbers are right is for the dataset layer; here it only has to be one. */
 static zonda_err put_number(verb_parse *verb, const zn_arg_def *arg, const char *word,
                             zonda_error *error) {
@@ -165,12 +198,13 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
         zn_put_uint(&verb->values, number);
         return ZONDA_OK;
     case ZN_ARG_TEXT:
-    case ZN_ARG_KEY:
     case ZN_ARG_SWITCH:
         zn_put_text(&verb->values, word);
         return ZONDA_OK;
     case ZN_ARG_FUNCTION:
         return put_function(verb, arg, word, error);
+    case ZN_ARG_KEY:
+        return put_key(verb, arg, word, error);
     case ZN_ARG_VALUE:
         put_value(verb, word);
         return ZONDA_OK;

@@ -114,7 +114,8 @@ static bool is_options(const struct call *call, const zn_arg_def *arg) {
         lua_type(call->lua, call->next) != LUA_TTABLE) {
         return false;
     }
-    return arg->type != ZN_ARG_COMMAND || has_names(call->lua, call->next);
+    bool may_be_list = arg->type == ZN_ARG_COMMAND || arg->type == ZN_ARG_KEY;
+    return !may_be_list || has_names(call->lua, call->next);
 }
 
 static void take_positional(struct call *call) {
@@ -177,10 +178,10 @@ static void put_argument(const struct call *call, const zn_arg_def *arg) {
     zn_put_text(&call->script->scratch, arg->name);
     int is_whole = 0;
     lua_Integer number = lua_tointegerx(lua, -1, &is_whole);
-    if (arg->type == ZN_ARG_FUNCTION && lua_type(lua, -1) == LUA_TFUNCTION) {
+    bool takes_function = zn_arg_takes_function(arg);
+    if (takes_function && lua_type(lua, -1) == LUA_TFUNCTION) {
         put_function(call);
-    } else if (arg->type == ZN_ARG_FUNCTION &&
-               zn_lua_plugin_put(lua, lua_gettop(lua), &call->script->scratch)) {
+    } else if (takes_function && zn_lua_plugin_put(lua, lua_gettop(lua), &call->script->scratch)) {
         return;
     } else if (zn_lua_plugin_is(lua, lua_gettop(lua))) {
         refuse(call,

@@ -32,7 +32,7 @@ typedef enum zn_arg_type {
     ZN_ARG_COMMAND, /* text, or list of words of which the first is not empty; on the command line
                        one word is the text, several are the list, as are all behind -- */
     ZN_ARG_KEY,    /* text (a field), list of texts, or a function; see key_source.h. On the command
-                     line    line names joined by commas, or an expression */
+                      line names joined by commas, or else an expression */
     ZN_ARG_SWITCH, /* true, false or a text; on the command line --name or --name=TEXT */
 } zn_arg_type;
 
@@ -83,6 +83,11 @@ const zn_op_def *zn_op_find_user(zn_bytes name, zonda_error *error);
 zn_bytes zn_op_user_name(const zn_op_def *op);
 
 const zn_arg_def *zn_op_arg(const zn_op_def *op, zn_bytes name);
+
+/* Whether the value of the argument may be a function. */
+static inline bool zn_arg_takes_function(const zn_arg_def *arg) {
+    return arg->type == ZN_ARG_FUNCTION || arg->type == ZN_ARG_KEY;
+}
 
 /* Checks a MessagePack map {argument name: value} against the operator: unknown names (the error
  * lists the known ones), missing ones, types, ranges. Error: PLAN. */

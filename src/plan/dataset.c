@@ -59,7 +59,7 @@ static zonda_err check_lua(const zn_op_def *op, zn_bytes args, zonda_error *erro
         zn_bytes function = { 0 };
         zn_bytes kind = { 0 };
         zn_bytes text = { 0 };
-        bool given = op->args[i].type == ZN_ARG_FUNCTION &&
+        bool given = zn_arg_takes_function(&op->args[i]) &&
                      zn_value_field(args, zn_bytes_of_text(op->args[i].name), &function) &&
                      zn_value_field_text(function, "kind", &kind) &&
                      zn_value_field_text(function, "text", &text);
@@ -152,7 +152,7 @@ void zn_dataset_attach_plugins(zonda_dataset *dataset, const zonda_plugin *const
     for (size_t i = 0; dataset->error.code == ZONDA_OK && i < dataset->op->arg_count; i++) {
         zn_digest digest;
         const zn_arg_def *arg = &dataset->op->args[i];
-        if (arg->type != ZN_ARG_FUNCTION ||
+        if (!zn_arg_takes_function(arg) ||
             !find_plugin(zn_buf_bytes(&dataset->args), arg->name, &digest)) {
             continue;
         }

@@ -12,7 +12,7 @@
 
 static bool takes_function(const zn_op_def *op) {
     for (size_t i = 0; i < op->arg_count; i++) {
-        if (op->args[i].type == ZN_ARG_FUNCTION) {
+        if (zn_arg_takes_function(&op->args[i])) {
             return true;
         }
     }
