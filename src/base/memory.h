@@ -6,6 +6,7 @@
 #define ZN_BASE_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct zn_memory {

@@ -124,8 +124,19 @@ static zonda_err read_header(const uint8_t *in, block_header *out, zonda_error *
     return ZONDA_OK;
 }
 
-static zonda_err decompress(zn_block_codec *codec, zn_bytes stored, uint32_t raw_len, zn_bytes *raw,
-                            zonda_error *error) {
+/* Room for a raw block, and no more: there may be hundreds. Some to spare, because blocks are of
+ * about the same size. */
+static void make_room(zn_buf *out, size_t raw_len) {
+    zn_buf_reset(out, KEEP_BYTES);
+    if (out->capacity < raw_len) {
+        zn_buf_free(out);
+        out->capacity = raw_len + raw_len / 16;
+        out->data = zn_alloc(out->capacity);
+    }
+}
+
+static zonda_err decompress(zn_block_codec *codec, zn_bytes stored, uint32_t raw_len, zn_buf *out,
+                            zn_bytes *raw, zonda_error *error) {
     if (ZSTD_getFrameContentSize(stored.data, stored.len) != raw_len) {
         return zn_error_set(error, ZONDA_ERR_CORRUPT,
                             "a block's compressed bytes are not of %u bytes", raw_len);
@@ -134,15 +145,15 @@ static zonda_err decompress(zn_block_codec *codec, zn_bytes stored, uint32_t raw
         codec->decompressor = ZSTD_createDCtx();
         ZN_ASSERT(codec->decompressor != NULL);
     }
-    zn_buf_reset(&codec->raw, KEEP_BYTES);
-    zn_buf_reserve(&codec->raw, raw_len);
+    make_room(out, raw_len);
     size_t len =
-        ZSTD_decompressDCtx(codec->decompressor, codec->raw.data, raw_len, stored.data, stored.len);
+        ZSTD_decompressDCtx(codec->decompressor, out->data, raw_len, stored.data, stored.len);
     if (ZSTD_isError(len) || len != raw_len) {
         return zn_error_set(error, ZONDA_ERR_CORRUPT, "a block does not decompress: %s",
                             ZSTD_isError(len) ? ZSTD_getErrorName(len) : "too short");
     }
-    *raw = (zn_bytes){ codec->raw.data, raw_len };
+    out->len = raw_len;
+    *raw = zn_buf_bytes(out);
     return ZONDA_OK;
 }
 
@@ -172,6 +183,11 @@ static zonda_err check_records(zn_bytes raw, uint32_t count, zonda_error *error)
 
 zonda_err zn_block_unpack(zn_block_codec *codec, zn_bytes bytes, zn_bytes *records, uint32_t *count,
                           size_t *used, size_t *need, zonda_error *error) {
+    return zn_block_unpack_to(codec, bytes, &codec->raw, records, count, used, need, error);
+}
+
+zonda_err zn_block_unpack_to(zn_block_codec *codec, zn_bytes bytes, zn_buf *room, zn_bytes *records,
+                             uint32_t *count, size_t *used, size_t *need, zonda_error *error) {
     if (bytes.len < ZN_BLOCK_HEADER_BYTES) {
         return need_more(ZN_BLOCK_HEADER_BYTES, need, error);
     }
@@ -189,7 +205,7 @@ zonda_err zn_block_unpack(zn_block_codec *codec, zn_bytes bytes, zn_bytes *recor
     }
     zn_bytes raw = stored;
     if (header.flags == FLAG_ZSTD) {
-        code = decompress(codec, stored, header.raw_len, &raw, error);
+        code = decompress(codec, stored, header.raw_len, room, &raw, error);
     }
     if (code == ZONDA_OK) {
         code = check_records(raw, header.count, error);

@@ -28,4 +28,9 @@ void zn_block_pack(zn_block_codec *codec, zn_bytes records, uint32_t count, zn_b
 zonda_err zn_block_unpack(zn_block_codec *codec, zn_bytes bytes, zn_bytes *records, uint32_t *count,
                           size_t *used, size_t *need, zonda_error *error);
 
+/* The same with a buffer of the caller's for what has to be decompressed, so that many readers can
+ * share one codec: `*records` is borrowed from `bytes` or from `room`. */
+zonda_err zn_block_unpack_to(zn_block_codec *codec, zn_bytes bytes, zn_buf *room, zn_bytes *records,
+                             uint32_t *count, size_t *used, size_t *need, zonda_error *error);
+
 #endif

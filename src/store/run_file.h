@@ -2,6 +2,7 @@
 #ifndef ZN_STORE_RUN_FILE_H
 #define ZN_STORE_RUN_FILE_H
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "record/row.h"
 #include "store/place.h"
@@ -11,11 +12,12 @@
  * (O_TMPFILE, or unlinked at once). Written in order, then read at any number of places. */
 typedef struct zn_run_file zn_run_file;
 
-/* Errors: IO, DISK_FULL. */
+/* `scratch` is copied. Errors: IO, DISK_FULL. */
 zn_run_file *zn_run_file_new(const char *scratch, zonda_error *error);
 void zn_run_file_destroy(zn_run_file **file);
 
-/* Appends a row (`key` may be empty: then only the record is stored, as one value). */
+/* Appends a row (`key` may be empty: then only the record is stored, as one value). Errors: IO,
+ * DISK_FULL, LIMIT (the size of the key or the record). */
 zonda_err zn_run_file_add(zn_run_file *file, zn_bytes key, zn_bytes record, zonda_error *error);
 
 /* Ends the block and gives what was added since the last end. */
@@ -23,7 +25,16 @@ zonda_err zn_run_file_end(zn_run_file *file, zn_stretch *out, zonda_error *error
 
 uint64_t zn_run_file_bytes(const zn_run_file *file);
 
-/* Reads the values of a stretch, block by block. The file must outlive the reader. */
+/* Raw bytes of its largest block: the memory that a reader takes, about. */
+uint64_t zn_run_file_block_bytes(const zn_run_file *file);
+
+/* Memory that an open file takes for writing, about. */
+enum {
+    ZN_RUN_FILE_MEMORY_BYTES = 5 * ZN_BLOCK_RAW_BYTES
+};
+
+/* Reads the values of a stretch, block by block. The file must outlive the reader. The block that
+ * it holds is charged to `memory` (may be NULL) by force. */
 typedef struct zn_run_reader zn_run_reader;
 zn_run_reader *zn_run_reader_new(zn_run_file *file, zn_stretch stretch, zn_memory *memory);
 /* As zn_block_reader_next. */

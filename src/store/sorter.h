@@ -32,7 +32,8 @@ typedef struct zn_sorter_options {
 zn_sorter *zn_sorter_new(const zn_sorter_options *options);
 void zn_sorter_destroy(zn_sorter **sorter);
 
-/* Adds a row; both parts are copied. Errors: IO, DISK_FULL, CANCELLED, what the combiner gives. */
+/* Adds a row; both parts are copied. Errors: IO, DISK_FULL, LIMIT, CANCELLED, what the combiner
+ * gives. After a failure the rows are not whole any more: reset. */
 zonda_err zn_sorter_add(zn_sorter *sorter, uint32_t partition, zn_bytes key, zn_bytes record,
                         zonda_error *error);
 
@@ -44,7 +45,8 @@ zonda_err zn_sorter_drain(zn_sorter *sorter, zn_sorter_put *put, void *context, 
 /* Drops all rows: the attempt failed. */
 void zn_sorter_reset(zn_sorter *sorter);
 
-/* Bytes written to temporary files since the last drain or reset. */
+/* Bytes written to temporary files for the rows since the last drain or reset; after a drain, for
+ * those that it gave. */
 uint64_t zn_sorter_spilled_bytes(const zn_sorter *sorter);
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Ranges of pages. Buffers that take most of a slot's memory come from here and not from the heap:
+ * there a large block that is freed may stay with the process for as long as a small one lies
+ * behind it, and growing one copies it, so that old and new are there at once. Used by the buffer
+ * of the sorter. */
+#include "base/pages.h"
+
+#include <sys/mman.h>
+
+#include "base/assert.h"
+
+void zn_pages_resize(zn_pages *pages, size_t bytes) {
+    ZN_ASSERT(bytes % ZN_PAGES_STEP == 0);
+    if (bytes == pages->bytes) {
+        return;
+    }
+    void *data = NULL;
+    if (bytes == 0) {
+        munmap(pages->data, pages->bytes);
+    } else if (pages->bytes == 0) {
+        data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    } else {
+        data = mremap(pages->data, pages->bytes, bytes, MREMAP_MAYMOVE);
+    }
+    ZN_ASSERT(data != MAP_FAILED);
+    pages->data = data;
+    pages->bytes = bytes;
+}
