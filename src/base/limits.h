@@ -40,6 +40,7 @@ enum {
     ZN_OUTCOME_PARTS_MAX = 16,                       /* partitions that one outcome names */
     ZN_UNION_DEPTH_MAX = 40,          /* unions of unions with operators between them */
     ZN_RIGHT_DEPTH_MAX = 40,          /* joins on the right side of joins */
+    ZN_BROADCAST_BYTES_MAX = 8 * ZN_MIB, /* of a right side that is broadcast unasked */
     ZN_WIDE_SHARDS_DEFAULT_MAX = 256, /* that a wide operator makes unless it is told how many */
     ZN_STAGE_SHARED_MAX = 10000,      /* shared values of a job */
     ZN_TASK_COUNTERS_MAX = 256,       /* user counters of one task */

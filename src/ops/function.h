@@ -22,6 +22,7 @@ typedef enum zn_call_form {
     ZN_CALL_FOLD,     /* 2 arguments (accumulated, record), 1 value */
     ZN_CALL_WINDOW,   /* 2 arguments (state, record), truth and 1 value (the next state) */
     ZN_CALL_SHARD,    /* 1 argument, truth (wants more records) and any number of values */
+    ZN_CALL_JOIN,     /* 2 arguments (left, right; nil where a side has none), 1 value */
     ZN_CALL_GROUP,    /* a key and its records, any number of values; see group.h */
 } zn_call_form;
 

@@ -298,7 +298,9 @@ static zonda_err read_pair(zn_bytes answer, bool *truth, zn_buf *out, zonda_erro
 static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *args, zn_buf *out,
                                bool *truth, zonda_error *error) {
     c_function *self = state;
-    size_t count = self->form == ZN_CALL_FOLD || self->form == ZN_CALL_WINDOW ? 2 : 1;
+    bool pair =
+        self->form == ZN_CALL_FOLD || self->form == ZN_CALL_WINDOW || self->form == ZN_CALL_JOIN;
+    size_t count = pair ? 2 : 1;
     msgpack_object objects[ARGS_MAX];
     for (size_t i = 0; i < count; i++) {
         const msgpack_object *object = NULL;

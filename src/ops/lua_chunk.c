@@ -27,7 +27,7 @@ struct zn_lua_chunk {
     bool is_map;      /* the record has fields */
     bool is_viewed;   /* the view of the record was made */
     zn_bytes record;  /* of the running call */
-    zn_bytes earlier; /* FOLD: the accumulated value */
+    zn_bytes earlier; /* FOLD: the accumulated value; JOIN: the left record */
     const char *name; /* during compilation */
     zn_bytes text;
     zonda_err compile_err;
@@ -67,6 +67,14 @@ int zn_lua_emit(lua_State *lua) {
     return 0;
 }
 
+void zn_lua_push_side(lua_State *lua, zn_bytes record) {
+    if (zn_value_head(record).type == ZN_VALUE_NIL) {
+        lua_pushnil(lua);
+    } else {
+        zn_lua_push(lua, record);
+    }
+}
+
 /* Pushes the view of the record, making it if it is not there. */
 static void push_record(lua_State *lua, zn_lua_chunk *chunk) {
     if (chunk->is_viewed) {
@@ -104,6 +112,20 @@ static bool has_state(const zn_lua_chunk *chunk) {
     return chunk->form == ZN_CALL_FOLD || chunk->form == ZN_CALL_WINDOW;
 }
 
+static bool names(zn_bytes name, const char *text) {
+    return zn_bytes_equal(name, zn_bytes_of_text(text));
+}
+
+/* Pushes the record of a side of a join; false, and nothing pushed, for other names. */
+static bool push_side(lua_State *lua, const zn_lua_chunk *chunk, zn_bytes name) {
+    bool is_left = names(name, "left");
+    if (chunk->form != ZN_CALL_JOIN || (!is_left && !names(name, "right"))) {
+        return false;
+    }
+    zn_lua_push_side(lua, is_left ? chunk->earlier : chunk->record);
+    return true;
+}
+
 /* __index of _ENV: what a bare name means. */
 static int resolve(lua_State *lua) {
     zn_lua_chunk *chunk = *(zn_lua_chunk **)lua_touserdata(lua, 1);
@@ -112,7 +134,11 @@ static int resolve(lua_State *lua) {
     }
     zn_bytes name;
     name.data = (const uint8_t *)lua_tolstring(lua, 2, &name.len);
-    if (name.len == 1 && name.data[0] == 'r' && chunk->form != ZN_CALL_SHARD) {
+    if (push_side(lua, chunk, name)) {
+        return 1;
+    }
+    bool has_record = chunk->form != ZN_CALL_SHARD && chunk->form != ZN_CALL_JOIN;
+    if (name.len == 1 && name.data[0] == 'r' && has_record) {
         push_record(lua, chunk);
         return 1;
     }
@@ -260,9 +286,10 @@ static void forget_record(zn_lua_chunk *chunk) {
 zonda_err zn_lua_chunk_call(zn_lua_chunk *chunk, const zn_bytes *args, zn_buf *out, bool *truth,
                             zonda_error *error) {
     call running = { .chunk = chunk };
-    chunk->record = args[has_state(chunk) ? 1 : 0];
+    bool is_pair = chunk->form == ZN_CALL_JOIN;
+    chunk->record = args[is_pair || has_state(chunk) ? 1 : 0];
     chunk->earlier = args[0];
-    chunk->is_map = zn_value_head(chunk->record).type == ZN_VALUE_MAP;
+    chunk->is_map = !is_pair && zn_value_head(chunk->record).type == ZN_VALUE_MAP;
     size_t start = out != NULL ? out->len : 0;
     chunk->state->out = out;
     chunk->state->out_start = start;

@@ -7,7 +7,8 @@
 
 /* An expression or block, compiled in a state of its own. A bare name in it is a field of the
  * record, else a global of the sandbox; `r` is the record, in folds `a` is the accumulated value,
- * in blocks `emit` gives a record. One that runs along a shard has `items`, `shard` and `emit`. */
+ * in blocks `emit` gives a record. One for a pair has `left` and `right` instead. One that runs
+ * along a shard has `items`, `shard` and `emit`. */
 typedef struct zn_lua_chunk zn_lua_chunk;
 
 /* `name` is what messages call it, such as "filter". Errors: USER (it does not compile), LIMIT. */
@@ -26,6 +27,9 @@ void zn_lua_chunk_push(lua_State *lua);
 
 /* The truth of a filter's answer: false, nil and null are false. */
 bool zn_lua_truth(lua_State *lua, int index);
+
+/* Pushes the record of one side of a join; one that is not there is nil. */
+void zn_lua_push_side(lua_State *lua, zn_bytes record);
 
 /* The global `emit`: appends its argument to state->out. */
 int zn_lua_emit(lua_State *lua);

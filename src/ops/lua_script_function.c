@@ -106,8 +106,14 @@ void zn_lua_script_function_push(lua_State *lua) {
 static int run(lua_State *lua) {
     zn_lua_script_function *function = lua_touserdata(lua, 1);
     lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);
-    zn_lua_push(lua, function->args[0]);
     int args = 1;
+    if (function->form == ZN_CALL_JOIN) {
+        zn_lua_push_side(lua, function->args[0]);
+        zn_lua_push_side(lua, function->args[1]);
+        args = 2;
+    } else {
+        zn_lua_push(lua, function->args[0]);
+    }
     if (function->form == ZN_CALL_FOLD || function->form == ZN_CALL_WINDOW) {
         zn_lua_push(lua, function->args[1]);
         args = 2;

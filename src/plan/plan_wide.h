@@ -35,6 +35,11 @@ uint64_t zn_plan_wide_shards(zn_bytes args, uint64_t tasks);
 /* group_by, deduplicate, sort, reshard. */
 zonda_err zn_plan_add_shuffled(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
 
+/* Those with two inputs; the left one is the draft. */
+zonda_err zn_plan_add_join(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
+zonda_err zn_plan_add_sorted_merge_join(zn_plan_build *build, const zonda_dataset *node,
+                                        zonda_error *error);
+
 /* Adds any wide operator. Errors: LIMIT, those of planning. */
 zonda_err zn_plan_add_wide(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
 
