@@ -22,21 +22,38 @@ typedef struct zonda_task zonda_task;
 typedef zonda_err zonda_call(zonda_task *task, const msgpack_object *args, size_t arg_count,
                              msgpack_packer *out);
 
+/* The records of one group. Valid during the call that got it, in its thread. */
+typedef struct zonda_rows zonda_rows;
+
+/* The next record of the group, valid until the next call; NULL at the end. NULL also if it cannot
+ * be read or the task has to end: then the task fails whatever the function does next. A function
+ * need not take all records. */
+ZONDA_API const msgpack_object *zonda_rows_next(zonda_rows *rows);
+
+/* A function for group_by: gets the key and the records of one group after another, in the order of
+ * the keys, and packs any number of values into `out`. They go on while it runs, so neither the
+ * group nor what it gives has to fit into memory. */
+typedef zonda_err zonda_group_call(zonda_task *task, const msgpack_object *key, zonda_rows *rows,
+                                   msgpack_packer *out);
+
 /* A function with optional state per shard: `open` (may be NULL) makes it before the shard's first
  * record, `close` (may be NULL) frees it after the last, also when the task failed, but not when
  * `open` did. `finish` (may be NULL) is for map_shard only: it is called once at the end of each
  * shard, also an empty one, before `close`, and packs any number of values; not when the task
- * failed, nor when nobody wants more records of the shard. Fields are only added at the end: name
+ * failed, nor when nobody wants more records of the shard. `group` is for group_by, which needs
+ * nothing else; a function for both has both. Fields are only added at the end: name
  * them, as in { .call = mine }. */
 typedef struct zonda_function {
     zonda_call *call;
     zonda_err (*open)(zonda_task *task, void **state);
     void (*close)(zonda_task *task, void *state);
     zonda_err (*finish)(zonda_task *task, msgpack_packer *out);
+    zonda_group_call *group;
 } zonda_function;
 
 /* Makes `function` known as `name` in this process. Call it before a cluster is opened; the
- * struct is copied. Errors: INVALID (empty or too long name, no call), REFUSED (name taken). */
+ * struct is copied. Errors: INVALID (empty or too long name, neither call nor group), REFUSED (name
+ * taken). */
 ZONDA_API zonda_err zonda_register(const char *name, const zonda_function *function,
                                    zonda_error *error);
 
@@ -113,7 +130,8 @@ static inline zonda_func zonda_lua(const char *expression) {
     return func;
 }
 
-/* A Lua block with `emit`, for flat_map; with `items`, `shard` and `emit` for map_shard. */
+/* A Lua block with `emit`, for flat_map; with `items`, `shard` and `emit` for map_shard; with
+ * `key`, `rows` and `emit` for group_by. */
 static inline zonda_func zonda_lua_block(const char *block) {
     zonda_func func = { ZONDA_FUNC_LUA_BLOCK, block, NULL };
     return func;

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/group.h"
 #include "record/value.h"
 #include "wire/shape.h"
 
@@ -149,6 +150,42 @@ zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_byt
         err = zn_error_set(error, ZONDA_ERR_USER, "the function gave no value where one is wanted");
     }
     return err;
+}
+
+/* A group whose function is not trusted yet. Other operators run while it pulls and emits. */
+typedef struct guarded_group {
+    zn_function *function;
+    zonda_task *task;
+    const zn_group *group;
+} guarded_group;
+
+static zonda_err next_guarded(void *context, zn_bytes *record, bool *found, zonda_error *error) {
+    guarded_group *guarded = context;
+    zonda_err err = guarded->group->next(guarded->group->context, record, found, error);
+    enter(guarded->function, guarded->task);
+    return err;
+}
+
+static zonda_err emit_guarded(void *context, zn_bytes values, zonda_error *error) {
+    guarded_group *guarded = context;
+    uint64_t count = 0;
+    zonda_err err = check_values(values, UINT64_MAX, &count, error);
+    zn_cursor cursor = zn_cursor_of(values);
+    while (err == ZONDA_OK && cursor.at < cursor.end) {
+        err = guarded->group->emit(guarded->group->context, zn_cursor_skip(&cursor), error);
+    }
+    enter(guarded->function, guarded->task);
+    return err;
+}
+
+zonda_err zn_function_group(zn_function *function, zonda_task *task, const zn_group *group,
+                            zonda_error *error) {
+    guarded_group guarded = { .function = function, .task = task, .group = group };
+    zn_group seen = {
+        .context = &guarded, .key = group->key, .next = next_guarded, .emit = emit_guarded
+    };
+    enter(function, task);
+    return function->kind->group(function->state, task, &seen, error);
 }
 
 zonda_err zn_function_finish(zn_function *function, zonda_task *task, zn_buf *out,

@@ -37,7 +37,7 @@ typedef struct zn_function_kind {
                       zonda_error *error);
     /* SHARD: no more records come. Appends what the function still gives. */
     zonda_err (*finish)(void *state, zonda_task *task, zn_buf *out, zonda_error *error);
-    /* GROUP: instead of call. */
+    /* GROUP: instead of call. What it gives to `emit` is any number of values, not checked yet. */
     zonda_err (*group)(void *state, zonda_task *task, const struct zn_group *group,
                        zonda_error *error);
 } zn_function_kind;
@@ -60,6 +60,11 @@ void zn_function_end(zn_function *function, zonda_task *task);
  * and traceback; a map that gives none or two values is USER. */
 zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_bytes *args,
                            zn_buf *out, bool *truth, zonda_error *error);
+
+/* With GROUP, instead: the function pulls from the group and gives values to it. Errors as above;
+ * those of the group pass through. */
+zonda_err zn_function_group(zn_function *function, zonda_task *task, const struct zn_group *group,
+                            zonda_error *error);
 
 /* With SHARD, once, behind the last record of a shard that has not failed, before
  * zn_function_end: appends what the function gives at the end. Errors as above. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* User functions in C: registered by name, or from a plug-in. The registry is a fixed table that
- * only grows: an entry is complete before the count that makes it visible is raised, so lookups on
- * slot threads need no lock. Registering happens before clusters open, on one thread.
+/* User functions in C: registered by name (function_registry.c), or from a plug-in.
  *
  * A call decodes its arguments into zones that are reused, and collects what the function packs in
  * the caller's buffer; function.c checks those bytes. State that `open` made is closed exactly
@@ -9,31 +7,34 @@
  * sentence that names the function. */
 #include "ops/function.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/function_registry.h"
+#include "ops/group.h"
 #include "ops/plugin.h"
 #include "record/object.h"
 #include "record/value.h"
 #include "wire/shape.h"
-#include "wire/text.h"
 
 enum {
-    FUNCTIONS_MAX = 4096,
     ANSWER_BYTES_MAX = 4 * ZN_RECORD_BYTES_MAX, /* of one call */
-    ARGS_MAX = 2
+    ARGS_MAX = 2,
+    KEEP_BYTES_MAX = ZN_MIB,
+    FLUSH_BYTES = 64 * ZN_KIB /* of what a function of groups packs */
 };
 
-typedef struct registered {
-    char name[ZN_NAME_BYTES_MAX + 1];
-    zonda_function function;
-} registered;
-
-static registered *registry[FUNCTIONS_MAX];
-static atomic_size_t registry_count;
+/* The group that a function runs on. What the function packs goes on in whole values as soon as
+ * there is enough of it. */
+struct zonda_rows {
+    struct c_function *function;
+    zonda_task *task;
+    const zn_group *group;
+    size_t flush_bytes; /* go on with what is packed when there is so much */
+    zonda_error error;  /* of the group: pulling or emitting failed */
+};
 
 typedef struct c_function {
     zonda_function function;
@@ -42,76 +43,20 @@ typedef struct c_function {
     zn_call_form form;
     zn_object_decoder *decoders[ARGS_MAX];
     msgpack_packer packer;
-    zn_buf *packed;  /* where the running call's answer goes */
-    size_t left;     /* bytes that it may still pack */
-    bool overflowed; /* it wanted more */
-    zn_buf truth;    /* answer of a filter */
+    zn_buf *packed;   /* where the running call's answer goes */
+    size_t left;      /* bytes that it may still pack */
+    bool overflowed;  /* it wanted more */
+    zn_buf answer;    /* of a filter, or of a function of groups */
+    zonda_rows *rows; /* of the running call; NULL: not on a group */
     void *task_state;
 } c_function;
 
-static const registered *find(zn_bytes name) {
-    size_t count = atomic_load_explicit(&registry_count, memory_order_acquire);
-    for (size_t i = 0; i < count; i++) {
-        if (zn_bytes_equal(name, zn_bytes_of_text(registry[i]->name))) {
-            return registry[i];
-        }
-    }
-    return NULL;
-}
-
-zonda_err zonda_register(const char *name, const zonda_function *function, zonda_error *error) {
-    zn_bytes text = zn_bytes_of_text(name == NULL ? "" : name);
-    if (text.len == 0 || text.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(text)) {
-        return zn_error_set(error, ZONDA_ERR_INVALID,
-                            "the name of a function must be UTF-8 of 1 to %u bytes",
-                            ZN_NAME_BYTES_MAX);
-    }
-    if (function == NULL || function->call == NULL) {
-        return zn_error_set(error, ZONDA_ERR_INVALID, "function \"%s\" has no call", name);
-    }
-    if (find(text) != NULL) {
-        return zn_error_set(error, ZONDA_ERR_REFUSED, "a function \"%s\" is registered already",
-                            name);
-    }
-    size_t count = atomic_load_explicit(&registry_count, memory_order_relaxed);
-    if (count == FUNCTIONS_MAX) {
-        return zn_error_set(error, ZONDA_ERR_LIMIT,
-                            "function \"%s\" is one more than the limit of %u", name,
-                            FUNCTIONS_MAX);
-    }
-    registered *entry = ZN_NEW(registered);
-    memcpy(entry->name, text.data, text.len);
-    entry->function = *function;
-    registry[count] = entry;
-    atomic_store_explicit(&registry_count, count + 1, memory_order_release);
-    return ZONDA_OK;
-}
-
-static zonda_err fail_unknown(zn_bytes name, zonda_error *error) {
-    zn_buf known = { 0 };
-    size_t count = atomic_load_explicit(&registry_count, memory_order_acquire);
-    for (size_t i = 0; i < count && known.len < ZN_ERROR_TEXT_BYTES_MAX; i++) {
-        zn_buf_printf(&known, "%s%s", i == 0 ? "" : ", ", registry[i]->name);
-    }
-    if (count == 0) {
-        zn_buf_append_text(&known, "none");
-    }
-    int shown = name.len < ZN_NAME_BYTES_MAX ? (int)name.len : ZN_NAME_BYTES_MAX;
-    zn_error_set(error, ZONDA_ERR_NOT_FOUND,
-                 "function \"%.*s\" is not registered in this process; registered: %.*s", shown,
-                 (const char *)name.data, (int)known.len, (const char *)known.data);
-    zn_buf_free(&known);
-    return ZONDA_ERR_NOT_FOUND;
-}
-
 static zonda_err find_registered(zn_bytes name, c_function *out, zonda_error *error) {
-    const registered *entry = find(name);
-    if (entry == NULL) {
-        return fail_unknown(name, error);
+    zonda_err err = zn_registry_find(name, &out->function, error);
+    if (err == ZONDA_OK) {
+        out->name = zn_format("function \"%.*s\"", (int)name.len, (const char *)name.data);
     }
-    out->function = entry->function;
-    out->name = zn_format("function \"%s\"", entry->name);
-    return ZONDA_OK;
+    return err;
 }
 
 static zonda_err find_in_plugin(zn_bytes spec, zn_bytes name, const zn_op *op, c_function *out,
@@ -138,6 +83,22 @@ static zonda_err find_in_plugin(zn_bytes spec, zn_bytes name, const zn_op *op, c
     return err;
 }
 
+static zonda_err check_form(const c_function *found, zonda_error *error) {
+    if (found->form == ZN_CALL_GROUP && found->function.group == NULL) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "%s works on records, not on groups: it has no "
+                            "`group`",
+                            found->name);
+    }
+    if (found->form != ZN_CALL_GROUP && found->function.call == NULL) {
+        return zn_error_set(error, ZONDA_ERR_PLAN,
+                            "%s works on groups, not on records: it has no "
+                            "`call`",
+                            found->name);
+    }
+    return ZONDA_OK;
+}
+
 static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void **state,
                                zonda_error *error) {
     zn_bytes name;
@@ -151,7 +112,11 @@ static zonda_err bind_function(zn_bytes spec, zn_call_form form, zn_op *op, void
     zonda_err err = zn_bytes_equal(kind, zn_bytes_of_text("plugin"))
                         ? find_in_plugin(spec, name, op, &found, error)
                         : find_registered(name, &found, error);
+    if (err == ZONDA_OK) {
+        err = check_form(&found, error);
+    }
     if (err != ZONDA_OK) {
+        free(found.name);
         return err;
     }
     c_function *self = ZN_NEW(c_function);
@@ -170,19 +135,24 @@ static void unbind_function(void *state) {
     for (size_t i = 0; i < ARGS_MAX; i++) {
         zn_object_decoder_destroy(&self->decoders[i]);
     }
-    zn_buf_free(&self->truth);
+    zn_buf_free(&self->answer);
     free(self->name);
     free(self->op);
     free(self);
 }
 
-/* Around every call of the user's code: should it crash, the worker can say where. */
-static void enter(const c_function *self, zonda_task *task, void *task_state) {
+/* The user's code runs (on): should it crash, the worker can say where. */
+static void resume(const c_function *self, zonda_task *task, void *task_state) {
     task->state = task_state;
-    task->failure.code = ZONDA_OK;
     if (task->host->entered != NULL) {
         task->host->entered(task->host->context, self->op, self->name);
     }
+}
+
+/* Before every call of the user's code; leave() follows. */
+static void enter(const c_function *self, zonda_task *task, void *task_state) {
+    task->failure.code = ZONDA_OK;
+    resume(self, task, task_state);
 }
 
 static void leave(zonda_task *task) {
@@ -232,6 +202,55 @@ static void end_shard(void *state, zonda_task *task) {
     self->task_state = NULL;
 }
 
+/* Bytes of the whole values at the begin. */
+static size_t whole_values(zn_bytes packed) {
+    size_t whole = 0;
+    size_t used = 0;
+    zonda_error ignored;
+    while (whole < packed.len &&
+           zn_shape_check((zn_bytes){ packed.data + whole, packed.len - whole },
+                          ZN_RECORD_DEPTH_MAX, &used, &ignored) == ZONDA_OK) {
+        whole += used;
+    }
+    return whole;
+}
+
+/* Gives the first `bytes` of what was packed to the group, while the user's code waits. */
+static bool give(zonda_rows *rows, size_t bytes) {
+    c_function *self = rows->function;
+    leave(rows->task);
+    zn_bytes values = { self->answer.data, bytes };
+    zonda_err err = rows->group->emit(rows->group->context, values, &rows->error);
+    resume(self, rows->task, self->task_state);
+    rows->error.code = err;
+    memmove(self->answer.data, self->answer.data + bytes, self->answer.len - bytes);
+    self->answer.len -= bytes;
+    self->left = ANSWER_BYTES_MAX - self->answer.len;
+    return err == ZONDA_OK;
+}
+
+/* Whether the task cannot end well any more. */
+static bool has_failed(const zonda_rows *rows) {
+    return rows->error.code != ZONDA_OK || rows->task->failure.code == ZONDA_ERR_USER;
+}
+
+/* A value that is not whole yet is looked at again when there is twice as much of it. False if
+ * nothing more is wanted. */
+static bool flush_some(zonda_rows *rows) {
+    c_function *self = rows->function;
+    if (has_failed(rows)) {
+        self->answer.len = 0;
+        return false;
+    }
+    if (self->answer.len < rows->flush_bytes) {
+        return true;
+    }
+    size_t whole = whole_values(zn_buf_bytes(&self->answer));
+    bool well = whole == 0 || give(rows, whole);
+    rows->flush_bytes = self->answer.len * 2 > FLUSH_BYTES ? self->answer.len * 2 : FLUSH_BYTES;
+    return well;
+}
+
 static int append_packed(void *context, const char *data, size_t len) {
     c_function *self = context;
     if (len > self->left) {
@@ -240,20 +259,18 @@ static int append_packed(void *context, const char *data, size_t len) {
     }
     self->left -= len;
     zn_buf_append(self->packed, data, len);
-    return 0;
+    return self->rows == NULL || flush_some(self->rows) ? 0 : -1;
 }
 
-/* Runs the C code: its answer goes to `out`. Without arguments it is the end of the shard. */
-static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_object *args,
-                          size_t count, zn_buf *out, zonda_error *error) {
+static void begin_packing(c_function *self, zn_buf *out) {
     self->packed = out;
     self->left = ANSWER_BYTES_MAX;
     self->overflowed = false;
     msgpack_packer_init(&self->packer, self, append_packed);
-    enter(self, task, self->task_state);
-    zonda_err code = args != NULL ? self->function.call(task, args, count, &self->packer)
-                                  : self->function.finish(task, &self->packer);
-    leave(task);
+}
+
+static zonda_err end_packing(c_function *self, zonda_task *task, zonda_err code,
+                             zonda_error *error) {
     zonda_err err = take_failure(self, task, code, error);
     if (err == ZONDA_OK && self->overflowed) {
         err = zn_error_set(error, ZONDA_ERR_USER,
@@ -261,6 +278,17 @@ static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_obje
                            ANSWER_BYTES_MAX);
     }
     return err;
+}
+
+/* Runs the C code: its answer goes to `out`. Without arguments it is the end of the shard. */
+static zonda_err run_call(c_function *self, zonda_task *task, const msgpack_object *args,
+                          size_t count, zn_buf *out, zonda_error *error) {
+    begin_packing(self, out);
+    enter(self, task, self->task_state);
+    zonda_err code = args != NULL ? self->function.call(task, args, count, &self->packer)
+                                  : self->function.finish(task, &self->packer);
+    leave(task);
+    return end_packing(self, task, code, error);
 }
 
 /* The truth of the one value that a filter packed. */
@@ -316,17 +344,62 @@ static zonda_err call_function(void *state, zonda_task *task, const zn_bytes *ar
     if (self->form != ZN_CALL_FILTER && self->form != ZN_CALL_WINDOW) {
         return run_call(self, task, objects, count, out, error);
     }
-    self->truth.len = 0;
-    zonda_err err = run_call(self, task, objects, count, &self->truth, error);
+    self->answer.len = 0;
+    zonda_err err = run_call(self, task, objects, count, &self->answer, error);
     if (err == ZONDA_OK && self->form == ZN_CALL_WINDOW) {
-        return read_pair(zn_buf_bytes(&self->truth), truth, out, error);
+        return read_pair(zn_buf_bytes(&self->answer), truth, out, error);
     }
-    return err != ZONDA_OK ? err : read_truth(zn_buf_bytes(&self->truth), truth, error);
+    return err != ZONDA_OK ? err : read_truth(zn_buf_bytes(&self->answer), truth, error);
 }
 
 static zonda_err finish_shard(void *state, zonda_task *task, zn_buf *out, zonda_error *error) {
     c_function *self = state;
     return self->function.finish == NULL ? ZONDA_OK : run_call(self, task, NULL, 0, out, error);
+}
+
+const msgpack_object *zonda_rows_next(zonda_rows *rows) {
+    c_function *self = rows->function;
+    if (has_failed(rows)) {
+        return NULL;
+    }
+    zn_bytes record;
+    bool found = false;
+    const msgpack_object *object = NULL;
+    leave(rows->task);
+    zonda_err err = rows->group->next(rows->group->context, &record, &found, &rows->error);
+    if (err == ZONDA_OK && found) {
+        err = zn_object_decode(self->decoders[1], record, &object, &rows->error);
+    }
+    resume(self, rows->task, self->task_state);
+    rows->error.code = err;
+    return object;
+}
+
+static zonda_err call_group(void *state, zonda_task *task, const zn_group *group,
+                            zonda_error *error) {
+    c_function *self = state;
+    const msgpack_object *key = NULL;
+    zonda_err err = zn_object_decode(self->decoders[0], group->key, &key, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    zonda_rows rows = {
+        .function = self, .task = task, .group = group, .flush_bytes = FLUSH_BYTES
+    };
+    zn_buf_reset(&self->answer, KEEP_BYTES_MAX);
+    begin_packing(self, &self->answer);
+    self->rows = &rows;
+    enter(self, task, self->task_state);
+    zonda_err code = self->function.group(task, key, &rows, &self->packer);
+    leave(task);
+    self->rows = NULL;
+    if (rows.error.code != ZONDA_OK) {
+        *error = rows.error;
+        task->failure.code = ZONDA_OK;
+        return rows.error.code;
+    }
+    err = end_packing(self, task, code, error);
+    return err != ZONDA_OK ? err : group->emit(group->context, zn_buf_bytes(&self->answer), error);
 }
 
 const zn_function_kind zn_function_c = {
@@ -336,4 +409,5 @@ const zn_function_kind zn_function_c = {
     .end = end_shard,
     .call = call_function,
     .finish = finish_shard,
+    .group = call_group,
 };

@@ -39,8 +39,17 @@ enum {
     ENV_VALUES = ENV_RECORD
 };
 
-/* In front of a text that runs along a shard; in the same line, for messages. */
-#define SHARD_NAMES "local items, shard, emit = ...; "
+/* In front of a text that gets arguments; in the same line, for messages. */
+static const char *argument_names(zn_call_form form) {
+    switch (form) {
+    case ZN_CALL_SHARD:
+        return "local items, shard, emit = ...; ";
+    case ZN_CALL_GROUP:
+        return "local key, rows, emit = ...; ";
+    default:
+        return "";
+    }
+}
 
 static const char env_key = 0;
 static const char function_key = 0;
@@ -137,7 +146,7 @@ static int resolve(lua_State *lua) {
     if (push_side(lua, chunk, name)) {
         return 1;
     }
-    bool has_record = chunk->form != ZN_CALL_SHARD && chunk->form != ZN_CALL_JOIN;
+    bool has_record = chunk->form != ZN_CALL_JOIN && argument_names(chunk->form)[0] == '\0';
     if (name.len == 1 && name.data[0] == 'r' && has_record) {
         push_record(lua, chunk);
         return 1;
@@ -173,13 +182,14 @@ static void push_env(lua_State *lua, zn_lua_chunk *chunk) {
     lua_setmetatable(lua, -2);
 }
 
-/* Loads prefix + text + suffix; pushes the function, or raises the message. */
+/* Loads names of arguments + prefix + text + suffix; pushes the function, or raises the message. */
 static void load_text(lua_State *lua, const zn_lua_chunk *chunk, const char *prefix,
                       const char *suffix) {
     lua_pushfstring(lua, "=%s", chunk->name);
     const char *name = lua_tostring(lua, -1);
     luaL_Buffer buffer;
     luaL_buffinit(lua, &buffer);
+    luaL_addstring(&buffer, argument_names(chunk->form));
     luaL_addstring(&buffer, prefix);
     luaL_addlstring(&buffer, (const char *)chunk->text.data, chunk->text.len);
     luaL_addstring(&buffer, suffix);
@@ -203,17 +213,16 @@ static bool is_blank(zn_bytes text) {
 /* Pushes the compiled function. An expression is loaded twice: bare, for messages that point at the
  * user's own text, and in brackets, which make sure that it is one expression. */
 static void load_chunk(lua_State *lua, const zn_lua_chunk *chunk) {
-    bool is_shard = chunk->form == ZN_CALL_SHARD;
     if (chunk->is_block) {
-        load_text(lua, chunk, is_shard ? SHARD_NAMES : "", "");
+        load_text(lua, chunk, "", "");
         return;
     }
     if (is_blank(chunk->text)) {
         luaL_error(lua, "%s: the expression is empty", chunk->name);
     }
-    load_text(lua, chunk, is_shard ? SHARD_NAMES "return " : "return ", "");
+    load_text(lua, chunk, "return ", "");
     if (chunk->form != ZN_CALL_WINDOW) {
-        load_text(lua, chunk, is_shard ? SHARD_NAMES "return (" : "return (", "\n)");
+        load_text(lua, chunk, "return (", "\n)");
     }
 }
 

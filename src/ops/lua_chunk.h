@@ -8,7 +8,8 @@
 /* An expression or block, compiled in a state of its own. A bare name in it is a field of the
  * record, else a global of the sandbox; `r` is the record, in folds `a` is the accumulated value,
  * in blocks `emit` gives a record. One for a pair has `left` and `right` instead. One that runs
- * along a shard has `items`, `shard` and `emit`. */
+ * along a shard has `items`, `shard` and `emit`, one that runs on groups `key`, `rows` and `emit`.
+ */
 typedef struct zn_lua_chunk zn_lua_chunk;
 
 /* `name` is what messages call it, such as "filter". Errors: USER (it does not compile), LIMIT. */
@@ -20,7 +21,8 @@ zonda_err zn_lua_chunk_call(zn_lua_chunk *chunk, const zn_bytes *args, zn_buf *o
                             zonda_error *error);
 void zn_lua_chunk_destroy(zn_lua_chunk **chunk);
 
-/* Pushes the function, which gets items, shard and emit; in protected calls, with SHARD only. */
+/* Pushes the function, which gets items, shard and emit (SHARD), or key, rows and emit (GROUP); in
+ * protected calls, with these forms only. */
 void zn_lua_chunk_push(lua_State *lua);
 
 /* What both chunks and functions of scripts do with results; in protected calls. */

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "ops/lua_chunk.h"
+#include "ops/lua_group.h"
 #include "ops/lua_script_function.h"
 #include "ops/lua_shard.h"
 #include "record/value.h"
@@ -26,6 +27,7 @@ typedef struct lua_function {
     zn_lua_script_function *script; /* or this */
     zn_call_form form;
     zn_lua_shard shard; /* SHARD: the running one */
+    zn_lua_group group; /* GROUP: likewise */
     uint64_t place;     /* of the operator in its chain, for seeds */
 } lua_function;
 
@@ -37,6 +39,7 @@ static void unbind_function(void *opaque) {
     zn_lua_script_function_destroy(&function->script);
     zn_lua_chunk_destroy(&function->chunk);
     zn_lua_state_destroy(&function->state);
+    zn_lua_group_free(&function->group);
     free(function);
 }
 
@@ -143,6 +146,13 @@ static zn_lua_state *state_of(const lua_function *function) {
                                     : function->state;
 }
 
+typedef void push_function(lua_State *lua);
+
+/* What pushes the function itself, for forms that call it in their own way. */
+static push_function *pusher_of(const lua_function *function) {
+    return function->script != NULL ? zn_lua_script_function_push : zn_lua_chunk_push;
+}
+
 static zonda_err begin(void *opaque, zonda_task *task, zonda_error *error) {
     lua_function *function = opaque;
     if (function->script != NULL) {
@@ -156,8 +166,7 @@ static zonda_err begin(void *opaque, zonda_task *task, zonda_error *error) {
     zn_lua_state_seed(state, mix(mix(id->job.value) + id->stage.value),
                       mix(mix(id->task) + function->place));
     state->task = task;
-    zn_lua_shard_begin(&function->shard,
-                       function->script != NULL ? zn_lua_script_function_push : zn_lua_chunk_push);
+    zn_lua_shard_begin(&function->shard, pusher_of(function));
     return ZONDA_OK;
 }
 
@@ -189,6 +198,15 @@ static zonda_err finish(void *opaque, zonda_task *task, zn_buf *out, zonda_error
         zn_lua_shard_step(&function->shard, state_of(function), NULL, out, &more, error), error);
 }
 
+static zonda_err group(void *opaque, zonda_task *task, const zn_group *rows, zonda_error *error) {
+    (void)task;
+    lua_function *function = opaque;
+    bool is_own = true;
+    zonda_err err = zn_lua_group_call(&function->group, state_of(function), pusher_of(function),
+                                      rows, &is_own, error);
+    return is_own ? as_user_error(err, error) : err;
+}
+
 const zn_function_kind zn_function_lua = {
     .bind = bind_function,
     .unbind = unbind_function,
@@ -196,4 +214,5 @@ const zn_function_kind zn_function_lua = {
     .end = end,
     .call = call,
     .finish = finish,
+    .group = group,
 };

@@ -276,7 +276,7 @@ zonda_err zn_plugin_find(const zonda_plugin_table *table, const char *file, zn_b
     zn_buf known = { 0 };
     for (size_t i = 0; i < table->count; i++) {
         zonda_plugin_function one = function_at(table, i);
-        if (one.name == NULL || one.function.call == NULL) {
+        if (one.name == NULL || (one.function.call == NULL && one.function.group == NULL)) {
             continue;
         }
         if (zn_bytes_equal(name, zn_bytes_of_text(one.name))) {
