@@ -8,5 +8,6 @@
 #include <zonda/error.h>
 #include <zonda/function.h>
 #include <zonda/log.h>
+#include <zonda/wide.h>
 
 #endif

@@ -5,6 +5,7 @@
 #include "plan/arguments.h"
 
 #include "ops/plugin.h"
+#include "plan/dataset.h"
 #include "plan/plugin_file.h"
 #include "record/value.h"
 #include "wire/text.h"
@@ -145,6 +146,40 @@ void zn_arguments_function(zn_arguments *args, const char *name, zonda_func func
     fail(args, name, "has a function of an unknown kind");
 }
 
+static void put_fields(zn_arguments *args, const char *name, zonda_key key) {
+    for (size_t i = 0; i < key.count; i++) {
+        if (key.fields[i] == NULL || !zn_text_is_valid(zn_bytes_of_text(key.fields[i]))) {
+            fail(args, name, "has a field that is NULL or not UTF-8");
+            return;
+        }
+    }
+    if (key.count > UINT32_MAX) {
+        fail(args, name, "has too many fields");
+        return;
+    }
+    begin(args, name);
+    zn_put_array(&args->pairs, (uint32_t)key.count);
+    for (size_t i = 0; i < key.count; i++) {
+        zn_put_text(&args->pairs, key.fields[i]);
+    }
+}
+
+void zn_arguments_key(zn_arguments *args, const char *name, zonda_key key) {
+    if (key.fields != NULL) {
+        put_fields(args, name, key);
+    } else if (key.function.kind != ZONDA_FUNC_NONE) {
+        zn_arguments_function(args, name, key.function);
+    } else {
+        zn_arguments_text(args, name, key.field);
+    }
+}
+
+void zn_arguments_key_if_given(zn_arguments *args, const char *name, zonda_key key) {
+    if (key.field != NULL || key.fields != NULL || key.function.kind != ZONDA_FUNC_NONE) {
+        zn_arguments_key(args, name, key);
+    }
+}
+
 zonda_err zn_arguments_finish(zn_arguments *args, zn_buf *out, zonda_error *error) {
     zonda_err err = args->error.code;
     if (err == ZONDA_OK) {
@@ -155,4 +190,32 @@ zonda_err zn_arguments_finish(zn_arguments *args, zn_buf *out, zonda_error *erro
     }
     zn_buf_free(&args->pairs);
     return err;
+}
+
+static const zonda_error *find_problem(zonda_dataset *const *inputs, size_t input_count,
+                                       const zonda_error *of_arguments) {
+    for (size_t i = 0; i < input_count; i++) {
+        if (inputs[i] != NULL && inputs[i]->error.code != ZONDA_OK) {
+            return &inputs[i]->error;
+        }
+    }
+    return of_arguments;
+}
+
+zonda_dataset *zn_arguments_apply(zn_arguments *args, const char *op, zonda_dataset **inputs,
+                                  size_t input_count) {
+    zn_buf map = { 0 };
+    zonda_error error = { 0 };
+    zonda_dataset *made = NULL;
+    if (zn_arguments_finish(args, &map, &error) == ZONDA_OK) {
+        made = zn_dataset_apply(op, zn_buf_bytes(&map), inputs, input_count);
+        zn_dataset_attach_plugins(made, args->plugins, args->plugin_count);
+    } else {
+        made = zn_dataset_failed(find_problem(inputs, input_count, &error));
+        for (size_t i = 0; i < input_count; i++) {
+            zonda_dataset_destroy(&inputs[i]);
+        }
+    }
+    zn_buf_free(&map);
+    return made;
 }

@@ -2,7 +2,7 @@
 #ifndef ZN_PLAN_ARGUMENTS_H
 #define ZN_PLAN_ARGUMENTS_H
 
-#include <zonda/function.h>
+#include <zonda/wide.h>
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -41,10 +41,22 @@ void zn_arguments_copy(zn_arguments *args, const char *name, zn_bytes from, cons
  * compile (USER). */
 void zn_arguments_function(zn_arguments *args, const char *name, zonda_func function);
 
+/* A key in the form of ops/key_source.h. Problems: none given, a NULL or no UTF-8 in it (INVALID).
+ */
+void zn_arguments_key(zn_arguments *args, const char *name, zonda_key key);
+
+/* The same, but a key that is all zero is left out. */
+void zn_arguments_key_if_given(zn_arguments *args, const char *name, zonda_key key);
+
 /* Keeps `error` as the problem, unless there is one already. */
 void zn_arguments_fail(zn_arguments *args, const zonda_error *error);
 
 /* Appends the MessagePack map to `out`, or returns the problem. Frees what `args` holds. */
 zonda_err zn_arguments_finish(zn_arguments *args, zn_buf *out, zonda_error *error);
+
+/* Ends a public function: applies the operator to the inputs, which are consumed, or gives a
+ * dataset that is the first problem there was, earlier in the chain or with the arguments. */
+zonda_dataset *zn_arguments_apply(zn_arguments *args, const char *op, zonda_dataset **inputs,
+                                  size_t input_count);
 
 #endif

@@ -17,24 +17,8 @@
 #include "wire/shape.h"
 #include "wire/text.h"
 
-/* Ends a wrapper: applies the operator, or keeps what was wrong with its arguments. */
 static zonda_dataset *apply(const char *op, zn_arguments *args, zonda_dataset **input) {
-    zn_buf map = { 0 };
-    zonda_error error = { 0 };
-    zonda_dataset *made = NULL;
-    if (zn_arguments_finish(args, &map, &error) == ZONDA_OK) {
-        made = zn_dataset_apply(op, zn_buf_bytes(&map), input, input == NULL ? 0 : 1);
-        zn_dataset_attach_plugins(made, args->plugins, args->plugin_count);
-    } else {
-        /* What went wrong earlier in the chain is what the user wants to see first. */
-        bool failed_before = input != NULL && *input != NULL && (*input)->error.code != ZONDA_OK;
-        made = zn_dataset_failed(failed_before ? &(*input)->error : &error);
-        if (input != NULL) {
-            zonda_dataset_destroy(input);
-        }
-    }
-    zn_buf_free(&map);
-    return made;
+    return zn_arguments_apply(args, op, input, input == NULL ? 0 : 1);
 }
 
 /* Splits concatenated values, checks each and appends them as one array. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The public functions of wide operators; as those of dataset_api.c they only write arguments. */
+#include <zonda/wide.h>
+
+#include "plan/arguments.h"
+
+static void put_shards(zn_arguments *args, uint64_t shards) {
+    if (shards > 0) {
+        zn_arguments_uint(args, "shards", shards);
+    }
+}
+
+static void put_descending(zn_arguments *args, bool descending) {
+    if (descending) {
+        zn_arguments_bool(args, "descending", true);
+    }
+}
+
+zonda_dataset *zonda_group_by(zonda_dataset *dataset, zonda_key key, zonda_func reduce,
+                              const zonda_group_by_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_key(&args, "key", key);
+    zn_arguments_function(&args, "reduce", reduce);
+    if (options != NULL) {
+        zn_arguments_key_if_given(&args, "sort_by", options->sort_by);
+        put_descending(&args, options->descending);
+        if (options->combine.kind != ZONDA_FUNC_NONE) {
+            zn_arguments_function(&args, "combine", options->combine);
+        }
+        put_shards(&args, options->shards);
+    }
+    return zn_arguments_apply(&args, "group_by", &dataset, 1);
+}
+
+zonda_dataset *zonda_deduplicate(zonda_dataset *dataset, zonda_key key,
+                                 const zonda_deduplicate_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_key(&args, "key", key);
+    put_shards(&args, options == NULL ? 0 : options->shards);
+    return zn_arguments_apply(&args, "deduplicate", &dataset, 1);
+}
+
+zonda_dataset *zonda_sort(zonda_dataset *dataset, zonda_key by, const zonda_sort_options *options) {
+    zn_arguments args = { 0 };
+    zn_arguments_key(&args, "by", by);
+    if (options != NULL) {
+        put_descending(&args, options->descending);
+        put_shards(&args, options->shards);
+    }
+    return zn_arguments_apply(&args, "sort", &dataset, 1);
+}
+
+zonda_dataset *zonda_reshard(zonda_dataset *dataset, uint64_t n) {
+    zn_arguments args = { 0 };
+    zn_arguments_uint(&args, "n", n);
+    return zn_arguments_apply(&args, "reshard", &dataset, 1);
+}
