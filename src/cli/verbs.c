@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "cli/cli.h"
 #include "cli/verb_help.h"
+#include "cli/verb_inputs.h"
 #include "ops/op_table.h"
 #include "ops/plugin.h"
 #include "plan/dataset.h"
@@ -220,40 +221,12 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
     return zn_error_set(error, ZONDA_ERR_INTERNAL, "%s: cannot be given as a word", arg->name);
 }
 
-/* The table has underscores where the command line has dashes. */
-static const zn_arg_def *find_option(const zn_op_def *op, const char *word, size_t length) {
-    char *given = zn_strndup(word, length);
-    char *name = zn_verb_spell(given, '-', '_');
-    const zn_arg_def *arg = zn_op_arg(op, zn_bytes_of_text(name));
-    free(name);
-    free(given);
-    return arg;
-}
-
-static zonda_err fail_unknown(const zn_op_def *op, const char *word, size_t length,
-                              zonda_error *error) {
-    zn_buf known = { 0 };
-    for (size_t i = 0; i < op->arg_count; i++) {
-        if (op->args[i].use != ZN_ARG_POSITIONAL) {
-            char *name = zn_verb_spell(op->args[i].name, '_', '-');
-            zn_buf_printf(&known, " --%s", name);
-            free(name);
-        }
-    }
-    zn_buf_append_byte(&known, '\0');
-    zonda_err code =
-        zn_error_set(error, ZONDA_ERR_PLAN, "unknown option --%.*s; known:%s", (int)length, word,
-                     known.len > 1 ? (const char *)known.data : " none");
-    zn_buf_free(&known);
-    return code;
-}
-
 static zonda_err parse_option(verb_parse *verb, zonda_error *error) {
     const char *word = verb->words[verb->next++] + 2;
     size_t length = strcspn(word, "=");
-    const zn_arg_def *arg = find_option(verb->op, word, length);
+    const zn_arg_def *arg = zn_verb_option(verb->op, word);
     if (arg == NULL) {
-        return fail_unknown(verb->op, word, length, error);
+        return zn_verb_fail_unknown(verb->op, NULL, word, error);
     }
     zn_put_text(&verb->values, arg->name);
     verb->pairs++;
@@ -309,8 +282,7 @@ static void add_empty_list(verb_parse *verb) {
     }
 }
 
-/* Consumes `*dataset` (may be NULL) and sets it to the dataset with this verb applied. */
-static zonda_err apply_verb(verb_parse *verb, zonda_dataset **dataset, zonda_error *error) {
+static zonda_err parse_words(verb_parse *verb, zonda_error *error) {
     while (verb->next < verb->count) {
         zonda_err code = is_option(verb->words[verb->next]) ? parse_option(verb, error)
                                                             : parse_plain(verb, error);
@@ -319,15 +291,28 @@ static zonda_err apply_verb(verb_parse *verb, zonda_dataset **dataset, zonda_err
         }
     }
     add_empty_list(verb);
+    return ZONDA_OK;
+}
+
+/* The dataset with the verb, whose words are parsed, applied to the inputs; consumes them. */
+static zonda_dataset *apply_verb(const verb_parse *verb, zonda_dataset **inputs, size_t count) {
     zn_buf args = { 0 };
     zn_put_map(&args, verb->pairs);
     zn_buf_append(&args, verb->values.data, verb->values.len);
-    *dataset =
-        zn_dataset_apply(verb->op->name, zn_buf_bytes(&args), dataset, *dataset == NULL ? 0 : 1);
-    zn_dataset_attach_plugins(*dataset, (const zonda_plugin *const *)verb->plugins->items,
+    zonda_dataset *made = zn_dataset_apply(verb->op->name, zn_buf_bytes(&args), inputs, count);
+    zn_dataset_attach_plugins(made, (const zonda_plugin *const *)verb->plugins->items,
                               verb->plugins->count);
     zn_buf_free(&args);
-    return ZONDA_OK;
+    return made;
+}
+
+/* Consumes `*dataset` (may be NULL) and sets it to the dataset with this verb applied. */
+static zonda_err parse_plain_verb(verb_parse *verb, zonda_dataset **dataset, zonda_error *error) {
+    zonda_err code = parse_words(verb, error);
+    if (code == ZONDA_OK) {
+        *dataset = apply_verb(verb, dataset, *dataset == NULL ? 0 : 1);
+    }
+    return code;
 }
 
 static zonda_err check_place(const zn_op_def *op, bool first, zonda_error *error) {
@@ -345,53 +330,32 @@ static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **da
                             zn_json_reader *json, const zn_plugin_list *plugins,
                             zonda_error *error);
 
-/* How many words an option of `op` takes, with its value. */
-static size_t option_length(const zn_op_def *op, const char *word) {
-    char *name = zn_verb_spell(word + 2, '-', '_');
-    const zn_arg_def *arg = zn_op_arg(op, zn_bytes_of_text(name));
-    free(name);
-    return arg != NULL && arg->type != ZN_ARG_BOOL ? 2 : 1;
-}
-
-/* `union GLOB… OPTION…`: each pattern is read as `read GLOB OPTION…` would. */
-static zonda_err parse_union(const verb_parse *verb, zonda_dataset **dataset, zonda_error *error) {
-    char *const *words = verb->words;
-    size_t count = verb->count;
-    static char read[] = "read";
-    static const uint8_t no_args[] = { 0x80 };
-    const zn_op_def *op = zn_op_find(zn_bytes_of_text(read));
-    char **globs = zn_calloc(count, sizeof *globs);
-    char **reading = zn_calloc(count + 1, sizeof *reading); /* read, the pattern, the options */
-    zonda_dataset **inputs = zn_calloc(count, sizeof *inputs);
-    size_t glob_count = 0;
-    size_t reading_count = 2;
-    for (size_t i = 1; i < count;) {
-        if (!is_option(words[i])) {
-            globs[glob_count++] = words[i++];
-            continue;
-        }
-        for (size_t left = option_length(op, words[i]); left > 0 && i < count; left--) {
-            reading[reading_count++] = words[i++];
-        }
+/* `VERB GLOB… OPTION…` of an operator on several datasets: each pattern is read as `read GLOB
+ * OPTION…` would, with those of the options that are of read. */
+static zonda_err parse_inputs(verb_parse *verb, zonda_dataset **dataset, zonda_error *error) {
+    zn_verb_inputs split;
+    zonda_err err = zn_verb_inputs_split(verb->op, verb->words, verb->count, &split, error);
+    if (err != ZONDA_OK) {
+        return err;
     }
-    zonda_err err = ZONDA_OK;
-    reading[0] = read;
+    zonda_dataset **inputs = zn_calloc(split.glob_count + 1, sizeof *inputs);
+    verb->words = split.own;
+    verb->count = split.own_count;
     inputs[0] = *dataset;
-    for (size_t i = 0; i < glob_count && err == ZONDA_OK; i++) {
-        reading[1] = globs[i];
-        err = parse_verb(reading, reading_count, &inputs[i + 1], verb->json, verb->plugins, error);
+    err = parse_words(verb, error);
+    for (size_t i = 0; i < split.glob_count && err == ZONDA_OK; i++) {
+        split.reading[1] = split.globs[i];
+        err = parse_verb(split.reading, split.reading_count, &inputs[i + 1], verb->json,
+                         verb->plugins, error);
     }
     if (err == ZONDA_OK) {
-        zn_bytes args = { .data = no_args, .len = sizeof no_args };
-        *dataset = zn_dataset_apply("union", args, inputs, glob_count + 1);
-    } else {
-        for (size_t i = 1; i <= glob_count; i++) {
-            zonda_dataset_destroy(&inputs[i]);
-        }
+        *dataset = apply_verb(verb, inputs, split.glob_count + 1);
     }
-    free(globs);
-    free(reading);
+    for (size_t i = 1; i <= split.glob_count && err != ZONDA_OK; i++) {
+        zonda_dataset_destroy(&inputs[i]);
+    }
     free(inputs);
+    zn_verb_inputs_free(&split);
     return err;
 }
 
@@ -410,8 +374,8 @@ static zonda_err parse_verb(char *const *words, size_t count, zonda_dataset **da
     };
     zonda_err code = check_place(op, *dataset == NULL, error);
     if (code == ZONDA_OK) {
-        code = op->many_inputs ? parse_union(&verb, dataset, error)
-                               : apply_verb(&verb, dataset, error);
+        code = op->many_inputs || op->two_inputs ? parse_inputs(&verb, dataset, error)
+                                                 : parse_plain_verb(&verb, dataset, error);
     }
     if (code == ZONDA_OK && (*dataset)->error.code != ZONDA_OK) {
         *error = (*dataset)->error;
