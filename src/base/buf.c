@@ -25,6 +25,15 @@ void zn_buf_reserve(zn_buf *buf, size_t extra) {
     buf->capacity = capacity;
 }
 
+void zn_buf_reserve_exact(zn_buf *buf, size_t extra) {
+    if (buf->capacity - buf->len < extra) {
+        size_t needed = 0;
+        ZN_ASSERT(!__builtin_add_overflow(buf->len, extra, &needed));
+        buf->data = zn_realloc(buf->data, needed, 1);
+        buf->capacity = needed;
+    }
+}
+
 void zn_buf_append(zn_buf *buf, const void *data, size_t len) {
     if (len == 0) {
         return;

@@ -20,6 +20,8 @@ typedef struct zn_buf {
 } zn_buf;
 
 void zn_buf_reserve(zn_buf *buf, size_t extra);
+/* The same without room for more, for what is large and filled once. */
+void zn_buf_reserve_exact(zn_buf *buf, size_t extra);
 void zn_buf_append(zn_buf *buf, const void *data, size_t len);
 void zn_buf_append_byte(zn_buf *buf, uint8_t byte);
 void zn_buf_append_text(zn_buf *buf, const char *text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Source of a later stage: all results of an earlier one, in task order. They come in pages through
- * the host; small results lie in the page, large ones are fetched from the worker that has them.
+ * the host; small results lie in the page, large ones are read from segments.
  * Pages and segments come from outside, so their order, their bytes and their number of records are
  * checked before anything is pushed on. */
 #include <inttypes.h>
@@ -11,6 +11,7 @@
 #include "ops/op_list.h"
 #include "record/value.h"
 #include "store/fetch.h"
+#include "store/result_place.h"
 #include "wire/shape.h"
 
 typedef struct stage_source {
@@ -86,11 +87,10 @@ static zonda_err push_reference(stage_source *self, pushing *push, const zn_resu
     if (self->fetcher == NULL) {
         self->fetcher = zn_fetcher_new(ZN_CALL_TIMEOUT_MS);
     }
-    char *endpoint = zn_strndup((const char *)result->endpoint.data, result->endpoint.len);
-    const zn_reference *reference = &result->reference[0];
-    zonda_err err = zn_fetcher_read(self->fetcher, endpoint, reference->segment, reference->offset,
-                                    reference->length, push_fetched, push, error);
-    free(endpoint);
+    zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(self->fetcher));
+    zonda_err err = zn_fetcher_read(self->fetcher, &where.place, where.stretch,
+                                    push->task->host->memory, push_fetched, push, error);
+    zn_result_place_free(&where);
     return err;
 }
 

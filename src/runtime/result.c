@@ -152,6 +152,7 @@ void zn_result_detach(zonda_result *result) {
         zn_log(ZONDA_LOG_WARN, "job-close-failed", "code=%s text=\"%s\"",
                zonda_err_name(failure->code), failure->text);
     }
+    zn_result_page_free(&result->page);
     unlink_result(result);
 }
 

@@ -4,9 +4,8 @@
  *
  * There are two readers. zn_page_walk pushes: a streaming user is called while blocks arrive, and
  * is the brake on how fast they come. zn_result_page pulls: it keeps a copy of the page (the
- * original belongs to the connection and is gone with the next call) and reads a large result piece
- * by piece, stopping the fetch when enough records are there and going on behind the last block
- * later, so a result of any size needs little memory. */
+ * original belongs to the connection and is gone with the next call) and reads a large result block
+ * by block, so a result of any size needs little memory. */
 #include "runtime/result_page.h"
 
 #include <stdlib.h>
@@ -14,10 +13,10 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "record/value.h"
+#include "store/result_place.h"
 #include "wire/shape.h"
 
 enum {
-    FETCHED_BYTES = 4 * ZN_MIB, /* records kept at once of a large result; a block may go over */
     KEEP_BYTES = ZN_MIB
 };
 
@@ -57,21 +56,15 @@ static zonda_err check_inline(const zn_result *result, zonda_error *error) {
     return ZONDA_OK;
 }
 
-/* The endpoint as a C string; empty text from the wire was refused before. */
-static char *endpoint_of(const zn_result *result) {
-    return zn_strndup((const char *)result->endpoint.data, result->endpoint.len);
-}
-
 static zonda_err walk_result(const zn_result *result, zn_fetcher *fetcher, page_walk *walk,
                              zonda_error *error) {
     if (result->reference_count == 0) {
         return walk_block(walk, result->records, 0, error);
     }
-    const zn_reference *reference = &result->reference[0];
-    char *endpoint = endpoint_of(result);
-    zonda_err err = zn_fetcher_read(fetcher, endpoint, reference->segment, reference->offset,
-                                    reference->length, walk_block, walk, error);
-    free(endpoint);
+    zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(fetcher));
+    zonda_err err =
+        zn_fetcher_read(fetcher, &where.place, where.stretch, NULL, walk_block, walk, error);
+    zn_result_place_free(&where);
     return err;
 }
 
@@ -93,7 +86,14 @@ zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_
 
 /* ---- pulling ---- */
 
+static void end_task(zn_result_page *kept) {
+    zn_block_reader_close(&kept->reader);
+    kept->records = (zn_bytes){ 0 };
+    kept->begun = false;
+}
+
 void zn_result_page_keep(zn_result_page *kept, const zn_msg_results *page) {
+    end_task(kept);
     zn_message message = { .number = ZN_MSG_RESULTS, .results = *page };
     zonda_error error = { 0 };
     zn_buf_reset(&kept->copy, KEEP_BYTES);
@@ -106,85 +106,54 @@ void zn_result_page_keep(zn_result_page *kept, const zn_msg_results *page) {
     ZN_ASSERT(err == ZONDA_OK);
     kept->index = 0;
     kept->repeat = 0;
-    kept->loaded = false;
-    kept->records = (zn_bytes){ 0 };
 }
 
 void zn_result_page_free(zn_result_page *kept) {
+    end_task(kept);
     zn_decoder_destroy(&kept->decoder);
     zn_buf_free(&kept->copy);
-    zn_buf_free(&kept->fetched);
     *kept = (zn_result_page){ 0 };
 }
 
-/* For the fetcher: keeps the records of a block, and stops when enough are there. */
-static zonda_err keep_block(void *context, zn_bytes records, uint32_t count, zonda_error *error) {
-    zn_result_page *kept = context;
-    (void)count;
-    zn_buf_append(&kept->fetched, records.data, records.len);
-    if (kept->fetched.len < FETCHED_BYTES) {
-        return ZONDA_OK;
-    }
-    kept->paused = true;
-    return zn_error_set(error, ZONDA_ERR_LIMIT, "enough for now");
-}
-
-/* Fetches the next piece of a large result, from `kept->at` on. */
-static zonda_err fetch_piece(zn_result_page *kept, const zn_result *result, zn_fetcher *fetcher,
-                             zonda_error *error) {
-    const zn_reference *reference = &result->reference[0];
-    uint64_t end = reference->offset + reference->length;
+/* Makes the records of the current task readable: those in the page, or a reader for the others. */
+static zonda_err begin_task(zn_result_page *kept, const zn_result *result, zn_fetcher *fetcher,
+                            zonda_error *error) {
     zonda_error problem = { 0 };
-    char *endpoint = endpoint_of(result);
-    kept->paused = false;
-    zn_buf_reset(&kept->fetched, FETCHED_BYTES * 2);
-    zonda_err err = zn_fetcher_read(fetcher, endpoint, reference->segment, kept->at, end - kept->at,
-                                    keep_block, kept, &problem);
-    free(endpoint);
-    if (err != ZONDA_OK && !kept->paused) {
-        if (error != NULL) {
-            *error = problem;
-        }
-        return err;
+    if (result->reference_count == 0) {
+        check_inline(result, &problem);
+        kept->records = problem.code == ZONDA_OK ? result->records : (zn_bytes){ 0 };
+    } else {
+        zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(fetcher));
+        kept->reader = zn_block_reader_open(fetcher, &where.place, where.stretch, NULL, &problem);
+        zn_result_place_free(&where);
     }
-    kept->at = kept->paused ? zn_fetcher_position(fetcher) : end;
-    kept->records = zn_buf_bytes(&kept->fetched);
-    return ZONDA_OK;
-}
-
-/* Makes the records of the current task readable, as many as fit. */
-static zonda_err load(zn_result_page *kept, const zn_result *result, zn_fetcher *fetcher,
-                      zonda_error *error) {
-    bool large = result->reference_count > 0;
-    zonda_err err = ZONDA_OK;
-    if (!kept->loaded) {
-        err = check_inline(result, error);
-        kept->records = result->records;
-        kept->at = large ? result->reference[0].offset : 0;
+    kept->begun = problem.code == ZONDA_OK;
+    if (!kept->begun && error != NULL) {
+        *error = problem;
     }
-    if (err == ZONDA_OK && large) {
-        err = fetch_piece(kept, result, fetcher, error);
-    }
-    kept->loaded = err == ZONDA_OK;
-    return err;
-}
-
-/* Whether nothing of the current task is left, neither here nor on its worker. */
-static bool task_is_read(const zn_result_page *kept, const zn_result *result) {
-    if (!kept->loaded || kept->records.len > 0) {
-        return false;
-    }
-    const zn_reference *reference = result->reference;
-    return result->reference_count == 0 || kept->at >= reference->offset + reference->length;
+    return problem.code;
 }
 
 static void next_task(zn_result_page *kept, const zn_result *result) {
-    kept->loaded = false;
+    end_task(kept);
     kept->repeat++;
     if (kept->repeat == result->count) {
         kept->repeat = 0;
         kept->index++;
     }
+}
+
+/* Gets more records of the task that is begun, or goes on to the next one. */
+static zonda_err next_block(zn_result_page *kept, const zn_result *result, zonda_error *error) {
+    uint32_t count = 0;
+    zonda_err err = ZONDA_OK;
+    if (kept->reader != NULL) {
+        err = zn_block_reader_next(kept->reader, &kept->records, &count, error);
+    }
+    if (err == ZONDA_OK && count == 0) {
+        next_task(kept, result);
+    }
+    return err;
 }
 
 zonda_err zn_result_page_next(zn_result_page *kept, zn_fetcher *fetcher, zn_bytes *record,
@@ -193,13 +162,10 @@ zonda_err zn_result_page_next(zn_result_page *kept, zn_fetcher *fetcher, zn_byte
     *got = false;
     while (kept->index < page->results_count && kept->records.len == 0) {
         const zn_result *result = &page->results[kept->index];
-        if (task_is_read(kept, result)) {
-            next_task(kept, result);
-        } else {
-            zonda_err err = load(kept, result, fetcher, error);
-            if (err != ZONDA_OK) {
-                return err;
-            }
+        zonda_err err = kept->begun ? next_block(kept, result, error)
+                                    : begin_task(kept, result, fetcher, error);
+        if (err != ZONDA_OK) {
+            return err;
         }
     }
     if (kept->records.len > 0) {

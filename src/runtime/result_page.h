@@ -2,14 +2,14 @@
 #ifndef ZN_RUNTIME_RESULT_PAGE_H
 #define ZN_RUNTIME_RESULT_PAGE_H
 
-#include "store/fetch.h"
+#include "store/block_reader.h"
 #include "wire/message.h"
 
 /* Gets one record (a checked value), borrowed during the call. A code other than OK ends the
  * walk and comes out of it. */
 typedef zonda_err zn_page_record(void *context, zn_bytes record, zonda_error *error);
 
-/* Gives the records of a page to `on_record` in order; large results are fetched from their workers
+/* Gives the records of a page to `on_record` in order; large results are read from segments
  * block by block. Errors: CORRUPT (inline records are no values), what zn_fetcher_read and
  * `on_record` return. */
 zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_record *on_record,
@@ -19,14 +19,12 @@ zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_
 typedef struct zn_result_page {
     zn_buf copy; /* the page as a message */
     zn_decoder *decoder;
-    zn_message message; /* decoded from `copy` */
-    size_t index;       /* result that is read */
-    uint64_t repeat;    /* how many of its tasks are done */
-    bool loaded;        /* `records` are those of the current task */
-    uint64_t at;        /* large result: offset of the first block that is not fetched yet */
-    bool paused;        /* the fetch was stopped because enough is there */
-    zn_buf fetched;     /* records of a large result */
-    zn_bytes records;   /* what is left of the current task */
+    zn_message message;      /* decoded from `copy` */
+    size_t index;            /* result that is read */
+    uint64_t repeat;         /* how many of its tasks are done */
+    bool begun;              /* the current task is */
+    zn_bytes records;        /* what is left of it, or of its block */
+    zn_block_reader *reader; /* of a large result that is begun */
 } zn_result_page;
 
 /* Replaces what was kept by a copy of `page`. */
@@ -37,6 +35,7 @@ void zn_result_page_keep(zn_result_page *kept, const zn_msg_results *page);
 zonda_err zn_result_page_next(zn_result_page *kept, zn_fetcher *fetcher, zn_bytes *record,
                               bool *got, zonda_error *error);
 
+/* Before the fetcher is destroyed. */
 void zn_result_page_free(zn_result_page *kept);
 
 #endif

@@ -21,8 +21,9 @@
 enum {
     TURN_MESSAGES_MAX = 64,
     TURN_PEER_MESSAGES_MAX = 16,
-    /* Pieces that may wait for a peer: the windows of a reader's last read and of its next one. */
-    QUEUE_MAX = 8,
+    /* Pieces that may wait for a peer: twice what an honest one asks for at a time, because a queue
+     * counts what has left it in steps of half its size. */
+    QUEUE_MAX = 16,
     PIECE_BYTES = ZN_MIB
 };
 

@@ -4,28 +4,28 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/memory.h"
+#include "store/place.h"
 
-/* Reads records of results that lie in segments of workers, over their data sockets. Keeps
- * connections for reuse. One thread. `timeout_ms` 0: ZN_CALL_TIMEOUT_MS. */
+/* What readers of segments share: connections to the data sockets of workers, files of workers on
+ * this host, a codec. One thread. `timeout_ms` 0: ZN_CALL_TIMEOUT_MS. All readers must be closed
+ * before it is destroyed. */
 typedef struct zn_fetcher zn_fetcher;
 zn_fetcher *zn_fetcher_new(uint32_t timeout_ms);
 void zn_fetcher_destroy(zn_fetcher **fetcher);
 
-/* Called for the records of each block in order: concatenated checked values. A code other than OK
- * stops the fetch and comes out of it. It must not use the same fetcher. */
+/* The machine that this is, for zn_result_place_of. Borrowed. */
+const char *zn_fetcher_machine(const zn_fetcher *fetcher);
+
+/* Called for the values of each block in order: concatenated checked values. A code other than OK
+ * stops the reading and comes out of it. */
 typedef zonda_err zn_fetch_records(void *context, zn_bytes records, uint32_t count,
                                    zonda_error *error);
 
-/* Fetches `length` bytes from `offset` of `segment` at the data endpoint, at most a few requests
- * ahead (that is the credit). Errors: WORKER_LOST (no answer in time, or gone; names the endpoint),
- * CORRUPT (names segment and offset), INVALID (endpoint, name or place), what the worker answered
- * (NOT_FOUND: it has no such segment; IO), VERSION, what the callback returned. */
-zonda_err zn_fetcher_read(zn_fetcher *fetcher, const char *endpoint, zn_bytes segment,
-                          uint64_t offset, uint64_t length, zn_fetch_records *on_records,
-                          void *context, zonda_error *error);
-
-/* Offset behind the last block that the last read handed on: where to go on after a callback has
- * stopped it. */
-uint64_t zn_fetcher_position(const zn_fetcher *fetcher);
+/* Reads a stretch and pushes its blocks; `memory` (may be NULL) is charged meanwhile. Errors: those
+ * of zn_block_reader_open and _next, what the callback returned. */
+zonda_err zn_fetcher_read(zn_fetcher *fetcher, const zn_place *place, zn_stretch stretch,
+                          zn_memory *memory, zn_fetch_records *on_records, void *context,
+                          zonda_error *error);
 
 #endif

@@ -5,53 +5,15 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "folder.h"
-#include "store/data_server.h"
+#include "results.h"
 #include "store/fetch.h"
-#include "store/segment.h"
 #include "wire/actor.h"
 #include "wire/channel.h"
 
 enum {
-    RECORD_BYTES = 1002,
     LONG_MS = 60000,
     SHORT_MS = 150
 };
-
-static const char segment_name[] = "job5-stage2-slot0.seg";
-
-typedef struct place {
-    uint64_t offset;
-    uint64_t length;
-} place;
-
-/* Record i of a result: a number in a text that hardly compresses. */
-static void make_record(uint32_t seed, uint32_t i, uint8_t out[RECORD_BYTES]) {
-    zn_buf noise = { 0 };
-    fill_noise(&noise, RECORD_BYTES - 3, (uint64_t)seed << 32 | i);
-    out[0] = 0xC5;
-    out[1] = (RECORD_BYTES - 3) >> 8;
-    out[2] = (RECORD_BYTES - 3) & 0xFF;
-    memcpy(out + 3, noise.data, RECORD_BYTES - 3);
-    zn_buf_free(&noise);
-}
-
-static place write_result(zn_segment *segment, uint32_t seed, uint32_t count) {
-    zonda_error error = { 0 };
-    place out;
-    uint8_t record[RECORD_BYTES];
-    assert_ok(zn_segment_start(segment, &error), error);
-    for (uint32_t i = 0; i < count; i++) {
-        make_record(seed, i, record);
-        assert_ok(zn_segment_add(segment, (zn_bytes){ record, RECORD_BYTES }, &error), error);
-    }
-    assert_ok(zn_segment_finish(segment, &out.offset, &out.length, &error), error);
-    return out;
-}
-
-static zn_segment *new_segment(const char *scratch) {
-    return zn_segment_new(scratch, (zn_job_id){ 5 }, (zn_stage_id){ 2 }, "slot0");
-}
 
 /* What the callback has seen; it checks every record against its seed and position. */
 typedef struct tally {
@@ -75,26 +37,17 @@ static zonda_err take_records(void *context, zn_bytes records, uint32_t count, z
     return ZONDA_OK;
 }
 
-static zonda_err read_place(zn_fetcher *fetcher, const char *endpoint, place at, tally *seen,
+static zonda_err read_place(zn_fetcher *fetcher, const char *endpoint, zn_stretch at, tally *seen,
                             zonda_error *error) {
-    return zn_fetcher_read(fetcher, endpoint, zn_bytes_of_text(segment_name), at.offset, at.length,
-                           take_records, seen, error);
-}
-
-static zn_data_server *start_server(const char *bind, const char *scratch) {
-    zonda_error error = { 0 };
-    zn_data_server *server = zn_data_server_start(bind, scratch, &error);
-    if (server == NULL) {
-        fail_msg("%s: %s", bind, error.text);
-    }
-    return server;
+    zn_place place = { .endpoint = endpoint, .segment = zn_bytes_of_text(segment_name) };
+    return zn_fetcher_read(fetcher, &place, at, NULL, take_records, seen, error);
 }
 
 /* Large, small and empty results, in any order, over every transport, with one fetcher. */
 static void test_fetch_reads_back_over_every_transport(void **state) {
     static const uint32_t counts[] = { 9000, 1, 0, 700 };
     zn_segment *segment = new_segment(*state);
-    place places[4];
+    zn_stretch places[4];
     for (uint32_t i = 0; i < 4; i++) {
         places[i] = write_result(segment, i, counts[i]);
     }
@@ -124,7 +77,7 @@ static void test_fetch_many_endpoints_share_the_cache(void **state) {
         SERVERS = 70
     };
     zn_segment *segment = new_segment(*state);
-    place at = write_result(segment, 1, 3);
+    zn_stretch at = write_result(segment, 1, 3);
     zn_data_server *servers[SERVERS];
     zn_fetcher *fetcher = zn_fetcher_new(LONG_MS);
     for (size_t i = 0; i < SERVERS; i++) {
@@ -151,7 +104,7 @@ static void test_fetch_many_endpoints_share_the_cache(void **state) {
  * the same fetcher reads from it. */
 static void test_fetch_dead_server_is_worker_lost(void **state) {
     zn_segment *segment = new_segment(*state);
-    place at = write_result(segment, 1, 5);
+    zn_stretch at = write_result(segment, 1, 5);
     char *endpoint = zn_format("ipc://%s/late", (char *)*state);
     zn_fetcher *impatient = zn_fetcher_new(SHORT_MS);
     tally seen = { .seed = 1 };
@@ -175,7 +128,7 @@ static void test_fetch_dead_server_is_worker_lost(void **state) {
 static void test_fetch_what_is_not_there_table(void **state) {
     zn_data_server *server = start_server("inproc://missing", *state);
     zn_segment *segment = new_segment(*state);
-    place at = write_result(segment, 1, 5);
+    zn_stretch at = write_result(segment, 1, 5);
     const struct {
         const char *endpoint;
         const char *segment;
@@ -197,9 +150,11 @@ static void test_fetch_what_is_not_there_table(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         tally seen = { .seed = 1 };
         zonda_error error = { 0 };
+        zn_place place = { .endpoint = rows[i].endpoint,
+                           .segment = zn_bytes_of_text(rows[i].segment) };
         zonda_err code =
-            zn_fetcher_read(fetcher, rows[i].endpoint, zn_bytes_of_text(rows[i].segment),
-                            rows[i].offset, rows[i].length, take_records, &seen, &error);
+            zn_fetcher_read(fetcher, &place, (zn_stretch){ rows[i].offset, rows[i].length }, NULL,
+                            take_records, &seen, &error);
         assert_string_equal(zonda_err_name(code), zonda_err_name(rows[i].code));
         assert_int_equal(error.code, code);
         assert_true(error.text[0] != '\0');
@@ -213,7 +168,7 @@ static void test_fetch_what_is_not_there_table(void **state) {
  * before it were right. */
 static void test_fetch_damaged_segment_is_corrupt(void **state) {
     zn_segment *segment = new_segment(*state);
-    place at = write_result(segment, 1, 2000);
+    zn_stretch at = write_result(segment, 1, 2000);
     char *path = zn_format("%s/%s", (char *)*state, segment_name);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     uint8_t byte = 0;
@@ -240,8 +195,8 @@ static void test_fetch_damaged_segment_is_corrupt(void **state) {
  * reads that follow. */
 static void test_fetch_callback_stops_and_next_read_is_clean(void **state) {
     zn_segment *segment = new_segment(*state);
-    place large = write_result(segment, 1, 8000);
-    place small = write_result(segment, 2, 10);
+    zn_stretch large = write_result(segment, 1, 8000);
+    zn_stretch small = write_result(segment, 2, 10);
     zn_data_server *server = start_server("inproc://stopping", *state);
     zn_fetcher *fetcher = zn_fetcher_new(LONG_MS);
     for (int i = 0; i < 5; i++) {
@@ -315,7 +270,7 @@ static void serve_oddly(zn_actor_pipe *pipe, void *context) {
 /* Lost, late, repeated and reordered answers give the same records, once. */
 static void test_fetch_survives_loss_and_disorder(void **state) {
     zn_segment *segment = new_segment(*state);
-    place at = write_result(segment, 1, 3500);
+    zn_stretch at = write_result(segment, 1, 3500);
     assert_true(at.length > 3 * ZN_MIB && at.length < 4 * ZN_MIB);
     zonda_error error = { 0 };
     odd_server odd = { .channel = zn_channel_bind(ZN_CHANNEL_ROUTER, "inproc://odd", &error),
@@ -336,7 +291,7 @@ static void test_fetch_survives_loss_and_disorder(void **state) {
 /* A server goes on after messages that are no FETCH, requests for other files, and a flood. */
 static void test_fetch_server_survives_strangers(void **state) {
     zn_segment *segment = new_segment(*state);
-    place at = write_result(segment, 1, 5);
+    zn_stretch at = write_result(segment, 1, 5);
     zn_data_server *server = start_server("inproc://strangers", *state);
     zonda_error error = { 0 };
     zn_channel *stranger = zn_channel_connect(ZN_CHANNEL_DEALER, "inproc://strangers", &error);

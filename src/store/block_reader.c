@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Cuts a stretch of a segment into blocks, which check themselves. The bytes come in order into
+ * `pending`, from the file if it is on this host and from the worker otherwise. A reader goes over
+ * from the file to the worker when the file cannot be opened (any more), at any place.
+ *
+ * From a worker bytes come in pieces, a window of them on the way. A reader starts with one small
+ * piece, because there may be thousands of readers of which each has little to read. Every piece
+ * that was used up widens the window by one, and pieces become large, as long as half of the
+ * account is free; so few readers of much are fast, and many take little memory. Pieces are asked
+ * for in order and used in order, so the window is a ring.
+ *
+ * What a block holds is borrowed from `pending` or `raw` until the next call, so answers to other
+ * readers, which come while they wait, touch the pieces alone. Used by the reading side of
+ * exchanges and by zn_fetcher_read. */
+#include "store/block_reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "store/fetcher_state.h"
+#include "store/file.h"
+#include "store/segment.h"
+#include "wire/endpoint.h"
+
+enum {
+    WINDOW_MAX = 8,
+    PIECE_SMALL_BYTES = 128 * ZN_KIB,
+    PIECE_LARGE_BYTES = 512 * ZN_KIB,
+    FILE_READ_BYTES = 64 * ZN_KIB, /* and as much as the block needs */
+    KEEP_BYTES = ZN_MIB
+};
+
+typedef enum reader_source {
+    SOURCE_UNKNOWN, /* nothing was read yet */
+    SOURCE_FILE,
+    SOURCE_WORKER,
+} reader_source;
+
+struct zn_block_reader {
+    zn_fetcher *fetcher;
+    zn_memory *memory;
+    char *endpoint;
+    char *folder; /* "": not on this host */
+    char *segment;
+    reader_source source;
+    zn_local_file *file;
+    zn_data_peer *peer;
+    uint64_t next; /* offset of the first byte that is neither here nor asked for */
+    uint64_t end;
+    uint64_t cut;     /* offset of the first byte in `pending` */
+    size_t given;     /* bytes at the front of `pending` of the block that was given last */
+    size_t need;      /* bytes in `pending` before the next block can be whole */
+    zn_buf pending;   /* in order, not given yet */
+    zn_buf raw;       /* of the block that was given last, if it was compressed */
+    uint64_t charged; /* to the account */
+    zn_piece window[WINDOW_MAX]; /* a ring */
+    size_t head;                 /* oldest piece */
+    size_t waiting;              /* pieces asked for and not used */
+    size_t width;                /* pieces that may be asked for at a time */
+};
+
+static zonda_err check_place(const zn_place *place, zn_stretch stretch, zonda_error *error) {
+    if (!zn_segment_name_valid(place->segment) || stretch.offset > INT64_MAX ||
+        stretch.length > INT64_MAX - stretch.offset) {
+        return zn_error_set(error, ZONDA_ERR_INVALID,
+                            "no valid place in a segment: byte %" PRIu64 ", %" PRIu64 " bytes",
+                            stretch.offset, stretch.length);
+    }
+    return zn_endpoint_check(place->endpoint, false, error);
+}
+
+zn_block_reader *zn_block_reader_open(zn_fetcher *fetcher, const zn_place *place,
+                                      zn_stretch stretch, zn_memory *memory, zonda_error *error) {
+    if (check_place(place, stretch, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_block_reader *reader = ZN_NEW(zn_block_reader);
+    reader->fetcher = fetcher;
+    reader->memory = memory;
+    reader->endpoint = zn_strdup(place->endpoint);
+    reader->folder = zn_strdup(place->folder == NULL ? "" : place->folder);
+    reader->segment = zn_strndup((const char *)place->segment.data, place->segment.len);
+    reader->next = stretch.offset;
+    reader->end = stretch.offset + stretch.length;
+    reader->cut = stretch.offset;
+    reader->width = 1;
+    return reader;
+}
+
+/* Charges what is held now instead of what was held before. */
+static void charge(zn_block_reader *reader) {
+    uint64_t held = reader->pending.capacity + reader->raw.capacity;
+    for (size_t i = 0; i < WINDOW_MAX; i++) {
+        const zn_piece *piece = &reader->window[i];
+        bool asked = piece->state != ZN_PIECE_IDLE;
+        held += asked ? piece->length : piece->bytes.capacity;
+    }
+    if (held > reader->charged) {
+        zn_memory_force(reader->memory, held - reader->charged);
+    } else {
+        zn_memory_give(reader->memory, reader->charged - held);
+    }
+    reader->charged = held;
+}
+
+/* Forgets what was asked for and gives all memory back. */
+static void release(zn_block_reader *reader) {
+    for (size_t i = 0; i < WINDOW_MAX; i++) {
+        zn_data_client_forget(reader->peer, &reader->window[i]);
+    }
+    reader->waiting = 0;
+    zn_data_client_leave(reader->fetcher->client, &reader->peer);
+    zn_local_files_leave(reader->fetcher->files, &reader->file);
+    zn_buf_free(&reader->pending);
+    zn_buf_free(&reader->raw);
+    reader->given = 0;
+    charge(reader);
+}
+
+void zn_block_reader_close(zn_block_reader **reader) {
+    zn_block_reader *self = *reader;
+    if (self == NULL) {
+        return;
+    }
+    release(self);
+    free(self->endpoint);
+    free(self->folder);
+    free(self->segment);
+    free(self);
+    *reader = NULL;
+}
+
+static void use_worker(zn_block_reader *reader) {
+    zn_local_files_leave(reader->fetcher->files, &reader->file);
+    reader->source = SOURCE_WORKER;
+    reader->peer = zn_data_client_use(reader->fetcher->client, reader->endpoint);
+}
+
+static void find_source(zn_block_reader *reader) {
+    if (reader->source != SOURCE_UNKNOWN) {
+        return;
+    }
+    reader->file = zn_local_files_use(reader->fetcher->files, reader->folder,
+                                      zn_bytes_of_text(reader->segment));
+    reader->source = SOURCE_FILE;
+    if (reader->file == NULL) {
+        use_worker(reader);
+    }
+}
+
+/* Says where the problem is. */
+static zonda_err explain(const zn_block_reader *reader, zonda_error *error) {
+    bool here = reader->source == SOURCE_FILE;
+    return zn_error_prefix(error, "segment %s at byte %" PRIu64 " %s%s%son %s: ", reader->segment,
+                           reader->cut, here ? "in " : "", here ? reader->folder : "",
+                           here ? " " : "", reader->endpoint);
+}
+
+static zonda_err ends_too_early(const zn_block_reader *reader, const char *what,
+                                zonda_error *error) {
+    zn_error_set(error, ZONDA_ERR_CORRUPT, "%s ends inside a block", what);
+    explain(reader, error);
+    return ZONDA_ERR_CORRUPT;
+}
+
+/* ---- from the worker ---- */
+
+static void fill_window(zn_block_reader *reader) {
+    while (reader->waiting < reader->width && reader->next < reader->end) {
+        zn_piece *piece = &reader->window[(reader->head + reader->waiting) % WINDOW_MAX];
+        uint64_t left = reader->end - reader->next;
+        uint32_t most = reader->width > 2 ? PIECE_LARGE_BYTES : PIECE_SMALL_BYTES;
+        piece->segment = zn_bytes_of_text(reader->segment);
+        piece->offset = reader->next;
+        piece->length = left < most ? (uint32_t)left : most;
+        reader->next += piece->length;
+        reader->waiting++;
+        zn_data_client_ask(reader->fetcher->client, reader->peer, piece);
+    }
+}
+
+static void adapt_width(zn_block_reader *reader) {
+    const zn_memory *memory = reader->memory;
+    if (memory != NULL && zn_memory_left(memory) < memory->limit / 2) {
+        reader->width = 1;
+    } else if (reader->width < WINDOW_MAX) {
+        reader->width++;
+    }
+}
+
+/* Moves the oldest piece to the end of `pending` and asks for more. */
+static zonda_err read_worker(zn_block_reader *reader, zonda_error *error) {
+    fill_window(reader);
+    zn_piece *piece = &reader->window[reader->head];
+    zonda_err code = zn_data_client_wait(reader->fetcher->client, reader->peer, piece, error);
+    if (code != ZONDA_OK) {
+        return code;
+    }
+    if (reader->pending.len == 0) {
+        zn_buf empty = reader->pending;
+        reader->pending = piece->bytes;
+        piece->bytes = empty;
+    } else {
+        zn_buf_append(&reader->pending, piece->bytes.data, piece->bytes.len);
+    }
+    zn_data_client_forget(reader->peer, piece);
+    reader->head = (reader->head + 1) % WINDOW_MAX;
+    reader->waiting--;
+    adapt_width(reader);
+    fill_window(reader);
+    return ZONDA_OK;
+}
+
+/* ---- from the file ---- */
+
+static zonda_err read_file(zn_block_reader *reader, zonda_error *error) {
+    uint64_t left = reader->end - reader->next;
+    size_t want = reader->need - reader->pending.len;
+    want = want > FILE_READ_BYTES ? want : FILE_READ_BYTES;
+    want = want < left ? want : (size_t)left;
+    zn_buf_reserve_exact(&reader->pending, want);
+    long got = zn_local_files_read(reader->fetcher->files, reader->file,
+                                   reader->pending.data + reader->pending.len, want, reader->next);
+    if (got < 0 && errno == ENOENT) {
+        use_worker(reader);
+        return ZONDA_OK;
+    }
+    if (got < 0) {
+        zonda_err code = zn_file_failed(error, NULL, "cannot read the segment");
+        explain(reader, error);
+        return code;
+    }
+    if ((size_t)got < want) {
+        return ends_too_early(reader, "the file", error);
+    }
+    reader->pending.len += (size_t)got;
+    reader->next += (uint64_t)got;
+    return ZONDA_OK;
+}
+
+/* ---- blocks ---- */
+
+void zn_block_reader_prefetch(zn_block_reader *reader) {
+    if (reader->next == reader->end) {
+        return;
+    }
+    find_source(reader);
+    if (reader->source == SOURCE_WORKER) {
+        fill_window(reader);
+    }
+    charge(reader);
+}
+
+/* The block that was given is not needed any more. */
+static void drop_given(zn_block_reader *reader) {
+    zn_buf *pending = &reader->pending;
+    if (reader->given > 0) {
+        memmove(pending->data, pending->data + reader->given, pending->len - reader->given);
+        pending->len -= reader->given;
+        reader->given = 0;
+    }
+    if (pending->len == 0) {
+        zn_buf_reset(pending, KEEP_BYTES);
+    }
+}
+
+/* Gives the block at the front of `pending` if it is whole; `*count` stays 0 if it is not. */
+static zonda_err cut_block(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
+                           zonda_error *error) {
+    zonda_error cause = { 0 };
+    size_t used = 0;
+    zonda_err code = zn_block_unpack_to(reader->fetcher->codec, zn_buf_bytes(&reader->pending),
+                                        &reader->raw, values, count, &used, &reader->need, &cause);
+    if (code == ZONDA_ERR_NOT_FOUND) {
+        return reader->need > reader->end - reader->cut
+                   ? ends_too_early(reader, "the stretch", error)
+                   : ZONDA_OK;
+    }
+    if (code != ZONDA_OK) {
+        zn_error_set(error, ZONDA_ERR_CORRUPT, "%s", cause.text);
+        explain(reader, error);
+        return ZONDA_ERR_CORRUPT;
+    }
+    reader->given = used;
+    reader->cut += used;
+    reader->need = 0;
+    return ZONDA_OK;
+}
+
+static zonda_err find_block(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
+                            zonda_error *error) {
+    zonda_err code = ZONDA_OK;
+    while (code == ZONDA_OK && *count == 0) {
+        if (reader->pending.len == 0 || reader->pending.len < reader->need) {
+            find_source(reader);
+            code = reader->source == SOURCE_FILE ? read_file(reader, error)
+                                                 : read_worker(reader, error);
+        } else {
+            code = cut_block(reader, values, count, error);
+        }
+    }
+    return code;
+}
+
+zonda_err zn_block_reader_next(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
+                               zonda_error *error) {
+    *count = 0;
+    drop_given(reader);
+    if (reader->cut == reader->end) {
+        release(reader);
+        return ZONDA_OK;
+    }
+    zonda_err code = find_block(reader, values, count, error);
+    charge(reader);
+    return code;
+}
+
+uint64_t zn_block_reader_position(const zn_block_reader *reader) {
+    return reader->cut;
+}
+
+uint64_t zn_block_reader_bytes(zn_stretch stretch, uint64_t raw_bytes) {
+    uint64_t piece = stretch.length < PIECE_SMALL_BYTES ? stretch.length : PIECE_SMALL_BYTES;
+    uint64_t stored = stretch.length < ZN_BLOCK_RAW_BYTES ? stretch.length : ZN_BLOCK_RAW_BYTES;
+    uint64_t raw = raw_bytes < ZN_BLOCK_RAW_BYTES ? raw_bytes : ZN_BLOCK_RAW_BYTES;
+    return sizeof(zn_block_reader) + piece + stored + raw;
+}
