@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The end of every chain. A small result stays in a buffer and travels inside the outcome; once it
  * outgrows ZN_INLINE_BYTES_MAX it moves to the stage's segment, of which the file is made only
- * then. One segment serves all tasks that this slot runs of the stage; a result that was begun and
+ * then. The end of a shuffle writes to the segment itself and leaves a result with an index. One
+ * segment serves all tasks that this slot runs of the stage; a result that was begun and
  * not finished is cut off by the segment at the next start. */
 #include "ops/collect.h"
 
@@ -15,7 +16,10 @@
 typedef struct collector {
     zn_buf records; /* while the result is inline */
     zn_segment *segment;
-    bool spilled; /* the result is in the segment */
+    bool spilled; /* the records are in the segment */
+    bool indexed; /* the result is in the segment, with an index */
+    zn_part parts[ZN_OUTCOME_PARTS_MAX];
+    size_t part_count;
     uint64_t bytes;
     uint64_t offset;
     uint64_t length;
@@ -44,21 +48,29 @@ static zonda_err begin_result(zn_op *op, zonda_task *task, zonda_error *error) {
     collector *self = op->state;
     zn_buf_reset(&self->records, ZN_INLINE_BYTES_MAX);
     self->spilled = false;
+    self->indexed = false;
     self->bytes = 0;
+    self->part_count = 0;
     return ZONDA_OK;
 }
 
-/* Moves what is there to the segment. */
-static zonda_err spill(zn_op *op, collector *self, zonda_error *error) {
+zn_segment *zn_collect_segment(zn_op *op) {
+    collector *self = op->state;
     if (self->segment == NULL) {
         const zn_task_host *host = zn_stage_exec_host(op->stage);
         self->segment = zn_segment_new(host->scratch, zn_stage_exec_job(op->stage),
                                        zn_stage_exec_stage(op->stage), host->owner);
     }
-    zonda_err err = zn_segment_start(self->segment, error);
+    return self->segment;
+}
+
+/* Moves what is there to the segment. */
+static zonda_err spill(zn_op *op, collector *self, zonda_error *error) {
+    zn_segment *segment = zn_collect_segment(op);
+    zonda_err err = zn_segment_start(segment, error);
     zn_cursor cursor = zn_cursor_of(zn_buf_bytes(&self->records));
     while (err == ZONDA_OK && cursor.at < cursor.end) {
-        err = zn_segment_add(self->segment, zn_cursor_skip(&cursor), error);
+        err = zn_segment_add(segment, zn_cursor_skip(&cursor), error);
     }
     zn_buf_reset(&self->records, ZN_INLINE_BYTES_MAX);
     self->spilled = err == ZONDA_OK;
@@ -80,6 +92,36 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
     return err;
 }
 
+zonda_err zn_collect_finish_indexed(zn_op *op, zonda_task *task, bool with_parts,
+                                    zonda_error *error) {
+    collector *self = op->state;
+    zn_segment_totals totals = { 0 };
+    zonda_err err =
+        zn_segment_finish_indexed(self->segment, &self->offset, &self->length, &totals, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    self->indexed = self->length > 0;
+    self->bytes = totals.bytes;
+    task->records_out += totals.rows;
+    uint32_t partitions[ZN_OUTCOME_PARTS_MAX];
+    uint64_t bytes[ZN_OUTCOME_PARTS_MAX];
+    if (with_parts) {
+        self->part_count =
+            zn_segment_largest(self->segment, partitions, bytes, ZN_OUTCOME_PARTS_MAX);
+    }
+    for (size_t i = 0; i < self->part_count; i++) {
+        self->parts[i] = (zn_part){ .partition = partitions[i], .bytes = bytes[i] };
+    }
+    return ZONDA_OK;
+}
+
+size_t zn_collect_parts(const zn_op *op, const zn_part **parts) {
+    const collector *self = op->state;
+    *parts = self->parts;
+    return self->part_count;
+}
+
 static zonda_err end_result(zn_op *op, zonda_task *task, zonda_error *error) {
     (void)task;
     collector *self = op->state;
@@ -91,7 +133,7 @@ static zonda_err end_result(zn_op *op, zonda_task *task, zonda_error *error) {
 
 bool zn_collect_result(const zn_op *op, zn_bytes *records, zn_reference *reference) {
     const collector *self = op->state;
-    if (!self->spilled) {
+    if (!self->spilled && !self->indexed) {
         *records = zn_buf_bytes(&self->records);
         return false;
     }

@@ -2,27 +2,23 @@
 /* The writing side of a shuffle, shared by the operators that end a stage with one
  * ("group_by_shard" and so on; each is a definition of its own, so that errors name it). Arguments,
  * made by the planner:
- *
  *   "by"          KEY (key_source.h) that decides the partition; absent: rows have no key
  *   "sort_by"     KEY that sorts inside it; absent: order of (shard, position)
- *   "descending"  true: inverts the encoding of "by" (of sort) or of "sort_by" (of group_by)
+ *   "descending"  true: inverts the encoding of "sort_by" if there is one, else that of "by"
  *   "mode"        "hash": "shards" partitions by the hash of "by" alone, sorted by key
  *                 "range": one partition, sorted by key, index with samples
  *                 "bytes": one partition in the order of arrival, index per block
  *                 "task":  one partition in the order of arrival, whose keys must ascend (error
  *                          INVALID, naming the record, if they do not)
  *   "shards"      number of partitions of "hash"
- *   "keep"        "all"
- *                 "first": one row per key, the first
- *                 "function": what argument "combine", a function of form ZN_CALL_GROUP, makes of
- *                          the rows of a key
- *                 "rows": what comes are rows already, [binary key][record] behind each other, and
- *                          is taken so; the first encoding of the key (zn_key_first) decides the
- *                          partition, the whole key the order
+ *   "keep"        "all" (also if absent); "first": one row per "by", the first; "function": what
+ *                 argument "combine", a function of form ZN_CALL_GROUP, makes of the rows of a key;
+ *                 "rows": records that come are rows already, [binary key][record] behind each
+ *                 other, and are taken so
  *   "drop_nil"    true: records whose key has nil (zn_key_has_nil) are dropped
- *
- * The task's outcome gets a reference to the index of the segment and its largest partitions; rows
- * and their bytes count as given by the task. A stage may follow with ops/exchange.h. */
+ * The task's outcome gets a reference to the index of the segment (none if there are no rows) and,
+ * with "hash", its largest partitions; rows and their bytes count as given by the task. A stage may
+ * follow with ops/exchange.h. */
 #ifndef ZN_OPS_SHUFFLE_H
 #define ZN_OPS_SHUFFLE_H
 

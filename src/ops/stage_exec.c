@@ -37,6 +37,7 @@ struct zn_stage_exec {
     zonda_error error;
     zn_failure failure;
     zn_reference reference;
+    zn_part parts[ZN_OUTCOME_PARTS_MAX];
     zn_counter counters[ZN_TASK_COUNTERS_MAX];
 };
 
@@ -222,7 +223,7 @@ zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *
         if (err != ZONDA_OK) {
             return err;
         }
-        task->records_in += task->pulls ? 0 : 1;
+        task->records_in++;
     }
     return blame(op->next, op->next->def->runtime->push(op->next, task, record, error));
 }
@@ -363,6 +364,10 @@ static void fill_success(zn_stage_exec *stage, zn_outcome *outcome) {
         outcome->reference = &stage->reference;
         outcome->reference_count = 1;
     }
+    const zn_part *parts = NULL;
+    outcome->parts_count = zn_collect_parts(last, &parts);
+    memcpy(stage->parts, parts, outcome->parts_count * sizeof *parts);
+    outcome->parts = stage->parts;
 }
 
 static void fill_failure(zn_stage_exec *stage, zonda_err err, zn_outcome *outcome) {

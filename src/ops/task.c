@@ -17,6 +17,8 @@
 #include "ops/task_state.h"
 #include "wire/text.h"
 
+#define SPILLED_BYTES "spilled_bytes"
+
 static void drop_counters(zonda_task *task) {
     for (size_t i = 0; i < task->counter_count; i++) {
         free(task->counters[i].name);
@@ -33,7 +35,6 @@ void zn_task_begin(zonda_task *task, zn_attempt_id attempt) {
     task->bytes_out = 0;
     task->file = NULL;
     task->line = 0;
-    task->pulls = false;
     task->withdrawn = false;
     task->state = NULL;
     task->failure.code = ZONDA_OK;
@@ -77,8 +78,8 @@ bool zonda_task_cancelled(const zonda_task *task) {
 
 /* Names of the counters that every task has: a user's would be added to them. */
 static bool is_built_in(const char *name) {
-    static const char *const names[] = { "bytes_in",    "bytes_out", "records_in",
-                                         "records_out", "retries",   "tasks" };
+    static const char *const names[] = { "bytes_in", "bytes_out",   "records_in", "records_out",
+                                         "retries",  SPILLED_BYTES, "tasks" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
@@ -96,7 +97,7 @@ static zn_task_counter *find_counter(zonda_task *task, const char *name) {
     }
     zn_bytes text = zn_bytes_of_text(name);
     if (task->counter_count == ZN_TASK_COUNTERS_MAX || text.len == 0 ||
-        text.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(text) || is_built_in(name)) {
+        text.len > ZN_NAME_BYTES_MAX || !zn_text_is_valid(text)) {
         return NULL;
     }
     ZN_GROW(task->counters, task->counter_count, task->counter_capacity);
@@ -105,7 +106,7 @@ static zn_task_counter *find_counter(zonda_task *task, const char *name) {
     return counter;
 }
 
-zonda_err zonda_task_counter(zonda_task *task, const char *name, int64_t value) {
+static zonda_err count(zonda_task *task, const char *name, int64_t value) {
     zn_task_counter *counter = find_counter(task, name);
     int64_t sum = 0;
     if (counter == NULL || __builtin_add_overflow(counter->sum, value, &sum)) {
@@ -116,6 +117,16 @@ zonda_err zonda_task_counter(zonda_task *task, const char *name, int64_t value) 
     counter->max = value > counter->max ? value : counter->max;
     counter->count++;
     return ZONDA_OK;
+}
+
+zonda_err zonda_task_counter(zonda_task *task, const char *name, int64_t value) {
+    return is_built_in(name) ? ZONDA_ERR_LIMIT : count(task, name, value);
+}
+
+void zn_task_spilled(zonda_task *task, uint64_t bytes) {
+    if (bytes > 0) {
+        count(task, SPILLED_BYTES, bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes);
+    }
 }
 
 zonda_err zn_task_shared_bytes(zonda_task *task, zn_bytes name, zn_bytes *out, zonda_error *error) {

@@ -56,7 +56,6 @@ struct zonda_task {
     /* Where the source is, for errors about a record. */
     const char *file; /* NULL: not from a file */
     uint64_t line;
-    bool pulls;     /* its source counts what it reads itself (ops/exchange.h) */
     bool withdrawn; /* the commit was refused: end without an outcome */
     zn_task_counter *counters;
     size_t counter_count;
@@ -65,6 +64,9 @@ struct zonda_task {
     void *state;              /* of the C function that runs just now */
     zonda_error failure;      /* set by zonda_task_fail */
 };
+
+/* Counts bytes that the task wrote to temporary files: the built-in counter spilled_bytes. */
+void zn_task_spilled(zonda_task *task, uint64_t bytes);
 
 /* Shared data of a stage: names and decoded values, decoded once per slot and stage. */
 typedef struct zn_shared zn_shared;

@@ -266,7 +266,8 @@ static void begin(zn_sorter *sorter) {
     uint64_t left = zn_memory_left(options->memory);
     sorter->share = options->bytes_max;
     if (sorter->share == 0) {
-        sorter->share = left == UINT64_MAX ? left : (left + held) / 2;
+        uint64_t half = left == UINT64_MAX ? left : (left + held) / 2;
+        sorter->share = half > SHARE_BYTES_MIN ? half : SHARE_BYTES_MIN;
     }
     sorter->begun = true;
     sorter->merged_bytes = 0;

@@ -60,7 +60,7 @@ static void test_sorter_equals_model(void **state) {
         { 5000, 70000, 0, 30000, 0, true },
         { 20000, 4, 300, 0, 1 << 20, true },
         { 20000, 4000, 100, 0, 3 << 20, true },
-        { 2000, 9, 100, 0, 1, true },
+        { 9000, 9, 100, 0, 1, true },
         { 3000, 2, 100, 0, 64 << 20, false },
     };
     for (size_t i = 0; i < 2 * sizeof table / sizeof table[0]; i++) {
