@@ -49,6 +49,7 @@ enum {
     ZN_ATTEMPTS_CRASH_MAX = 3,
     ZN_WORKERS_MAX = 20000,
     ZN_SLOTS_MAX = 4096,
+    ZN_HELLO_JOBS_MAX = 256, /* of earlier registrations of a worker */
 
     /* Batches. */
     ZN_RUNS_MAX = 4096,            /* runs in one TASK */

@@ -242,7 +242,10 @@ static void forget_if_released(zn_scheduler *scheduler, zn_live_job *job) {
 
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t id) {
     zn_live_job *job = zn_key_map_get(&scheduler->job_map, id);
-    ZN_ASSERT(job != NULL && job->waiting > 0);
+    if (job == NULL) {
+        return; /* it was forgotten before the worker came back with segments of it */
+    }
+    ZN_ASSERT(job->waiting > 0);
     job->waiting--;
     forget_if_released(scheduler, job);
 }

@@ -223,7 +223,7 @@ zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *
         if (err != ZONDA_OK) {
             return err;
         }
-        task->records_in++;
+        task->records_in += task->pulls ? 0 : 1;
     }
     return blame(op->next, op->next->def->runtime->push(op->next, task, record, error));
 }

@@ -35,6 +35,7 @@ void zn_task_begin(zonda_task *task, zn_attempt_id attempt) {
     task->bytes_out = 0;
     task->file = NULL;
     task->line = 0;
+    task->pulls = false;
     task->withdrawn = false;
     task->state = NULL;
     task->failure.code = ZONDA_OK;

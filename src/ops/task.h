@@ -56,6 +56,7 @@ struct zonda_task {
     /* Where the source is, for errors about a record. */
     const char *file; /* NULL: not from a file */
     uint64_t line;
+    bool pulls;     /* its source counts what it reads itself (ops/exchange.h) */
     bool withdrawn; /* the commit was refused: end without an outcome */
     zn_task_counter *counters;
     size_t counter_count;

@@ -6,7 +6,8 @@
  * taken after every SAMPLE_BYTES, and, when there are many samples already, after a fixed share of
  * the bytes so far. So a result of any size has some thousand samples more than it has blocks, and
  * none of them stands for more than that share of it. The first row of every block is one, because
- * the samples of an entry describe all of its rows. What is sampled depends on rows alone.
+ * the samples of an entry describe all of its rows, and so is the last, because who looks for a
+ * range of keys must know where a block ends. What is sampled depends on rows alone.
  * Used by segments. */
 #include "store/index_builder.h"
 
@@ -41,6 +42,8 @@ struct zn_index_builder {
     size_t sample_count;
     size_t sample_capacity;
     zn_buf keys;
+    zn_buf last_key; /* of the row that was added last, and its bytes */
+    uint64_t last_bytes;
     large_partition part; /* the one that is being written */
     large_partition largest[ZN_OUTCOME_PARTS_MAX];
     size_t largest_count;
@@ -57,6 +60,7 @@ void zn_index_builder_destroy(zn_index_builder **builder) {
     }
     zn_buf_free(&self->entries);
     zn_buf_free(&self->keys);
+    zn_buf_free(&self->last_key);
     free(self->samples);
     free(self);
     *builder = NULL;
@@ -121,18 +125,38 @@ static bool is_sample(const zn_index_builder *builder) {
     return builder->unblocked == 0 || builder->rows < FIRST_ROWS || builder->since_sample >= step;
 }
 
+static void add_sample(zn_index_builder *builder, zn_bytes key) {
+    zn_buf_append(&builder->keys, key.data, key.len);
+    ZN_GROW(builder->samples, builder->sample_count, builder->sample_capacity);
+    builder->samples[builder->sample_count++] = (zn_index_sample){ .key.len = key.len };
+    builder->since_sample = 0;
+}
+
 static void count_sample(zn_index_builder *builder, zn_bytes key, uint64_t bytes) {
+    key.len = key.len < ZN_SAMPLE_KEY_BYTES_MAX ? key.len : ZN_SAMPLE_KEY_BYTES_MAX;
     if (is_sample(builder)) {
-        key.len = key.len < ZN_SAMPLE_KEY_BYTES_MAX ? key.len : ZN_SAMPLE_KEY_BYTES_MAX;
-        zn_buf_append(&builder->keys, key.data, key.len);
-        ZN_GROW(builder->samples, builder->sample_count, builder->sample_capacity);
-        builder->samples[builder->sample_count++] = (zn_index_sample){ .key.len = key.len };
-        builder->since_sample = 0;
+        add_sample(builder, key);
     }
+    zn_buf_reset(&builder->last_key, KEEP_BYTES);
+    zn_buf_append(&builder->last_key, key.data, key.len);
+    builder->last_bytes = bytes;
     zn_index_sample *last = &builder->samples[builder->sample_count - 1];
     last->rows++;
     last->bytes += bytes;
     builder->since_sample += bytes;
+}
+
+/* Makes the last row of a block a sample, if it is none. */
+static void sample_last_row(zn_index_builder *builder) {
+    zn_index_sample *last = &builder->samples[builder->sample_count - 1];
+    if (last->rows > 1) {
+        last->rows--;
+        last->bytes -= builder->last_bytes;
+        add_sample(builder, zn_buf_bytes(&builder->last_key));
+        last = &builder->samples[builder->sample_count - 1];
+        last->rows = 1;
+        last->bytes = builder->last_bytes;
+    }
 }
 
 void zn_index_builder_add_row(zn_index_builder *builder, uint32_t partition, zn_bytes key,
@@ -158,6 +182,9 @@ void zn_index_builder_add_row(zn_index_builder *builder, uint32_t partition, zn_
 void zn_index_builder_add_block(zn_index_builder *builder, zn_stretch block) {
     zn_stretch *stretch = &builder->open.stretch;
     ZN_ASSERT(builder->unblocked > 0);
+    if (builder->kind == ZN_INDEX_SAMPLES) {
+        sample_last_row(builder);
+    }
     ZN_ASSERT(stretch->length == 0 || stretch->offset + stretch->length == block.offset);
     stretch->offset = stretch->length == 0 ? block.offset : stretch->offset;
     stretch->length += block.length;

@@ -6,9 +6,9 @@
  * offset and length are bytes of the segment, rows and bytes (raw: both values of each row, as they
  * are in blocks) what is in them. The samples are for range partitioning: a key, and how many rows
  * and bytes there are from the row with it up to the next sample or the end of the entry. Where
- * there are samples, the first one is of the entry's first row, so they add up to the entry; where
- * they are not asked for there are none. Entries come in the order of partition and offset;
- * partitions without rows have none. */
+ * there are samples, the first one is of the entry's first row, so they add up to the entry, and
+ * the last one is of its last row alone; where they are not asked for there are none. Entries come
+ * in the order of partition and offset; partitions without rows have none. */
 #ifndef ZN_STORE_SEGMENT_INDEX_H
 #define ZN_STORE_SEGMENT_INDEX_H
 

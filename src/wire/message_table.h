@@ -140,6 +140,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(age_ms, UINT64_MAX, "since it was handed out (whole seconds) or failed")                     \
     L(failure, failure, 1, "why it failed")
 
+#define ZN_KEPT_JOB_FIELDS(U, I, S, B, L) U(job, UINT64_MAX, "job id")
+
 #define ZN_RECORD_TABLE(X)                                                                         \
     X(run, ZN_RUN_FIELDS)                                                                          \
     X(counter, ZN_COUNTER_FIELDS)                                                                  \
@@ -154,7 +156,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(worker_info, ZN_WORKER_INFO_FIELDS)                                                          \
     X(stage_info, ZN_STAGE_INFO_FIELDS)                                                            \
     X(reason, ZN_REASON_FIELDS)                                                                    \
-    X(attempt_info, ZN_ATTEMPT_INFO_FIELDS)
+    X(attempt_info, ZN_ATTEMPT_INFO_FIELDS)                                                        \
+    X(kept_job, ZN_KEPT_JOB_FIELDS)
 
 /* ---- control: driver → coordinator, every request has one reply ---- */
 
@@ -170,7 +173,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     U(slots, ZN_SLOTS_MAX, "worker: its slots; slot: its index")                                   \
     S(data, ZN_ENDPOINT_BYTES_MAX, "worker: its data endpoint")                                    \
     S(folder, ZN_PATH_BYTES_MAX, "worker: where it keeps segments, absolute; empty: only served")  \
-    S(machine, ZN_NAME_BYTES_MAX, "worker: tells machines apart; empty: unknown")
+    S(machine, ZN_NAME_BYTES_MAX, "worker: tells machines apart; empty: unknown")                  \
+    L(jobs, kept_job, ZN_HELLO_JOBS_MAX, "worker: what it may still have segments of")
 
 #define ZN_ENDPOINTS_FIELDS(U, I, S, B, L)                                                         \
     U(request, UINT64_MAX, "the call that this answers")                                           \

@@ -60,9 +60,11 @@ static void look(zn_slot_manager *m) {
     arm_retry(m);
 }
 
+/* Names the jobs of earlier registrations, so that their segments are removed in time. */
 static void say_hello(zn_slot_manager *m) {
     zn_message *message = send_work(m, ZN_MSG_HELLO);
     message->hello = hello(m);
+    zn_jobs_name(m, &message->hello);
     arm_retry(m);
 }
 

@@ -187,6 +187,27 @@ void zn_jobs_done(zn_slot_manager *m, uint64_t id) {
     }
 }
 
+static void name_job(zn_msg_hello *hello, uint64_t id) {
+    for (size_t i = 0; i < hello->jobs_count; i++) {
+        if (hello->jobs[i].job == id) {
+            return;
+        }
+    }
+    if (hello->jobs_count < ZN_HELLO_JOBS_MAX) {
+        hello->jobs[hello->jobs_count++].job = id;
+    }
+}
+
+void zn_jobs_name(zn_slot_manager *m, zn_msg_hello *hello) {
+    hello->jobs = zn_arena_take(&m->outbox->arena, ZN_HELLO_JOBS_MAX * sizeof *hello->jobs);
+    for (uint32_t i = 0; i < m->kept_count; i++) {
+        name_job(hello, m->kept[i]);
+    }
+    for (const zn_held_job *job = m->jobs; job != NULL; job = job->next) {
+        name_job(hello, job->id);
+    }
+}
+
 static void free_job(zn_held_job *job) {
     for (zn_held_stage *stage = job->stages, *next; stage != NULL; stage = next) {
         next = stage->next;

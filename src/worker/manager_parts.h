@@ -27,6 +27,8 @@ void zn_jobs_collect(zn_slot_manager *m);
 /* A slot answered DONE, or died (`id` 0: everything). */
 void zn_jobs_slot_answered(zn_slot_manager *m, uint32_t slot, uint64_t id);
 void zn_jobs_sweep(zn_slot_manager *m, zn_held_stage *stage, uint64_t task, uint64_t attempt);
+/* Fills in the jobs of which there may be segments. */
+void zn_jobs_name(zn_slot_manager *m, zn_msg_hello *hello);
 /* Gives up sweeps that have waited too long for a slot. */
 void zn_jobs_expire_sweeps(zn_slot_manager *m);
 void zn_jobs_free(zn_slot_manager *m);

@@ -189,8 +189,7 @@ static bool write_defect(const zn_field *field, sample_defect defect, zn_buf *ou
         return is_text;
     case DEFECT_ELEMENT:
         msgpack_pack_array(&packer, 1);
-        msgpack_pack_array(&packer, 1);
-        msgpack_pack_uint8(&packer, 1);
+        msgpack_pack_array(&packer, 0);
         return field->kind == ZN_FIELD_LIST;
     case DEFECT_NONE:
     case DEFECT_COUNT:

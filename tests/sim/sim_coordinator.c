@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The coordinator of the simulator: the real scheduler and control behind a simulated network. A
+ * message to a connection that is gone cannot be sent, which the scheduler is told as the shell
+ * does. */
+#include <string.h>
+
+#include "sim.h"
+
+/* Routing ids name worker and connection. */
+static zn_peer peer_of(uint32_t worker, uint64_t connection) {
+    zn_peer peer = { .len = 16 };
+    memcpy(peer.id, &(uint64_t){ worker }, 8);
+    memcpy(peer.id + 8, &connection, 8);
+    return peer;
+}
+
+static bool find_peer(const sim *s, const zn_peer *peer, uint32_t *worker) {
+    uint64_t index;
+    uint64_t connection;
+    memcpy(&index, peer->id, 8);
+    memcpy(&connection, peer->id + 8, 8);
+    *worker = (uint32_t)index;
+    return peer->len == 16 && index < s->worker_count && s->workers[index].alive &&
+           s->workers[index].connection == connection;
+}
+
+static void send_letters(sim *s) {
+    zn_scheduler_outbox *outbox = &s->scheduler->outbox;
+    for (size_t i = 0; i < outbox->count; i++) {
+        zn_letter letter = outbox->letters[i];
+        uint32_t worker = 0;
+        if (letter.kind == ZN_LETTER_EVENT) {
+            continue; /* hints may be lost: here all are */
+        }
+        if (!find_peer(s, &letter.peer, &worker)) {
+            if (letter.epoch != 0) {
+                zn_scheduler_unreachable(s->scheduler, s->now_ns, letter.epoch);
+            }
+            continue;
+        }
+        sim_trace(s, "coordinator→", &letter.message, worker);
+        const sim_worker *to = &s->workers[worker];
+        sim_send(
+            s,
+            (sim_event){
+                .kind = SIM_WORKER_WORK, .node = worker, .life = to->life, .mark = to->connection },
+            &letter.message, s->cut_down_ns[worker]);
+    }
+    zn_scheduler_outbox_clear(outbox);
+}
+
+static void arm_tick(sim *s) {
+    uint64_t deadline = zn_scheduler_deadline(s->scheduler);
+    uint64_t wait = deadline > s->now_ns ? deadline - s->now_ns : ZN_NS_PER_MS;
+    wait = wait < ZN_NS_PER_S ? wait : ZN_NS_PER_S;
+    sim_add(s, SIM_COORDINATOR_TICK, wait)->mark = ++s->tick_mark;
+}
+
+static void finish_turn(sim *s) {
+    zonda_error error = { 0 };
+    zn_scheduler_tick(s->scheduler, s->now_ns);
+    zn_scheduler_assign(s->scheduler);
+    send_letters(s);
+    if (zn_scheduler_check(s->scheduler, &error) != ZONDA_OK) {
+        sim_fail(s, "the coordinator: %s", error.text);
+    }
+    arm_tick(s);
+}
+
+static void answer(sim *s, const sim_event *event) {
+    const zn_message *request = sim_decode(s, &event->bytes);
+    sim_trace(s, "→control", request, event->node);
+    const zn_message *reply = zn_control_call(s->control, s->now_ns, request);
+    sim_trace(s, "control→", reply, event->node);
+    bool driver = event->node < s->driver_count;
+    uint32_t worker = event->node - s->driver_count;
+    sim_send(s,
+             (sim_event){ .kind = driver ? SIM_DRIVER_REPLY : SIM_WORKER_REPLY,
+                          .node = driver ? event->node : worker,
+                          .life = event->life,
+                          .mark = event->mark },
+             reply, driver ? 0 : s->cut_down_ns[worker]);
+}
+
+void sim_coordinator_event(sim *s, const sim_event *event) {
+    if (event->kind == SIM_COORDINATOR_TICK && event->mark != s->tick_mark) {
+        return;
+    }
+    if (event->kind == SIM_COORDINATOR_CALL) {
+        answer(s, event);
+    } else if (event->kind == SIM_COORDINATOR_WORK) {
+        zn_peer peer = peer_of(event->node, event->mark);
+        const zn_message *message = sim_decode(s, &event->bytes);
+        sim_trace(s, "→coordinator", message, event->node);
+        zn_scheduler_message(s->scheduler, s->now_ns, &peer, message);
+    } else if (event->kind == SIM_COORDINATOR_CLOSED) {
+        zn_scheduler_probe(s->scheduler, s->now_ns);
+    }
+    finish_turn(s);
+}
+
+void sim_coordinator_start(sim *s) {
+    zn_scheduler_config config = { .cluster = 1 + sim_roll(s, 1000000),
+                                   .first_job = 1 + sim_roll(s, 1000) * 100,
+                                   .first_epoch = 1 + sim_roll(s, 1000000),
+                                   .heartbeat_ms = ZN_HEARTBEAT_MS,
+                                   .lost_ms = ZN_WORKER_LOST_MS,
+                                   .blob_bytes_max = ZN_MIB };
+    zn_control_endpoints endpoints = { .work = "sim://work",
+                                       .blobs = "sim://blobs",
+                                       .events = "sim://events" };
+    s->scheduler = zn_scheduler_new(&config, s->now_ns);
+    s->control = zn_control_new(s->scheduler, &endpoints);
+    arm_tick(s);
+}
+
+void sim_coordinator_stop(sim *s) {
+    zn_control_destroy(&s->control);
+    zn_scheduler_destroy(&s->scheduler);
+}
