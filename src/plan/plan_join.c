@@ -97,7 +97,7 @@ static zonda_err end_side(const joining *join, const char *op, bool is_left, uin
         zn_arguments_uint(&args, "shards", shards);
     }
     zn_arguments_text(&args, "keep", "all");
-    if (!keeps) {
+    if (!keeps && shards > 0) { /* else keys of nil show whether the side is sorted */
         zn_arguments_bool(&args, "drop_nil", true);
     }
     zonda_err err = zn_arguments_finish(&args, &map, error);
@@ -147,11 +147,28 @@ static zonda_err add_shuffles(joining *join, const inner_names *names, uint64_t 
     return err;
 }
 
-/* Makes the right side, which is the draft, a stage that every task of the left side reads. */
+/* Makes the right side, which is the draft, a stage of rows. */
+static zonda_err end_broadcast(joining *join, zonda_error *error) {
+    zn_arguments args = { 0 };
+    zn_buf map = { 0 };
+    put_key(join, &args, "by", join->right_on);
+    if (!zn_join_how_has_pairs(join->how)) {
+        zn_arguments_bool(&args, "only_keys", true);
+    }
+    zonda_err err = zn_arguments_finish(&args, &map, error);
+    if (err == ZONDA_OK) {
+        zn_plan_add_op(join->build, "join_rows", zn_buf_bytes(&map), join->node->op->name);
+        err = zn_plan_end_stage(join->build, error);
+    }
+    zn_buf_free(&map);
+    return err;
+}
+
+/* Every task of the left side reads the right one as a whole. */
 static zonda_err add_broadcast(joining *join, bool limited, zonda_error *error) {
     zn_plan_build *build = join->build;
     zn_stage_input input = { .stage = build->plan->stage_count, .by = ZN_INPUT_ALL };
-    zonda_err err = zn_plan_end_stage(build, error);
+    zonda_err err = end_broadcast(join, error);
     if (err != ZONDA_OK) {
         return err;
     }
@@ -159,8 +176,7 @@ static zonda_err add_broadcast(joining *join, bool limited, zonda_error *error) 
     join->left = (zn_stage_draft){ 0 };
     zn_arguments args = { 0 };
     zn_buf map = { 0 };
-    put_key(join, &args, "left_by", join->left_on);
-    put_key(join, &args, "right_by", join->right_on);
+    put_key(join, &args, "by", join->left_on);
     put_record(join, &args);
     zn_arguments_uint(&args, "stage", input.stage);
     if (join->right_tasks == 0) {
