@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Cuts a stretch of a segment into blocks, which check themselves. The bytes come in order into
- * `pending`, from the file if it is on this host and from the worker otherwise. A reader goes over
- * from the file to the worker when the file cannot be opened (any more), at any place.
+/* Cuts a stretch of a segment into blocks, which check themselves, from the file if it is on this
+ * host and from the worker otherwise. A reader goes over from the file to the worker when the file
+ * cannot be opened (any more), at any place.
  *
- * From a worker bytes come in pieces, a window of them on the way. A reader starts with one small
- * piece, because there may be thousands of readers of which each has little to read. Every piece
- * that was used up widens the window by one, and pieces become large, as long as half of the
- * account is free; so few readers of much are fast, and many take little memory. Pieces are asked
- * for in order and used in order, so the window is a ring.
+ * From a file a block is read when it is wanted, into a buffer that all readers share, so a reader
+ * holds its raw values only. From a worker bytes come in pieces, in order, a window of them on the
+ * way. A reader starts with one small piece, because there may be thousands of readers of which
+ * each has little to read. Every piece that was used up widens the window by one, and pieces become
+ * large, as long as half of the account is free; so few readers of much are fast, and many take
+ * little memory. Pieces are asked for in order and used in order, so the window is a ring.
  *
  * What a block holds is borrowed from `pending` or `raw` until the next call, so answers to other
  * readers, which come while they wait, touch the pieces alone. Used by the reading side of
@@ -30,7 +31,7 @@ enum {
     WINDOW_MAX = 8,
     PIECE_SMALL_BYTES = 128 * ZN_KIB,
     PIECE_LARGE_BYTES = 512 * ZN_KIB,
-    FILE_READ_BYTES = 64 * ZN_KIB, /* and as much as the block needs */
+    FIRST_READ_BYTES = 4 * ZN_KIB, /* of a block in a file: its header, and small ones whole */
     KEEP_BYTES = ZN_MIB
 };
 
@@ -49,14 +50,15 @@ struct zn_block_reader {
     reader_source source;
     zn_local_file *file;
     zn_data_peer *peer;
-    uint64_t next; /* offset of the first byte that is neither here nor asked for */
+    uint64_t cut; /* offset behind the block that was given last */
     uint64_t end;
-    uint64_t cut;     /* offset of the first byte in `pending` */
-    size_t given;     /* bytes at the front of `pending` of the block that was given last */
-    size_t need;      /* bytes in `pending` before the next block can be whole */
-    zn_buf pending;   /* in order, not given yet */
-    zn_buf raw;       /* of the block that was given last, if it was compressed */
+    size_t need;      /* bytes before the next block can be whole, as far as is known */
+    zn_buf raw;       /* of the block that was given last */
     uint64_t charged; /* to the account */
+    /* From a worker: */
+    uint64_t next;  /* offset of the first byte that is neither here nor asked for */
+    size_t given;   /* bytes at the front of `pending` of the block that was given last */
+    zn_buf pending; /* in order; the bytes behind the given ones are those at `cut` */
     zn_piece window[WINDOW_MAX]; /* a ring */
     size_t head;                 /* oldest piece */
     size_t waiting;              /* pieces asked for and not used */
@@ -84,7 +86,6 @@ zn_block_reader *zn_block_reader_open(zn_fetcher *fetcher, const zn_place *place
     reader->endpoint = zn_strdup(place->endpoint);
     reader->folder = zn_strdup(place->folder == NULL ? "" : place->folder);
     reader->segment = zn_strndup((const char *)place->segment.data, place->segment.len);
-    reader->next = stretch.offset;
     reader->end = stretch.offset + stretch.length;
     reader->cut = stretch.offset;
     reader->width = 1;
@@ -137,6 +138,8 @@ void zn_block_reader_close(zn_block_reader **reader) {
 static void use_worker(zn_block_reader *reader) {
     zn_local_files_leave(reader->fetcher->files, &reader->file);
     reader->source = SOURCE_WORKER;
+    reader->next = reader->cut;
+    reader->need = 0;
     reader->peer = zn_data_client_use(reader->fetcher->client, reader->endpoint);
 }
 
@@ -167,6 +170,29 @@ static zonda_err ends_too_early(const zn_block_reader *reader, const char *what,
     return ZONDA_ERR_CORRUPT;
 }
 
+/* Gives the block at the start of `stored`, which are the bytes at `cut`. `*count` stays 0 if that
+ * takes `need` bytes, which the stretch has. */
+static zonda_err unpack(zn_block_reader *reader, zn_bytes stored, zn_bytes *values, uint32_t *count,
+                        zonda_error *error) {
+    zonda_error cause = { 0 };
+    size_t used = 0;
+    zonda_err code = zn_block_unpack_to(reader->fetcher->codec, stored, &reader->raw, values, count,
+                                        &used, &reader->need, &cause);
+    if (code == ZONDA_ERR_NOT_FOUND) {
+        bool enough = reader->need <= reader->end - reader->cut;
+        return enough ? ZONDA_OK : ends_too_early(reader, "the stretch", error);
+    }
+    if (code != ZONDA_OK || *count == 0) {
+        zn_error_set(error, ZONDA_ERR_CORRUPT, "%s",
+                     code != ZONDA_OK ? cause.text : "a block without records");
+        explain(reader, error);
+        return ZONDA_ERR_CORRUPT;
+    }
+    reader->cut += used;
+    reader->need = 0;
+    return ZONDA_OK;
+}
+
 /* ---- from the worker ---- */
 
 static void fill_window(zn_block_reader *reader) {
@@ -193,7 +219,7 @@ static void adapt_width(zn_block_reader *reader) {
 }
 
 /* Moves the oldest piece to the end of `pending` and asks for more. */
-static zonda_err read_worker(zn_block_reader *reader, zonda_error *error) {
+static zonda_err take_piece(zn_block_reader *reader, zonda_error *error) {
     fill_window(reader);
     zn_piece *piece = &reader->window[reader->head];
     zonda_err code = zn_data_client_wait(reader->fetcher->client, reader->peer, piece, error);
@@ -215,46 +241,6 @@ static zonda_err read_worker(zn_block_reader *reader, zonda_error *error) {
     return ZONDA_OK;
 }
 
-/* ---- from the file ---- */
-
-static zonda_err read_file(zn_block_reader *reader, zonda_error *error) {
-    uint64_t left = reader->end - reader->next;
-    size_t want = reader->need - reader->pending.len;
-    want = want > FILE_READ_BYTES ? want : FILE_READ_BYTES;
-    want = want < left ? want : (size_t)left;
-    zn_buf_reserve_exact(&reader->pending, want);
-    long got = zn_local_files_read(reader->fetcher->files, reader->file,
-                                   reader->pending.data + reader->pending.len, want, reader->next);
-    if (got < 0 && errno == ENOENT) {
-        use_worker(reader);
-        return ZONDA_OK;
-    }
-    if (got < 0) {
-        zonda_err code = zn_file_failed(error, NULL, "cannot read the segment");
-        explain(reader, error);
-        return code;
-    }
-    if ((size_t)got < want) {
-        return ends_too_early(reader, "the file", error);
-    }
-    reader->pending.len += (size_t)got;
-    reader->next += (uint64_t)got;
-    return ZONDA_OK;
-}
-
-/* ---- blocks ---- */
-
-void zn_block_reader_prefetch(zn_block_reader *reader) {
-    if (reader->next == reader->end) {
-        return;
-    }
-    find_source(reader);
-    if (reader->source == SOURCE_WORKER) {
-        fill_window(reader);
-    }
-    charge(reader);
-}
-
 /* The block that was given is not needed any more. */
 static void drop_given(zn_block_reader *reader) {
     zn_buf *pending = &reader->pending;
@@ -268,53 +254,102 @@ static void drop_given(zn_block_reader *reader) {
     }
 }
 
-/* Gives the block at the front of `pending` if it is whole; `*count` stays 0 if it is not. */
-static zonda_err cut_block(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
-                           zonda_error *error) {
-    zonda_error cause = { 0 };
-    size_t used = 0;
-    zonda_err code = zn_block_unpack_to(reader->fetcher->codec, zn_buf_bytes(&reader->pending),
-                                        &reader->raw, values, count, &used, &reader->need, &cause);
-    if (code == ZONDA_ERR_NOT_FOUND) {
-        return reader->need > reader->end - reader->cut
-                   ? ends_too_early(reader, "the stretch", error)
-                   : ZONDA_OK;
-    }
-    if (code != ZONDA_OK) {
-        zn_error_set(error, ZONDA_ERR_CORRUPT, "%s", cause.text);
-        explain(reader, error);
-        return ZONDA_ERR_CORRUPT;
-    }
-    reader->given = used;
-    reader->cut += used;
-    reader->need = 0;
-    return ZONDA_OK;
-}
-
-static zonda_err find_block(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
-                            zonda_error *error) {
+static zonda_err read_worker(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
+                             zonda_error *error) {
     zonda_err code = ZONDA_OK;
+    uint64_t before = reader->cut;
+    drop_given(reader);
     while (code == ZONDA_OK && *count == 0) {
-        if (reader->pending.len == 0 || reader->pending.len < reader->need) {
-            find_source(reader);
-            code = reader->source == SOURCE_FILE ? read_file(reader, error)
-                                                 : read_worker(reader, error);
-        } else {
-            code = cut_block(reader, values, count, error);
+        bool enough = reader->pending.len > 0 && reader->pending.len >= reader->need;
+        code = enough ? ZONDA_OK : take_piece(reader, error);
+        if (code == ZONDA_OK) {
+            code = unpack(reader, zn_buf_bytes(&reader->pending), values, count, error);
         }
     }
+    reader->given = reader->cut - before;
     return code;
+}
+
+/* ---- from the file ---- */
+
+/* Makes the first `need` bytes of the block at `cut` lie in the fetcher's buffer; or, if the file
+ * cannot be opened any more, goes over to the worker. */
+static zonda_err load(zn_block_reader *reader, zonda_error *error) {
+    zn_buf *stored = &reader->fetcher->stored;
+    size_t more = reader->need - stored->len;
+    zn_buf_reserve_exact(stored, more);
+    long got = zn_local_files_read(reader->fetcher->files, reader->file, stored->data + stored->len,
+                                   more, reader->cut + stored->len);
+    if (got < 0 && errno == ENOENT) {
+        use_worker(reader);
+        return ZONDA_OK;
+    }
+    if (got < 0) {
+        zonda_err code = zn_file_failed(error, NULL, "cannot read the segment");
+        explain(reader, error);
+        return code;
+    }
+    stored->len += (size_t)got;
+    return (size_t)got < more ? ends_too_early(reader, "the file", error) : ZONDA_OK;
+}
+
+/* A block that was not compressed lies in the buffer of all readers, so it is copied. */
+static void keep_values(zn_block_reader *reader, zn_bytes *values) {
+    if (values->data != reader->raw.data) {
+        zn_buf_reset(&reader->raw, KEEP_BYTES);
+        zn_buf_reserve_exact(&reader->raw, values->len);
+        zn_buf_append(&reader->raw, values->data, values->len);
+        *values = zn_buf_bytes(&reader->raw);
+    }
+}
+
+/* `*count` stays 0 if the reader went over to the worker. */
+static zonda_err read_file(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
+                           zonda_error *error) {
+    uint64_t left = reader->end - reader->cut;
+    zonda_err code = ZONDA_OK;
+    reader->need = left < FIRST_READ_BYTES ? (size_t)left : FIRST_READ_BYTES;
+    zn_buf_reset(&reader->fetcher->stored, KEEP_BYTES);
+    while (code == ZONDA_OK && *count == 0 && reader->source == SOURCE_FILE) {
+        code = load(reader, error);
+        if (code == ZONDA_OK && reader->source == SOURCE_FILE) {
+            code = unpack(reader, zn_buf_bytes(&reader->fetcher->stored), values, count, error);
+        }
+    }
+    if (code == ZONDA_OK && *count > 0) {
+        keep_values(reader, values);
+    }
+    return code;
+}
+
+/* ---- both ---- */
+
+void zn_block_reader_prefetch(zn_block_reader *reader) {
+    if (reader->cut == reader->end) {
+        return;
+    }
+    find_source(reader);
+    if (reader->source == SOURCE_WORKER) {
+        fill_window(reader);
+    }
+    charge(reader);
 }
 
 zonda_err zn_block_reader_next(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
                                zonda_error *error) {
     *count = 0;
-    drop_given(reader);
     if (reader->cut == reader->end) {
         release(reader);
         return ZONDA_OK;
     }
-    zonda_err code = find_block(reader, values, count, error);
+    find_source(reader);
+    zonda_err code = ZONDA_OK;
+    if (reader->source == SOURCE_FILE) {
+        code = read_file(reader, values, count, error);
+    }
+    if (code == ZONDA_OK && *count == 0) {
+        code = read_worker(reader, values, count, error);
+    }
     charge(reader);
     return code;
 }

@@ -31,6 +31,7 @@ void zn_fetcher_destroy(zn_fetcher **fetcher) {
     zn_data_client_destroy(&self->client);
     zn_local_files_destroy(&self->files);
     zn_block_codec_destroy(&self->codec);
+    zn_buf_free(&self->stored);
     free(self);
     *fetcher = NULL;
 }

@@ -13,6 +13,7 @@ struct zn_fetcher {
     zn_data_client *client;
     zn_local_files *files;
     zn_block_codec *codec;
+    zn_buf stored; /* a block of a file while it is unpacked */
     char machine[ZN_MACHINE_TEXT];
 };
 
