@@ -28,6 +28,10 @@
     X(limit)                                                                                       \
     X(count)                                                                                       \
     X(reduce)                                                                                      \
+    X(group_by)                                                                                    \
+    X(deduplicate)                                                                                 \
+    X(sort)                                                                                        \
+    X(reshard)                                                                                     \
     X(write)                                                                                       \
     X(write_jsonl)                                                                                 \
     X(write_text)                                                                                  \
@@ -41,7 +45,15 @@
     X(count_shard)                                                                                 \
     X(count_total)                                                                                 \
     X(reduce_shard)                                                                                \
-    X(reduce_total)
+    X(reduce_total)                                                                                \
+    X(group_by_shard)                                                                              \
+    X(group_by_total)                                                                              \
+    X(deduplicate_shard)                                                                           \
+    X(deduplicate_total)                                                                           \
+    X(sort_shard)                                                                                  \
+    X(sort_total)                                                                                  \
+    X(reshard_shard)                                                                               \
+    X(reshard_total)
 
 #define ZN_DECLARE_OP(name) extern const zn_op_def zn_op_##name;
 ZN_OP_LIST(ZN_DECLARE_OP)

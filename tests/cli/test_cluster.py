@@ -65,6 +65,20 @@ class MainJob(TestCase):
         self.assertEqual(driver.stdout.splitlines(),
                          [f"{self.folder}/c/{i:05d}-of-00004.jsonl" for i in range(4)])
 
+    def test_script_groups_as_a_loop_does(self):
+        self.expect(zonda("run", "examples/sections.lua", "10000", self.folder, cwd=ROOT), 0)
+        sections = {}
+        for path in sorted((ROOT / "examples" / "data").glob("*.zst")):
+            text = subprocess.run(["zstd", "-dc", path], capture_output=True, check=True).stdout
+            for record in map(json.loads, text.splitlines()):
+                if record.get("installed_size", 0) > 10000:
+                    sections.setdefault(record["section"], []).append(record["installed_size"])
+        got = [json.loads(line) for path in sorted(self.folder.glob("sections-*-of-00004.jsonl"))
+               for line in path.read_text().splitlines()]
+        self.assertEqual(sorted(got, key=lambda r: r["section"]),
+                         [{"n": len(sizes), "section": section, "total": sum(sizes)}
+                          for section, sizes in sorted(sections.items())])
+
     def test_million_records_in_a_thousand_shards_are_counted(self):
         result = zonda("run", "from-range", "1000000", "--shards", "1000", "then", "count")
         self.expect(result, 0)

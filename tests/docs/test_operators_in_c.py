@@ -50,7 +50,7 @@ class OperatorsInC(TestCase):
         return commands
 
     def test_page_works_as_printed(self):
-        self.assertEqual(len(self.run_page()), 5)
+        self.assertEqual(len(self.run_page()), 6)
 
     def test_same_over_tcp(self):
         commands = self.run_page()
