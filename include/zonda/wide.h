@@ -73,6 +73,37 @@ ZONDA_API zonda_dataset *zonda_sort(zonda_dataset *dataset, zonda_key by,
 /* The same records in the same order in `n` shards, 1 or more, of about as many bytes each. */
 ZONDA_API zonda_dataset *zonda_reshard(zonda_dataset *dataset, uint64_t n);
 
+typedef enum zonda_broadcast {
+    ZONDA_BROADCAST_AUTO, /* if the right side is known to be small */
+    ZONDA_BROADCAST_NEVER,
+    ZONDA_BROADCAST_ALWAYS,
+} zonda_broadcast;
+
+typedef struct zonda_join_options {
+    zonda_key on; /* the key of both sides; or those of each: */
+    zonda_key left_on;
+    zonda_key right_on;
+    const char *how;    /* "inner", "left", "right", "full", "semi", "anti"; NULL: inner */
+    const char *suffix; /* behind the name of a right field that the left record has; NULL: none */
+    zonda_func combine; /* gets the left and the right record, nil where there is none, and gives
+                           the record of the pair; none: the fields of both */
+    zonda_broadcast broadcast; /* of the right side to all tasks of the left one */
+    uint64_t shards;           /* 0: as many as the side with more of them has, at most 256 */
+} zonda_join_options;
+
+/* Pairs of records with equal keys. Keys with nil equal nothing. A field that both records have,
+ * and that is no key of both, is an error unless there is a suffix or a function. Records come in
+ * the order of keys inside a shard, or in the order of the left side if the right one is broadcast.
+ * A dataset is joined with itself by zonda_join(zonda_dataset_share(ds), ds, …). */
+ZONDA_API zonda_dataset *zonda_join(zonda_dataset *left, zonda_dataset *right,
+                                    const zonda_join_options *options);
+
+/* The same for two datasets with as many shards, each sorted by the key: shard i of one is joined
+ * with shard i of the other. Records out of order are an error. It has no broadcast and no shards
+ * of its own. */
+ZONDA_API zonda_dataset *zonda_sorted_merge_join(zonda_dataset *left, zonda_dataset *right,
+                                                 const zonda_join_options *options);
+
 #ifdef __cplusplus
 }
 #endif

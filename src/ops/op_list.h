@@ -32,6 +32,8 @@
     X(deduplicate)                                                                                 \
     X(sort)                                                                                        \
     X(reshard)                                                                                     \
+    X(join)                                                                                        \
+    X(sorted_merge_join)                                                                           \
     X(write)                                                                                       \
     X(write_jsonl)                                                                                 \
     X(write_text)                                                                                  \
@@ -53,7 +55,15 @@
     X(sort_shard)                                                                                  \
     X(sort_total)                                                                                  \
     X(reshard_shard)                                                                               \
-    X(reshard_total)
+    X(reshard_total)                                                                               \
+    X(join_left)                                                                                   \
+    X(join_right)                                                                                  \
+    X(join_total)                                                                                  \
+    X(join_rows)                                                                                   \
+    X(join_broadcast)                                                                              \
+    X(sorted_merge_join_left)                                                                      \
+    X(sorted_merge_join_right)                                                                     \
+    X(sorted_merge_join_total)
 
 #define ZN_DECLARE_OP(name) extern const zn_op_def zn_op_##name;
 ZN_OP_LIST(ZN_DECLARE_OP)

@@ -55,3 +55,42 @@ zonda_dataset *zonda_reshard(zonda_dataset *dataset, uint64_t n) {
     zn_arguments_uint(&args, "n", n);
     return zn_arguments_apply(&args, "reshard", &dataset, 1);
 }
+
+static void put_join_options(zn_arguments *args, const zonda_join_options *options) {
+    zn_arguments_key_if_given(args, "on", options->on);
+    zn_arguments_key_if_given(args, "left_on", options->left_on);
+    zn_arguments_key_if_given(args, "right_on", options->right_on);
+    if (options->how != NULL) {
+        zn_arguments_text(args, "how", options->how);
+    }
+    if (options->suffix != NULL) {
+        zn_arguments_text(args, "suffix", options->suffix);
+    }
+    if (options->combine.kind != ZONDA_FUNC_NONE) {
+        zn_arguments_function(args, "combine", options->combine);
+    }
+    if (options->broadcast != ZONDA_BROADCAST_AUTO) {
+        zn_arguments_bool(args, "broadcast", options->broadcast == ZONDA_BROADCAST_ALWAYS);
+    }
+    put_shards(args, options->shards);
+}
+
+static zonda_dataset *apply_join(const char *op, zonda_dataset *left, zonda_dataset *right,
+                                 const zonda_join_options *options) {
+    zn_arguments args = { 0 };
+    zonda_dataset *inputs[2] = { left, right };
+    if (options != NULL) {
+        put_join_options(&args, options);
+    }
+    return zn_arguments_apply(&args, op, inputs, 2);
+}
+
+zonda_dataset *zonda_join(zonda_dataset *left, zonda_dataset *right,
+                          const zonda_join_options *options) {
+    return apply_join("join", left, right, options);
+}
+
+zonda_dataset *zonda_sorted_merge_join(zonda_dataset *left, zonda_dataset *right,
+                                       const zonda_join_options *options) {
+    return apply_join("sorted_merge_join", left, right, options);
+}
