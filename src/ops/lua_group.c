@@ -61,8 +61,9 @@ static void give(lua_State *lua, zn_lua_group *self, int index) {
 }
 
 static int emit_value(lua_State *lua) {
+    zn_lua_group *self = check_group(lua, "emit");
     luaL_checkany(lua, 1);
-    give(lua, check_group(lua, "emit"), 1);
+    give(lua, self, 1);
     return 0;
 }
 

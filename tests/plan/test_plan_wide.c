@@ -17,19 +17,11 @@ static void put_json(zn_buf *out, const char *json) {
     zn_json_reader_destroy(&reader);
 }
 
-/* A node of a wide operator, whether the operator table has it or not. */
 static zonda_dataset *wide(const char *name, const char *args, zonda_dataset *input) {
-    static zn_op_def defs[8];
-    static size_t count;
-    zn_op_def *def = &defs[count++ % 8];
-    *def = (zn_op_def){ .name = name, .op_class = ZN_OP_WIDE };
-    zonda_dataset *node = ZN_NEW(zonda_dataset);
-    node->references = 1;
-    node->op = def;
-    put_json(&node->args, args);
-    node->inputs = zn_calloc(1, sizeof *node->inputs);
-    node->inputs[0] = input;
-    node->input_count = 1;
+    zn_buf map = { 0 };
+    put_json(&map, args);
+    zonda_dataset *node = zn_dataset_apply(name, zn_buf_bytes(&map), &input, 1);
+    zn_buf_free(&map);
     return node;
 }
 
