@@ -9,6 +9,7 @@
  * - every worker holds what its count says, and only of stages that may be held, of jobs that it
  *   touched;
  * - failures are counted for tasks that are not completed only;
+ * - of the tasks that go first, those that were passed are not pending;
  * - sums and lists that exist for speed say what a full count says;
  * - a job waits for exactly those workers that were told DONE and have not answered.
  * Everything is counted anew here, from the sets alone. */
@@ -131,6 +132,18 @@ static zonda_err check_limit(const zn_live_stage *stage, zonda_error *error) {
     return ZONDA_OK;
 }
 
+static zonda_err check_first(const zn_live_stage *stage, zonda_error *error) {
+    for (size_t i = 0; i < stage->first_count; i++) {
+        uint32_t task = stage->first_tasks[i];
+        bool passed = i < stage->first_next;
+        if (task >= stage->total || (passed && zn_task_set_get(&stage->pending, task, NULL))) {
+            return BROKEN(error, "stage %u: task %u should go first and was passed over",
+                          stage->index, task);
+        }
+    }
+    return ZONDA_OK;
+}
+
 static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage *stage,
                              zonda_error *error) {
     zonda_err err = check_tasks(scheduler, stage, error);
@@ -139,6 +152,9 @@ static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage 
     }
     if (err == ZONDA_OK) {
         err = check_limit(stage, error);
+    }
+    if (err == ZONDA_OK) {
+        err = check_first(stage, error);
     }
     if (err != ZONDA_OK) {
         return err;

@@ -58,8 +58,23 @@ zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_
     return ZONDA_OK;
 }
 
+/* Takes the first of the tasks with the most to read that is pending. */
+static bool take_large(zn_live_stage *stage, zn_task_run *out) {
+    while (stage->first_next < stage->first_count) {
+        uint32_t task = stage->first_tasks[stage->first_next++];
+        uint64_t attempt = 0;
+        if (zn_task_set_get(&stage->pending, task, &attempt)) {
+            zn_task_set_remove(&stage->pending, task, 1);
+            *out = (zn_task_run){ task, 1, attempt };
+            return true;
+        }
+    }
+    return false;
+}
+
 bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out) {
-    if (!zn_task_set_pop(&stage->pending, count_max, out)) {
+    bool taken = count_max > 0 && take_large(stage, out);
+    if (!taken && !zn_task_set_pop(&stage->pending, count_max, out)) {
         return false;
     }
     stage->running += out->count;
@@ -74,6 +89,7 @@ void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run) {
     stage->running -= run.count;
     run.value++;
     zn_task_set_insert(&stage->pending, run);
+    stage->first_next = 0;
 }
 
 /* A result that a neighbour already has and that `outcome` repeats, or NULL. */
@@ -179,6 +195,7 @@ static void lose_run(zn_live_stage *stage, zn_task_run run) {
     zn_task_set_remove(&stage->results, run.first, run.count);
     zn_task_set_insert(&stage->pending,
                        (zn_task_run){ run.first, run.count, (uint64_t)home->attempt + 1 });
+    stage->first_next = 0;
     zn_task_result_release(result, run.count);
 }
 
@@ -220,6 +237,7 @@ void zn_live_stage_destroy(zn_live_stage **stage) {
     zn_counter_totals_free(&(*stage)->counters);
     zn_failure_log_free(&(*stage)->failed);
     free((*stage)->inputs);
+    free((*stage)->first_tasks);
     free((*stage)->failure);
     free((*stage)->name);
     free(*stage);

@@ -38,6 +38,9 @@ typedef struct zn_live_stage {
     zn_digest body;
     zn_stage_input *inputs; /* earlier stages that it reads */
     size_t input_count;
+    uint32_t *first_tasks; /* those with the most to read, which are handed out first, in order */
+    size_t first_count;
+    size_t first_next;       /* those before it are not pending */
     zn_task_set pending;     /* value: the attempt that is next */
     uint64_t running;        /* tasks that workers hold */
     zn_task_set results;     /* value: zn_task_result * */
@@ -80,8 +83,8 @@ int zn_live_stage_next(int state, zn_stage_event event);
 /* Changes the state. REFUSED, with state and event in the text, if that is not legal. */
 zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_error *error);
 
-/* Moves up to `count_max` pending tasks to the running ones; `out->value` is their attempt. False
- * if nothing is pending. */
+/* Moves up to `count_max` pending tasks to the running ones, those with the most to read before the
+ * others; `out->value` is their attempt. False if nothing is pending. */
 bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out);
 
 /* Makes running tasks pending again, one attempt higher. */

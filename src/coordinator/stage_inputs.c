@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Which earlier stages a stage reads. The driver says it with START_STAGE, and only after they are
- * complete; that is checked here, so that a stage never begins with a part of its rows. */
+ * complete; that is checked here, so that a stage never begins with a part of its rows.
+ *
+ * Tasks of a shuffle tell their largest partitions. A partition that is large is among those of
+ * most tasks, so the sums over all tasks are about right where it matters, and far too small for
+ * partitions that are like the others. Tasks whose sum is above the mean of all go first. */
 #include "coordinator/stage_inputs.h"
+
+#include <stdlib.h>
 
 #include "base/alloc.h"
 
@@ -35,9 +41,86 @@ zonda_err zn_stage_inputs_check(const zn_live_job *job, const zn_msg_start_stage
     return err;
 }
 
+/* ---- tasks with much to read ---- */
+
+typedef struct weighed_task {
+    uint64_t bytes;
+    uint32_t task;
+} weighed_task;
+
+static uint64_t add_up(uint64_t a, uint64_t b) {
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* Adds what the tasks of an input tell of their partitions. */
+static void weigh_input(const zn_live_stage *input, uint64_t first, weighed_task *tasks,
+                        uint32_t total) {
+    zn_task_run run;
+    for (uint32_t at = 0; zn_task_set_next(&input->results, at, &run); at = run.first + run.count) {
+        const zn_result_home *home = ((const zn_task_result *)(uintptr_t)run.value)->home;
+        for (size_t i = 0; home != NULL && i < home->part_count; i++) {
+            uint64_t task = first + home->parts[i].partition;
+            if (task < total) {
+                tasks[task].bytes = add_up(tasks[task].bytes, home->parts[i].bytes);
+            }
+        }
+    }
+}
+
+static int larger_first(const void *a, const void *b) {
+    const weighed_task *left = a;
+    const weighed_task *right = b;
+    if (left->bytes != right->bytes) {
+        return left->bytes > right->bytes ? -1 : 1;
+    }
+    return left->task < right->task ? -1 : 1;
+}
+
+/* Keeps the tasks above the mean, as many as are remembered. */
+static void rank_tasks(zn_live_stage *stage, weighed_task *tasks, uint64_t bytes) {
+    qsort(tasks, stage->total, sizeof *tasks, larger_first);
+    size_t count = 0;
+    while (count < stage->total && count < ZN_STAGE_FIRST_MAX &&
+           tasks[count].bytes > bytes / stage->total) {
+        count++;
+    }
+    stage->first_tasks = zn_calloc(count, sizeof *stage->first_tasks);
+    stage->first_count = count;
+    for (size_t i = 0; i < count; i++) {
+        stage->first_tasks[i] = tasks[i].task;
+    }
+}
+
+static void weigh_tasks(zn_live_stage *stage) {
+    weighed_task *tasks = zn_calloc(stage->total, sizeof *tasks);
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < stage->total; i++) {
+        tasks[i].task = i;
+    }
+    for (size_t i = 0; i < stage->input_count; i++) {
+        const zn_stage_input *input = &stage->inputs[i];
+        if (input->by == ZN_INPUT_PARTITION) {
+            const zn_live_stage *read = zn_live_job_stage(stage->job, input->stage);
+            weigh_input(read, input->first, tasks, stage->total);
+            bytes = add_up(bytes, read->bytes_out);
+        }
+    }
+    rank_tasks(stage, tasks, bytes);
+    free(tasks);
+}
+
 void zn_stage_inputs_install(zn_live_stage *stage, const zn_msg_start_stage *request) {
     stage->input_count = request->inputs_count;
     stage->inputs = zn_memdup(request->inputs, request->inputs_count * sizeof *request->inputs);
+    /* A stage with a limit is run in order, because what lies behind it is in vain. */
+    bool ordered = stage->limit > 0 || stage->total > ZN_STAGE_WEIGHED_MAX;
+    bool partitions = false;
+    for (size_t i = 0; i < stage->input_count; i++) {
+        partitions = partitions || stage->inputs[i].by == ZN_INPUT_PARTITION;
+    }
+    if (partitions && !ordered) {
+        weigh_tasks(stage);
+    }
 }
 
 zonda_err zn_stage_inputs_same(const zn_live_stage *stage, const zn_msg_start_stage *request,

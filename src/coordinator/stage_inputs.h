@@ -9,7 +9,8 @@
 zonda_err zn_stage_inputs_check(const zn_live_job *job, const zn_msg_start_stage *request,
                                 zonda_error *error);
 
-/* Copies the inputs to a stage that is being installed. */
+/* Copies the inputs to a stage that is being installed, and finds out which of its tasks have the
+ * most to read. */
 void zn_stage_inputs_install(zn_live_stage *stage, const zn_msg_start_stage *request);
 
 /* Whether an installed stage has the inputs that the request names. Error: STAGE_MISMATCH. */

@@ -22,6 +22,8 @@ static zn_result_home *new_home(const zn_outcome *outcome, uint64_t epoch, uint6
     home->offset = reference->offset;
     home->length = reference->length;
     zn_counter_totals_add(&home->counters, outcome->counters, outcome->counters_count, 1);
+    home->part_count = outcome->parts_count;
+    home->parts = zn_memdup(outcome->parts, outcome->parts_count * sizeof *outcome->parts);
     home->segment_len = reference->segment.len;
     if (home->segment_len > 0) {
         memcpy(home->segment, reference->segment.data, home->segment_len);
@@ -56,6 +58,7 @@ void zn_task_result_release(zn_task_result *result, uint64_t count) {
     }
     if (result->home != NULL) {
         zn_counter_totals_free(&result->home->counters);
+        free(result->home->parts);
         free(result->home);
     }
     free(result);

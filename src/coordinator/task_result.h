@@ -16,6 +16,8 @@ typedef struct zn_result_home {
     uint64_t offset;
     uint64_t length;
     zn_counter_totals counters;
+    zn_part *parts; /* of a shuffle: the largest partitions */
+    size_t part_count;
     size_t segment_len;
     char segment[];
 } zn_result_home;

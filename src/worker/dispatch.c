@@ -2,7 +2,8 @@
 /* Which slot gets what. Sweeps go first, then the stages by turns, so that a job
  * whose tasks keep coming does not hold up another. Few tasks are
  * spread over all slots rather than given to one. A slot has a second chunk only if both are of
- * short tasks. Called at the end of each step: afterwards nothing waits that a slot has room for.
+ * short tasks, and not behind the first one of its stage, which may have its largest task. Called
+ * at the end of each step: afterwards nothing waits that a slot has room for.
  */
 #include <string.h>
 
@@ -17,7 +18,8 @@ static bool has_room(const zn_slot_entry *slot, const zn_held_stage *stage) {
         return true;
     }
     return slot->chunk_count < ZN_CHUNKS_MAX && stage != NULL && !slot->chunks[0].sweep &&
-           zn_pace_depth(&stage->pace) > 1 && zn_pace_depth(&slot->chunks[0].stage->pace) > 1;
+           slot->chunks[0].warm && zn_pace_depth(&stage->pace) > 1 &&
+           zn_pace_depth(&slot->chunks[0].stage->pace) > 1;
 }
 
 /* The slot with the fewest chunks that has room; -1: none. */

@@ -49,11 +49,14 @@ static void close_job(life *l, size_t index) {
     l->jobs[index] = 0;
 }
 
-/* Starts a stage, half of them with a limit. */
+/* Starts a stage that reads the one before it, half of them with a limit. */
 static void start_stage(life *l, size_t index, uint64_t stage) {
     zn_message start = rig_start_message(l->r, l->jobs[index], stage, 1 + roll(l, 100));
     start.start_stage.limit = roll(l, 2) * roll(l, 60);
     l->limited[index] = start.start_stage.limit > 0;
+    zn_stage_input input = { .stage = stage - 1, .by = roll(l, 2) };
+    start.start_stage.inputs = &input;
+    start.start_stage.inputs_count = stage > 0 ? 1 : 0;
     assert_int_equal(rig_call(l->r, start)->number, ZN_MSG_STAGE_STARTED);
 }
 
@@ -110,9 +113,12 @@ static void step_report(life *l, size_t worker) {
     zn_reference reference = { .segment = zn_bytes_of_text("s"), .length = 1 };
     zn_outcome outcome = rig_outcome(run.first, 1 + roll(l, run.count), run.value);
     outcome.records_out = roll(l, 3);
+    zn_part parts[] = { { roll(l, 120), roll(l, 50) }, { roll(l, 120), roll(l, 9) } };
     if (roll(l, 3) == 0) {
         outcome.reference = &reference;
         outcome.reference_count = 1;
+        outcome.parts = parts;
+        outcome.parts_count = roll(l, 3);
     }
     uint64_t job = w->jobs[index];
     uint64_t stage = w->stages[index];
