@@ -5,10 +5,10 @@
 
 A plan is a chain of operators with the names and options of the reference; faces.py turns it into the
 words of a command line, a Lua script and calls of the public C functions. Functions are Lua
-expressions over the record `r` (reduce: the accumulated value `a`, too), blocks for flat_map and
-map_shard; fn("name") is a C function of functions.c, plug("name")
-the same from a plug-in, lua("function(r) … end") one that only a script
-can have. DIR stands for the folder of the case, in plans, scripts and expectations.
+expressions over the record `r` (reduce: the accumulated value `a`, too; combine of a join: `left` and
+`right`), blocks for flat_map, map_shard and group_by; fn("name") is a C function of functions.c,
+plug("name") the same from a plug-in, lua("function(r) … end") one that only a script can have. A key is
+the name of a field, a list of names, or expr("…"), an expression. DIR stands for the folder of the case, in plans, scripts and expectations.
 
 What a case expects:
     records=[…]      the records, as Python values         lines="…"   the same as exact JSONL
@@ -62,6 +62,10 @@ class plug(str):
 
 class lua(str):
     """A Lua function as a script writes it."""
+
+
+class expr(str):
+    """A Lua expression where a text would be the name of a field."""
 
 
 class Packed:

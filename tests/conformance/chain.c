@@ -3,7 +3,7 @@
  * function of the same name, so every public function that builds datasets is called here. Options
  * are counted as they are taken; one that nobody took ends the process, so that no case can seem to
  * pass because its option was not looked at. */
-#include "chain.h"
+#include "chain_step.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,23 +13,11 @@
 #include "record/value.h"
 
 enum {
-    TEXTS_MAX = 64,
     FIELDS_MAX = 8,
     COMMAND_MAX = 8
 };
 
-/* One operator while it is built; texts live until the public function has returned. */
-typedef struct step {
-    zn_bytes op;
-    zn_bytes args;
-    zn_bytes options;
-    uint32_t options_taken;
-    zonda_dataset *input;
-    char *texts[TEXTS_MAX];
-    size_t text_count;
-} step;
-
-typedef zonda_dataset *build_step(step *self);
+typedef chain_build_step build_step;
 
 void chain_give_up(const char *format, ...) {
     va_list values;
@@ -41,9 +29,9 @@ void chain_give_up(const char *format, ...) {
     exit(70);
 }
 
-static char *keep_text(step *self, zn_bytes value) {
+char *chain_keep_text(step *self, zn_bytes value) {
     zn_value head = zn_value_head(value);
-    if (head.type != ZN_VALUE_STRING || self->text_count == TEXTS_MAX) {
+    if (head.type != ZN_VALUE_STRING || self->text_count == CHAIN_TEXTS_MAX) {
         chain_give_up("%.*s: a text is expected", (int)self->op.len, (const char *)self->op.data);
     }
     char *text = zn_strndup((const char *)head.bytes.data, head.bytes.len);
@@ -51,11 +39,11 @@ static char *keep_text(step *self, zn_bytes value) {
     return text;
 }
 
-static uint32_t arg_count(const step *self) {
+uint32_t chain_arg_count(const step *self) {
     return zn_value_head(self->args).count;
 }
 
-static zn_bytes arg(const step *self, uint32_t index) {
+zn_bytes chain_arg(const step *self, uint32_t index) {
     zn_cursor cursor = zn_cursor_of(self->args);
     if (index >= zn_cursor_read(&cursor).count) {
         chain_give_up("%.*s: argument %u is missing", (int)self->op.len,
@@ -67,8 +55,8 @@ static zn_bytes arg(const step *self, uint32_t index) {
     return zn_cursor_skip(&cursor);
 }
 
-static const char *arg_text(step *self, uint32_t index) {
-    return keep_text(self, arg(self, index));
+const char *chain_arg_text(step *self, uint32_t index) {
+    return chain_keep_text(self, chain_arg(self, index));
 }
 
 static uint64_t to_uint(const step *self, zn_bytes value) {
@@ -83,8 +71,8 @@ static uint64_t to_uint(const step *self, zn_bytes value) {
     return (uint64_t)head.integer;
 }
 
-static uint64_t arg_uint(step *self, uint32_t index) {
-    return to_uint(self, arg(self, index));
+uint64_t chain_arg_uint(step *self, uint32_t index) {
+    return to_uint(self, chain_arg(self, index));
 }
 
 /* The plug-in of the cases, read once. */
@@ -101,7 +89,7 @@ static const zonda_plugin *the_plugin(void) {
     return plugin;
 }
 
-static zonda_func to_function(step *self, zn_bytes value) {
+zonda_func chain_function(step *self, zn_bytes value) {
     zn_bytes kind;
     zn_bytes text;
     if (!zn_value_field_text(value, "function", &kind) ||
@@ -109,7 +97,7 @@ static zonda_func to_function(step *self, zn_bytes value) {
         chain_give_up("%.*s: a function is expected", (int)self->op.len,
                       (const char *)self->op.data);
     }
-    const char *kept = keep_text(self, text);
+    const char *kept = chain_keep_text(self, text);
     if (zn_bytes_equal(kind, zn_bytes_of_text("plugin"))) {
         return zonda_plugin_fn(the_plugin(), kept);
     }
@@ -121,10 +109,10 @@ static zonda_func to_function(step *self, zn_bytes value) {
 }
 
 static zonda_func arg_function(step *self, uint32_t index) {
-    return to_function(self, arg(self, index));
+    return chain_function(self, chain_arg(self, index));
 }
 
-static bool take_option(step *self, const char *name, zn_bytes *value) {
+bool chain_take_option(step *self, const char *name, zn_bytes *value) {
     if (!zn_value_field(self->options, zn_bytes_of_text(name), value)) {
         return false;
     }
@@ -132,64 +120,65 @@ static bool take_option(step *self, const char *name, zn_bytes *value) {
     return true;
 }
 
-static const char *option_text(step *self, const char *name) {
+const char *chain_option_text(step *self, const char *name) {
     zn_bytes value;
-    return take_option(self, name, &value) ? keep_text(self, value) : NULL;
+    return chain_take_option(self, name, &value) ? chain_keep_text(self, value) : NULL;
 }
 
-static uint64_t option_uint(step *self, const char *name) {
+uint64_t chain_option_uint(step *self, const char *name) {
     zn_bytes value;
-    return take_option(self, name, &value) ? to_uint(self, value) : 0;
+    return chain_take_option(self, name, &value) ? to_uint(self, value) : 0;
 }
 
-static bool option_bool(step *self, const char *name) {
+bool chain_option_bool(step *self, const char *name) {
     zn_bytes value;
-    return take_option(self, name, &value) && zn_value_head(value).boolean;
+    return chain_take_option(self, name, &value) && zn_value_head(value).boolean;
 }
 
 static zonda_dataset *build_from_list(step *self) {
-    zn_bytes list = arg(self, 0);
+    zn_bytes list = chain_arg(self, 0);
     zn_cursor cursor = zn_cursor_of(list);
     zn_cursor_read(&cursor);
     return zonda_from_list(cursor.at, (size_t)(cursor.end - cursor.at));
 }
 
 static zonda_dataset *build_from_json(step *self) {
-    return zonda_from_json(arg_text(self, 0));
+    return zonda_from_json(chain_arg_text(self, 0));
 }
 
 static zonda_dataset *build_from_range(step *self) {
-    zonda_range_options options = { .shards = option_uint(self, "shards") };
-    return zonda_from_range(arg_uint(self, 0), &options);
+    zonda_range_options options = { .shards = chain_option_uint(self, "shards") };
+    return zonda_from_range(chain_arg_uint(self, 0), &options);
 }
 
 static zonda_dataset *build_from_files(step *self) {
-    zonda_files_options options = { .empty_ok = option_bool(self, "empty_ok") };
-    return zonda_from_files(arg_text(self, 0), &options);
+    zonda_files_options options = { .empty_ok = chain_option_bool(self, "empty_ok") };
+    return zonda_from_files(chain_arg_text(self, 0), &options);
 }
 
 /* The option is a flag, or the name of the field. */
 static void take_include_paths(step *self, zonda_read_options *options) {
     zn_bytes value;
-    if (!take_option(self, "include_paths", &value)) {
+    if (!chain_take_option(self, "include_paths", &value)) {
         return;
     }
     if (zn_value_head(value).type == ZN_VALUE_BOOL) {
         options->include_paths = zn_value_head(value).boolean;
     } else {
-        options->path_field = keep_text(self, value);
+        options->path_field = chain_keep_text(self, value);
     }
 }
 
 static zonda_dataset *build_read(step *self) {
-    zonda_read_options options = { .format = option_text(self, "format"),
-                                   .empty_ok = option_bool(self, "empty_ok"),
-                                   .split_bytes = option_uint(self, "split_bytes"),
-                                   .on_bad_record = option_text(self, "on_bad_record"),
-                                   .bad_records = option_text(self, "bad_records"),
-                                   .record_bytes_max = option_uint(self, "record_bytes_max") };
+    zonda_read_options options = { .format = chain_option_text(self, "format"),
+                                   .empty_ok = chain_option_bool(self, "empty_ok"),
+                                   .split_bytes = chain_option_uint(self, "split_bytes"),
+                                   .on_bad_record = chain_option_text(self, "on_bad_record"),
+                                   .bad_records = chain_option_text(self, "bad_records"),
+                                   .record_bytes_max =
+                                       chain_option_uint(self, "record_bytes_max") };
     take_include_paths(self, &options);
-    return zonda_read(arg_text(self, 0), &options);
+    return zonda_read(chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_map(step *self) {
@@ -210,12 +199,12 @@ static zonda_dataset *build_filter(step *self) {
 
 /* The fields that are given, then NULL. */
 static void take_fields(step *self, const char *fields[FIELDS_MAX]) {
-    uint32_t count = arg_count(self);
+    uint32_t count = chain_arg_count(self);
     if (count >= FIELDS_MAX) {
         chain_give_up("at most %d fields", FIELDS_MAX - 1);
     }
     for (uint32_t i = 0; i < FIELDS_MAX; i++) {
-        fields[i] = i < count ? arg_text(self, i) : NULL;
+        fields[i] = i < count ? chain_arg_text(self, i) : NULL;
     }
 }
 
@@ -234,34 +223,34 @@ static zonda_dataset *build_drop(step *self) {
 /* The argument is a map {new: old}. */
 static zonda_dataset *build_rename(step *self) {
     const char *f[FIELDS_MAX] = { NULL };
-    zn_bytes pairs = arg(self, 0);
+    zn_bytes pairs = chain_arg(self, 0);
     zn_cursor cursor = zn_cursor_of(pairs);
     uint32_t count = zn_cursor_read(&cursor).count;
     if (2 * count >= FIELDS_MAX) {
         chain_give_up("at most %d names", FIELDS_MAX / 2 - 1);
     }
     for (uint32_t i = 0; i < 2 * count; i++) {
-        f[i] = keep_text(self, zn_cursor_skip(&cursor));
+        f[i] = chain_keep_text(self, zn_cursor_skip(&cursor));
     }
     return zonda_rename(self->input, f[0], f[1], f[2], f[3], f[4], f[5], f[6], NULL);
 }
 
 static zonda_dataset *build_limit(step *self) {
-    return zonda_limit(self->input, arg_uint(self, 0));
+    return zonda_limit(self->input, chain_arg_uint(self, 0));
 }
 
 static zonda_dataset *build_take_per_shard(step *self) {
-    return zonda_take_per_shard(self->input, arg_uint(self, 0));
+    return zonda_take_per_shard(self->input, chain_arg_uint(self, 0));
 }
 
 static zonda_dataset *build_window(step *self) {
-    return zonda_window(self->input, arg_uint(self, 0));
+    return zonda_window(self->input, chain_arg_uint(self, 0));
 }
 
 static zonda_dataset *build_window_by(step *self) {
     zn_bytes init = { 0 };
-    if (arg_count(self) > 1) {
-        init = arg(self, 1);
+    if (chain_arg_count(self) > 1) {
+        init = chain_arg(self, 1);
     }
     return zonda_window_by(self->input, arg_function(self, 0), init.data, init.len);
 }
@@ -272,50 +261,56 @@ static double to_double(zn_bytes value) {
 }
 
 static zonda_dataset *build_sample(step *self) {
-    uint64_t seed = arg_count(self) > 1 ? arg_uint(self, 1) : option_uint(self, "seed");
-    return zonda_sample(self->input, to_double(arg(self, 0)), seed);
+    uint64_t seed =
+        chain_arg_count(self) > 1 ? chain_arg_uint(self, 1) : chain_option_uint(self, "seed");
+    return zonda_sample(self->input, to_double(chain_arg(self, 0)), seed);
 }
 
 static void take_command(step *self, const char *words[COMMAND_MAX]) {
-    zn_bytes list = arg(self, 0);
+    zn_bytes list = chain_arg(self, 0);
     zn_cursor cursor = zn_cursor_of(list);
     uint32_t count = zn_cursor_read(&cursor).count;
     if (count >= COMMAND_MAX) {
         chain_give_up("at most %d words", COMMAND_MAX - 1);
     }
     for (uint32_t i = 0; i < COMMAND_MAX; i++) {
-        words[i] = i < count ? keep_text(self, zn_cursor_skip(&cursor)) : NULL;
+        words[i] = i < count ? chain_keep_text(self, zn_cursor_skip(&cursor)) : NULL;
     }
 }
 
 static zonda_dataset *build_exec(step *self) {
     const char *words[COMMAND_MAX];
     take_command(self, words);
-    zonda_exec_options options = { .format = option_text(self, "format"),
-                                   .shell = option_bool(self, "shell") };
+    zonda_exec_options options = { .format = chain_option_text(self, "format"),
+                                   .shell = chain_option_bool(self, "shell") };
     return zonda_exec(self->input, words, &options);
 }
 
 static zonda_dataset *build_each(step *self) {
     const char *words[COMMAND_MAX];
     take_command(self, words);
-    zonda_each_options options = { .shell = option_bool(self, "shell"),
-                                   .limit = option_uint(self, "limit") };
+    zonda_each_options options = { .shell = chain_option_bool(self, "shell"),
+                                   .limit = chain_option_uint(self, "limit") };
     zn_bytes status;
-    options.check_status = take_option(self, "ok_status", &status);
+    options.check_status = chain_take_option(self, "ok_status", &status);
     options.ok_status = options.check_status ? (int)to_uint(self, status) : 0;
     return zonda_each(self->input, words, &options);
+}
+
+zonda_dataset *chain_arg_dataset(step *self, uint32_t index) {
+    zn_bytes steps;
+    if (!zn_value_field(chain_arg(self, index), zn_bytes_of_text("steps"), &steps)) {
+        chain_give_up("%.*s: a dataset is expected", (int)self->op.len,
+                      (const char *)self->op.data);
+    }
+    return chain_build(steps);
 }
 
 /* Several others, one after the other, are the same dataset. */
 static zonda_dataset *build_union(step *self) {
     zonda_dataset *all = self->input;
-    for (uint32_t i = 0; i < arg_count(self); i++) {
-        zn_bytes steps;
-        if (!zn_value_field(arg(self, i), zn_bytes_of_text("steps"), &steps)) {
-            chain_give_up("union: a dataset is expected");
-        }
-        all = zonda_union(all, chain_build(steps));
+    for (uint32_t i = 0; i < chain_arg_count(self); i++) {
+        all = zonda_union(all, chain_arg_dataset(self, i));
     }
     return all;
 }
@@ -326,11 +321,11 @@ static zonda_dataset *build_count(step *self) {
 
 static zonda_dataset *build_reduce(step *self) {
     zonda_reduce_options options = { 0 };
-    if (arg_count(self) > 1) {
+    if (chain_arg_count(self) > 1) {
         options.global = arg_function(self, 1);
     }
     zn_bytes identity;
-    if (take_option(self, "identity", &identity)) {
+    if (chain_take_option(self, "identity", &identity)) {
         options.identity = identity.data;
         options.identity_bytes = identity.len;
     }
@@ -338,43 +333,43 @@ static zonda_dataset *build_reduce(step *self) {
 }
 
 static zonda_write_options write_options(step *self) {
-    return (zonda_write_options){ .level = (int)option_uint(self, "level"),
-                                  .skip_existing = option_bool(self, "skip_existing") };
+    return (zonda_write_options){ .level = (int)chain_option_uint(self, "level"),
+                                  .skip_existing = chain_option_bool(self, "skip_existing") };
 }
 
 static zonda_dataset *build_write(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write(self->input, arg_text(self, 0), &options);
+    return zonda_write(self->input, chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_write_jsonl(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write_jsonl(self->input, arg_text(self, 0), &options);
+    return zonda_write_jsonl(self->input, chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_write_text(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write_text(self->input, arg_text(self, 0), &options);
+    return zonda_write_text(self->input, chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_write_msgpack(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write_msgpack(self->input, arg_text(self, 0), &options);
+    return zonda_write_msgpack(self->input, chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_write_csv(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write_csv(self->input, arg_text(self, 0), &options);
+    return zonda_write_csv(self->input, chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_write_tsv(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write_tsv(self->input, arg_text(self, 0), &options);
+    return zonda_write_tsv(self->input, chain_arg_text(self, 0), &options);
 }
 
 static zonda_dataset *build_write_binary(step *self) {
     zonda_write_options options = write_options(self);
-    return zonda_write_binary(self->input, arg_text(self, 0), &options);
+    return zonda_write_binary(self->input, chain_arg_text(self, 0), &options);
 }
 
 static const struct {
@@ -417,6 +412,10 @@ static build_step *find_builder(zn_bytes op) {
         if (zn_bytes_equal(op, zn_bytes_of_text(builders[i].op))) {
             return builders[i].build;
         }
+    }
+    build_step *wide = chain_find_wide(op);
+    if (wide != NULL) {
+        return wide;
     }
     chain_give_up("no public function for %.*s", (int)op.len, (const char *)op.data);
 }

@@ -3,7 +3,7 @@
 What a face cannot express raises NotExpressible with the reason; `faces_of` lists who can."""
 import json
 
-from case import FACES, Plan, fn, lua, plug
+from case import FACES, Plan, expr, fn, lua, plug
 
 # Functions among the arguments: what they are on the command line and in C, and their parameters in Lua.
 FUNCTIONS = {
@@ -14,13 +14,24 @@ FUNCTIONS = {
     ("map_shard", 0): ("block", "items, shard, emit"),
     ("reduce", 0): ("expression", "a, r"),
     ("reduce", 1): ("expression", "a, r"),
+    ("group_by", "reduce"): ("block", "key, rows, emit"),
+    ("group_by", "combine"): ("block", "key, rows, emit"),
+    ("join", "combine"): ("expression", "left, right"),
+    ("sorted_merge_join", "combine"): ("expression", "left, right"),
 }
+# Arguments that are keys: a text is the name of a field.
+KEYS = {("group_by", 0), ("group_by", "sort_by"), ("deduplicate", 0), ("sort", 0), ("aggregate", "by")}
+KEYS |= {(op, name) for op in ("join", "sorted_merge_join") for name in ("on", "left_on", "right_on")}
+# Operators that take another dataset, a glob on a command line.
+JOINS = {"join", "sorted_merge_join"}
+# Operators whose arguments by place a script writes into the table of options, under these names.
+NAMED_IN_LUA = {"group_by": "key", "sort": "by"}
 # Operators whose arguments are the items of one list, or names.
 LISTS = {"from_list"}
 # Operators whose first argument is a command: a text, or a list of words.
 COMMANDS = {"exec", "each"}
 # Options that are a flag or a text.
-SWITCHES = {("read", "include_paths")}
+SWITCHES = {("read", "include_paths"), ("join", "broadcast")}
 INT_MAX = 2**63 - 1
 
 
@@ -59,6 +70,10 @@ def plain_word(op, index, value):
         return "@" + value
     if isinstance(value, (fn, lua)):
         raise NotExpressible("functions are Lua expressions on a command line")
+    if (op, index) in KEYS and isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, expr):
+        return f"({value})"  # a bare r would be the field of that name
     if isinstance(value, str):
         if "\0" in value:
             raise NotExpressible("a word has no NUL")
@@ -73,7 +88,7 @@ def words_of_options(step, replace):
         if value is True:
             words += [option]
         elif (step.op, name) in SWITCHES:
-            words += [f"{option}={replace(value)}"]
+            words += [f"{option}={replace(plain_word(step.op, name, value))}"]
         elif value is not False:
             words += [option, replace(plain_word(step.op, name, value))]
     return words
@@ -83,7 +98,7 @@ def words_of_reads(plans, replace):
     """Other datasets on a command line are globs, all read with the same options."""
     reads = [plan.steps[0] for plan in plans if len(plan.steps) == 1 and plan.steps[0].op == "read"]
     if len(reads) < len(plans) or any(read.options != reads[0].options for read in reads):
-        raise NotExpressible("union takes globs on a command line")
+        raise NotExpressible("other datasets are globs on a command line")
     return [replace(read.args[0]) for read in reads] + words_of_options(reads[0], replace)
 
 
@@ -91,6 +106,10 @@ def words_of_step(step, replace):
     words = [step.op.replace("_", "-")]
     if step.op == "union":
         return words + words_of_reads(step.args, replace)
+    if step.op in JOINS:
+        return words + words_of_reads(step.args, replace) + words_of_options(step, replace)
+    if step.op == "aggregate":
+        return words + [",".join(f"{n}={e}" for n, e in step.args[0].items())] + words_of_options(step, replace)
     if step.op in COMMANDS and isinstance(step.args[0], list):
         return words + words_of_options(step, replace) + ["--"] + [replace(word) for word in step.args[0]]
     if step.op in LISTS and not isinstance(step.args[0], list):
@@ -160,6 +179,10 @@ def lua_argument(op, index, value):
         return f'plugin["{value}"]'
     if isinstance(value, lua):
         return str(value)
+    if isinstance(value, expr):
+        return f"function(r) return {value} end"
+    if (op, index) in KEYS and isinstance(value, list):
+        return "{ " + ", ".join(map(lua_string, value)) + " }"
     if is_function(op, index, value):
         kind, parameters = FUNCTIONS[op, index]
         body = value if kind == "block" else f"return {value}"
@@ -167,13 +190,22 @@ def lua_argument(op, index, value):
     return lua_value(value)
 
 
+def lua_arguments(step):
+    args = [lua_argument(step.op, i, value) for i, value in enumerate(step.args)]
+    options = {name: lua_argument(step.op, name, value) for name, value in step.options.items()}
+    if step.op in NAMED_IN_LUA and len(args) == 1:
+        options = {NAMED_IN_LUA[step.op]: args.pop(), **options}
+    if step.op == "aggregate":
+        args = [options.pop("by", "nil"), *args]
+    if options:
+        args.append("{ " + ", ".join(f"{name} = {value}" for name, value in options.items()) + " }")
+    return args
+
+
 def lua_chain(plan):
     text = "zonda"
     for i, step in enumerate(plan.steps):
-        args = [lua_argument(step.op, j, value) for j, value in enumerate(step.args)]
-        if step.options:
-            args.append("{ " + ", ".join(f"{name} = {lua_argument(step.op, name, value)}"
-                                         for name, value in step.options.items()) + " }")
+        args = lua_arguments(step)
         text += f"{'.' if i == 0 else chr(10) + '  :'}{step.op}({', '.join(args)})"
     return text
 
@@ -201,6 +233,8 @@ def c_value(op, index, value, replace):
         return {"function": "plugin", "text": value}
     if isinstance(value, fn):
         return {"function": "c", "text": value}
+    if isinstance(value, expr):
+        return {"function": "expression", "text": replace(value)}
     if is_function(op, index, value):
         return {"function": FUNCTIONS[op, index][0], "text": replace(value)}
     if op in COMMANDS and index == 0 and not isinstance(value, list):
@@ -239,7 +273,7 @@ def request_of(case, replace, stream):
 
 def has_function(plan, kind):
     return plan is not None and any(isinstance(v, kind) or (isinstance(v, Plan) and has_function(v, kind))
-                                    for step in plan.steps for v in step.args)
+                                    for step in plan.steps for v in [*step.args, *step.options.values()])
 
 
 def why_not(case, face, transport):

@@ -158,6 +158,53 @@ static zonda_err call_same(zonda_task *task, const msgpack_object *args, size_t 
     return ZONDA_OK;
 }
 
+/* [key, records of the group] */
+static zonda_err group_count(zonda_task *task, const msgpack_object *key, zonda_rows *rows,
+                             msgpack_packer *out) {
+    (void)task;
+    uint64_t count = 0;
+    while (zonda_rows_next(rows) != NULL) {
+        count++;
+    }
+    msgpack_pack_array(out, 2);
+    msgpack_pack_object(out, *key);
+    msgpack_pack_uint64(out, count);
+    return ZONDA_OK;
+}
+
+/* Their sum, a record like them. */
+static zonda_err group_sum(zonda_task *task, const msgpack_object *key, zonda_rows *rows,
+                           msgpack_packer *out) {
+    (void)task;
+    (void)key;
+    int64_t sum = 0;
+    for (const msgpack_object *row = NULL; (row = zonda_rows_next(rows)) != NULL;) {
+        sum += number_of(row);
+    }
+    msgpack_pack_int64(out, sum);
+    return ZONDA_OK;
+}
+
+/* The first one, twice; the others are not looked at. */
+static zonda_err group_first(zonda_task *task, const msgpack_object *key, zonda_rows *rows,
+                             msgpack_packer *out) {
+    (void)task;
+    (void)key;
+    const msgpack_object *row = zonda_rows_next(rows);
+    if (row != NULL) {
+        msgpack_pack_object(out, *row);
+        msgpack_pack_object(out, *row);
+    }
+    return ZONDA_OK;
+}
+
+static zonda_err group_refuse(zonda_task *task, const msgpack_object *key, zonda_rows *rows,
+                              msgpack_packer *out) {
+    (void)rows;
+    (void)out;
+    return zonda_task_fail_permanent(task, "the group %" PRId64 " is not welcome", number_of(key));
+}
+
 static const zonda_plugin_function functions[] = {
     { "double", { .call = call_double } },
     { "even", { .call = call_even } },
@@ -176,6 +223,10 @@ static const zonda_plugin_function functions[] = {
     { "two_values", { .call = call_two_values } },
     { "no_value", { .call = call_no_value } },
     { "same", { .call = call_same } },
+    { "group_count", { .group = group_count } },
+    { "group_sum", { .group = group_sum } },
+    { "group_first", { .group = group_first } },
+    { "group_refuse", { .group = group_refuse } },
 };
 
 #ifdef FUNCTIONS_AS_PLUGIN

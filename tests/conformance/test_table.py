@@ -9,14 +9,17 @@ import subprocess
 import unittest
 
 from case import FACES
-from faces import faces_of
-from run import load_cases
+from faces import faces_of, json_text
+from model import NotModelled, expected
+from partitions import Partitions
+from run import expected_lines, load_cases
 
 ROOT = pathlib.Path(os.environ["ZONDA_SOURCE"])
 CASES = load_cases()
 CASES_MIN = 150
+WIDE = {"group_by", "aggregate", "deduplicate", "sort", "reshard", "join", "sorted_merge_join"}
 # Operators that still have no cases here; each goes from this list when it gets them.
-WITHOUT_CASES = {"deduplicate", "group_by", "join", "reshard", "sort", "sorted_merge_join"}
+WITHOUT_CASES = {"join", "sorted_merge_join"}
 
 
 def operators():
@@ -53,6 +56,32 @@ class Table(unittest.TestCase):
         for face in FACES:
             self.assertEqual(sorted(known - seen[face] - WITHOUT_CASES), [], face)
             self.assertEqual(sorted(seen[face] & WITHOUT_CASES), [], "these have cases now")
+
+
+class Modelled(unittest.TestCase):
+    """Cases of wide operators and the model of random plans say the same."""
+
+    CASES_MIN = 60
+
+    def test_model_agrees_with_the_cases(self):
+        partitions = Partitions()
+        self.addCleanup(partitions.close)
+        known = sum(self.check(name, case, partitions) for name, case in CASES.items()
+                    if case.plan is not None and case.explains is None and case.fails is None
+                    and WIDE & set(steps_of(case.plan)))
+        self.assertGreaterEqual(known, self.CASES_MIN)
+
+    def check(self, name, case, partitions):
+        """Whether the model knows what the case is about."""
+        with self.subTest(name):
+            try:
+                records = expected(case.plan, partitions, case.given)
+            except NotModelled:
+                return False
+            if case.records is not None or case.lines is not None:
+                lines = "".join(json_text(record) + "\n" for record in records)
+                self.assertEqual(lines, expected_lines(case, str))
+        return True
 
 
 class Document(unittest.TestCase):
