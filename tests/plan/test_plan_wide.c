@@ -2,6 +2,8 @@
 /* How wide operators cut a plan: what ends a stage, what begins the next, what reads what. */
 #include "plan_test.h"
 
+#include <zonda/wide.h>
+
 #include "base/limits.h"
 #include "plan/plan_wide.h"
 #include "record/json.h"
@@ -193,6 +195,16 @@ static void test_plan_wide_fingerprint_is_of_the_arguments(void **state) {
     }
 }
 
+/* The very bytes that are hashed are part of what other versions must be able to resume. */
+static void test_plan_wide_fingerprint_is_golden(void **state) {
+    (void)state;
+    char text[ZN_DIGEST_TEXT];
+    zn_plan *plan = good_plan_of(zonda_sort(range(10, 3), zonda_field("a"), NULL));
+    assert_string_equal(zn_digest_text(plan->fingerprint, text),
+                        "5d49fcf51a1db6573aaabdeaed2d0828");
+    zn_plan_destroy(&plan);
+}
+
 /* Sides of an operator with two inputs: the right one is compiled while the left one waits. */
 static void test_plan_wide_right_side_is_a_draft_of_its_own(void **state) {
     (void)state;
@@ -229,6 +241,7 @@ int main(void) {
         cmocka_unit_test(test_plan_wide_stands_in_unions),
         cmocka_unit_test(test_plan_wide_of_shared_input_is_compiled_twice),
         cmocka_unit_test(test_plan_wide_fingerprint_is_of_the_arguments),
+        cmocka_unit_test(test_plan_wide_fingerprint_is_golden),
         cmocka_unit_test(test_plan_wide_right_side_is_a_draft_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
