@@ -22,6 +22,9 @@ typedef struct zonda_local_options {
     uint32_t slots;      /* 0: the number of processors */
     uint32_t workers;    /* 0: 1; each has `slots` slots */
     const char *scratch; /* folder for large results; NULL: $TMPDIR or /tmp */
+    /* Memory of each slot for sorting, grouping and joining, which use the scratch folder for what
+     * is more; 0: what the machine or the control group has, divided by the slots. */
+    uint64_t memory_bytes;
 } zonda_local_options;
 
 typedef struct zonda_connect_options {

@@ -80,6 +80,11 @@ enum {
     ZN_POLL_MS_MAX = 50,
     ZN_CLIENTS_MAX = 4096, /* control clients whose last reply is kept */
 
+    /* Memory. */
+    ZN_MEMORY_BYTES_MIN = 8 * ZN_MIB,     /* of a slot: a few blocks and a run being written */
+    ZN_MEMORY_WORKER_BYTES = 64 * ZN_MIB, /* left to the worker itself by default */
+    ZN_MEMORY_SLOT_BYTES = 16 * ZN_MIB,   /* left to each slot besides its account by default */
+
     /* Lua. */
     ZN_SCRIPT_BYTES_MAX = 8 * ZN_MIB,
     ZN_LUA_MEMORY_BYTES = 256 * ZN_MIB,

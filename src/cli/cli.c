@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/limits.h"
 #include "cli/describe.h"
 
 static volatile int interrupted;
@@ -125,4 +126,11 @@ bool zn_cli_size(const char *text, uint64_t min, uint64_t max, uint64_t *out) {
     }
     *out = value << shift;
     return true;
+}
+
+void zn_cli_memory(const struct argp_state *state, const char *text, uint64_t *out) {
+    if (!zn_cli_size(text, ZN_MEMORY_BYTES_MIN, UINT64_MAX, out)) {
+        argp_error(state, "--memory: '%s' is not a size of at least %uM, such as 512M", text,
+                   ZN_MEMORY_BYTES_MIN / ZN_MIB);
+    }
 }

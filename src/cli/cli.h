@@ -60,4 +60,7 @@ bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 /* The same for a number of bytes, which may end in K, M, G or T: units of 1024. */
 bool zn_cli_size(const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
+/* Reads the value of --memory; ends the program with a message if it is none. */
+void zn_cli_memory(const struct argp_state *state, const char *text, uint64_t *out);
+
 #endif

@@ -25,6 +25,7 @@ enum {
     OPTION_JSON,
     OPTION_LUA_INSTRUCTIONS,
     OPTION_LUA_MEMORY,
+    OPTION_MEMORY,
     OPTION_NAME,
     OPTION_PLUGIN,
     OPTION_SCRATCH,
@@ -36,6 +37,7 @@ typedef struct run_options {
     const char *name;
     const char *scratch;
     uint64_t slots;
+    uint64_t memory_bytes;
     uint64_t timeout_s;
     bool counters;
     uint64_t lua_memory_bytes;
@@ -63,6 +65,12 @@ static const struct argp_option options[] = {
     { "connect", 'c', "ENDPOINT", 0, "run on the cluster at ENDPOINT; default: in this process",
       0 },
     { "slots", 's', "N", 0, "in this process: tasks that run at a time; default: the processors",
+      0 },
+    { "memory", OPTION_MEMORY, "SIZE", 0,
+      "in this process: memory of each slot for sorting, grouping and joining, which use the "
+      "scratch "
+      "folder for what is more; K, M, G are units; default: what the machine or the control group "
+      "has, divided by the slots",
       0 },
     { "name", OPTION_NAME, "NAME", 0, "name of the job", 0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, run nothing", 0 },
@@ -99,6 +107,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         if (!zn_cli_number(word, 1, ZN_SLOTS_MAX, &parsed->slots)) {
             argp_error(state, "--slots: '%s' is not a number from 1 to %d", word, ZN_SLOTS_MAX);
         }
+        return 0;
+    case OPTION_MEMORY:
+        zn_cli_memory(state, word, &parsed->memory_bytes);
         return 0;
     case OPTION_NAME:
         parsed->name = word;
@@ -218,7 +229,9 @@ static zonda_cluster *open_cluster(const run_options *parsed, zonda_error *error
         zonda_connect_options connect = { .timeout_ms = (uint32_t)parsed->timeout_s * 1000 };
         return zonda_cluster_connect(parsed->connect, &connect, error);
     }
-    zonda_local_options local = { .slots = (uint32_t)parsed->slots, .scratch = parsed->scratch };
+    zonda_local_options local = { .slots = (uint32_t)parsed->slots,
+                                  .scratch = parsed->scratch,
+                                  .memory_bytes = parsed->memory_bytes };
     return zonda_cluster_open_local(&local, error);
 }
 

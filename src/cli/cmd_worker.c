@@ -13,6 +13,7 @@
 enum {
     OPTION_SCRATCH = 1000,
     OPTION_DATA,
+    OPTION_MEMORY,
     OPTION_INSECURE,
     OPTION_PARENT,
     OPTION_INDEX
@@ -27,6 +28,12 @@ static const struct argp_option options[] = {
     { "connect", 'c', "ENDPOINT", 0, "the coordinator's endpoint; default " ZN_DEFAULT_ENDPOINT,
       0 },
     { "slots", 's', "N", 0, "tasks that run at a time; default: the number of processors", 0 },
+    { "memory", OPTION_MEMORY, "SIZE", 0,
+      "memory of each slot for sorting, grouping and joining, which use the scratch folder for "
+      "what "
+      "is more; K, M, G are units; default: what the machine or the control group has, divided by "
+      "the slots",
+      0 },
     { "scratch", OPTION_SCRATCH, "DIR", 0,
       "folder for large results; default: a new one in $TMPDIR or /tmp", 0 },
     { "data", OPTION_DATA, "ENDPOINT", 0,
@@ -50,6 +57,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
             argp_error(state, "--slots: '%s' is not a number from 1 to %d", word, ZN_SLOTS_MAX);
         }
         parsed->core.slots = (uint32_t)number;
+        return 0;
+    case OPTION_MEMORY:
+        zn_cli_memory(state, word, &parsed->core.memory_bytes);
         return 0;
     case OPTION_SCRATCH:
         parsed->core.scratch = word;
@@ -117,6 +127,7 @@ typedef struct slot_options {
     const char *endpoint;
     const char *scratch;
     uint64_t index;
+    uint64_t memory;
     uint64_t parent;
 } slot_options;
 
@@ -124,6 +135,7 @@ static const struct argp_option slot_option_list[] = {
     { "endpoint", 'e', "ENDPOINT", 0, "slots endpoint of the worker", 0 },
     { "index", OPTION_INDEX, "N", 0, "number of the slot", 0 },
     { "scratch", OPTION_SCRATCH, "DIR", 0, "folder for segments", 0 },
+    { "memory", OPTION_MEMORY, "BYTES", 0, "for what can grow", 0 },
     { "parent", OPTION_PARENT, "PID", 0, "the worker's process", 0 },
     { 0 },
 };
@@ -139,10 +151,13 @@ static error_t parse_slot(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_INDEX:
         return zn_cli_number(word, 0, ZN_SLOTS_MAX, &parsed->index) ? 0 : EINVAL;
+    case OPTION_MEMORY:
+        return zn_cli_number(word, 1, UINT64_MAX, &parsed->memory) ? 0 : EINVAL;
     case OPTION_PARENT:
         return zn_cli_number(word, 1, INT32_MAX, &parsed->parent) ? 0 : EINVAL;
     case ARGP_KEY_END:
-        if (parsed->endpoint == NULL || parsed->scratch == NULL || parsed->parent == 0) {
+        if (parsed->endpoint == NULL || parsed->scratch == NULL || parsed->memory == 0 ||
+            parsed->parent == 0) {
             argp_error(state, "only a worker starts slots");
         }
         return 0;
@@ -163,5 +178,5 @@ int zn_cmd_slot(int argc, char **argv) {
     zn_cli_parse(&argp, argc, argv, &parsed);
     zn_cli_log(ZONDA_LOG_WARN);
     return zn_slot_process_main(parsed.endpoint, (uint32_t)parsed.index, parsed.scratch,
-                                (long)parsed.parent);
+                                parsed.memory, (long)parsed.parent);
 }

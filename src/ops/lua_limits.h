@@ -7,11 +7,13 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/memory.h"
 
 /* What Lua code of the user may use. It cannot change them itself. */
 typedef struct zn_lua_limits {
     size_t memory_bytes;
     uint64_t instructions; /* of one call */
+    zn_memory *memory;     /* account that it is charged to by force; NULL: none */
 } zn_lua_limits;
 
 /* Zero means the usual limit, that of limits.h. */

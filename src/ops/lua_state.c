@@ -29,6 +29,7 @@ static void *allocate(void *context, void *memory, size_t old_bytes, size_t byte
     if (bytes == 0) {
         free(memory);
         state->memory_used -= old;
+        zn_memory_give(state->limits.memory, old);
         return NULL;
     }
     if (bytes > old && bytes - old > state->limits.memory_bytes - state->memory_used) {
@@ -37,6 +38,8 @@ static void *allocate(void *context, void *memory, size_t old_bytes, size_t byte
     void *moved = realloc(memory, bytes);
     if (moved != NULL) {
         state->memory_used = state->memory_used - old + bytes;
+        zn_memory_force(state->limits.memory, bytes);
+        zn_memory_give(state->limits.memory, old);
     }
     return moved;
 }

@@ -74,7 +74,12 @@ static void link_ops(zn_stage_exec *stage) {
 }
 
 zn_lua_limits zn_stage_exec_lua_limits(const zn_stage_exec *stage) {
-    return stage == NULL ? zn_lua_limits_of(0, 0) : stage->body.lua;
+    if (stage == NULL) {
+        return zn_lua_limits_of(0, 0);
+    }
+    zn_lua_limits limits = stage->body.lua;
+    limits.memory = stage->host->memory;
+    return limits;
 }
 
 static void name_operator(zonda_error *error, const zn_op_def *def) {

@@ -27,13 +27,15 @@ static zonda_err start_coordinator(zn_local *local, zonda_error *error) {
 
 static zonda_err start_workers(zn_local *local, const zonda_local_options *options,
                                zonda_error *error) {
+    uint32_t count = options->workers == 0 ? 1 : options->workers;
     zn_worker_options worker = {
         .connect = zn_local_endpoint(local),
         .slots = options->slots,
         .kind = ZN_SLOT_THREAD,
         .scratch = options->scratch,
+        .memory_bytes = options->memory_bytes,
+        .neighbours = count - 1,
     };
-    uint32_t count = options->workers == 0 ? 1 : options->workers;
     local->workers = zn_calloc(count, sizeof *local->workers);
     while (local->worker_count < count) {
         zn_worker *started = zn_worker_start(&worker, error);

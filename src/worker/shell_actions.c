@@ -51,6 +51,7 @@ static void start_slot(zn_shell *shell, uint32_t index) {
                                 .index = index,
                                 .scratch = shell->scratch.folder,
                                 .board = &shell->boards[index],
+                                .memory_bytes = shell->options.memory_bytes,
                                 .program = shell->options.program };
     zonda_error error = { 0 };
     zn_slot_board_clear(options.board);

@@ -13,8 +13,9 @@ typedef struct zn_slot_options {
     const char *endpoint; /* texts are borrowed for the life of the slot */
     uint32_t index;
     const char *scratch;
-    zn_slot_board *board; /* of this slot */
-    const char *program;  /* process */
+    zn_slot_board *board;  /* of this slot */
+    const char *program;   /* process */
+    uint64_t memory_bytes; /* for what can grow */
 } zn_slot_options;
 
 /* One implementation each; `slot` is theirs. */
@@ -31,7 +32,7 @@ struct zn_slot {
 };
 
 zn_slot *zn_slot_start_thread(const zn_slot_options *options, zonda_error *error);
-/* Starts `program slot --endpoint … --index … --scratch … --parent …`. Errors: IO. */
+/* Starts `program slot --endpoint … --index … --scratch … --memory … --parent …`. Errors: IO. */
 zn_slot *zn_slot_start_process(const zn_slot_options *options, zonda_error *error);
 
 /* Ends a process at once; its death shows as usual. Threads cannot be killed: no effect. */

@@ -264,6 +264,7 @@ void zn_slot_host_init(zn_slot_stage *stage) {
     stage->host = (zn_task_host){ .context = stage,
                                   .scratch = stage->loop->options.scratch,
                                   .owner = stage->owner,
+                                  .memory = &stage->loop->memory,
                                   .machine = stage->loop->machine,
                                   .blob = host_blob,
                                   .results = host_results,

@@ -31,6 +31,7 @@ zn_slot_loop *zn_slot_loop_new(const zn_slot_loop_options *options, zonda_error 
     }
     zn_slot_loop *loop = ZN_NEW(zn_slot_loop);
     loop->options = *options;
+    loop->memory.limit = options->memory_bytes > 0 ? options->memory_bytes : UINT64_MAX;
     loop->channel = channel;
     zn_machine_id(loop->machine);
     return loop;

@@ -14,6 +14,7 @@ typedef struct zn_slot_loop_options {
     uint32_t index;
     const char *scratch;
     zn_slot_board *board;
+    uint64_t memory_bytes;           /* for what can grow; 0: no limit */
     int stop_fd;                     /* readable when `stopping` may have become true; -1: none */
     bool (*stopping)(void *context); /* asked often */
     bool own_process;                /* the current folder is the slot's alone */

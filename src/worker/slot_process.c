@@ -56,8 +56,10 @@ static int spawn(const zn_slot_options *options, char *const arguments[], pid_t 
 
 static int spawn_slot(const zn_slot_options *options, pid_t *pid) {
     char index[16];
+    char memory[24];
     char parent[24];
     snprintf(index, sizeof index, "%u", options->index);
+    snprintf(memory, sizeof memory, "%llu", (unsigned long long)options->memory_bytes);
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
     char *program = zn_strdup(options->program);
     char *endpoint = zn_strdup(options->endpoint);
@@ -66,9 +68,11 @@ static int spawn_slot(const zn_slot_options *options, pid_t *pid) {
     char endpoint_word[] = "--endpoint";
     char index_word[] = "--index";
     char scratch_word[] = "--scratch";
+    char memory_word[] = "--memory";
     char parent_word[] = "--parent";
-    char *const arguments[] = { program,      slot_word, endpoint_word, endpoint, index_word, index,
-                                scratch_word, scratch,   parent_word,   parent,   NULL };
+    char *const arguments[] = { program,     slot_word,    endpoint_word, endpoint,    index_word,
+                                index,       scratch_word, scratch,       memory_word, memory,
+                                parent_word, parent,       NULL };
     int code = spawn(options, arguments, pid);
     free(scratch);
     free(endpoint);

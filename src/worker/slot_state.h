@@ -43,6 +43,7 @@ typedef struct zn_slot_stage {
 
 struct zn_slot_loop {
     zn_slot_loop_options options;
+    zn_memory memory; /* of all stages: one task runs at a time */
     char machine[ZN_MACHINE_TEXT];
     zn_channel *channel;
     zn_slot_order *orders; /* first in, first out */

@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/machine_memory.h"
 #include "wire/actor.h"
 #include "wire/endpoint.h"
 #include "worker/shell.h"
@@ -65,6 +66,14 @@ static void copy_options(zn_worker *worker, const zn_worker_options *options) {
     }
 }
 
+/* The share of a slot in the memory that is there. */
+static void choose_memory(zn_worker_options *options) {
+    if (options->memory_bytes == 0) {
+        uint64_t slots = (uint64_t)options->slots * ((uint64_t)options->neighbours + 1);
+        options->memory_bytes = zn_machine_memory_share(zn_machine_memory(""), slots);
+    }
+}
+
 static zonda_err check_options(const zn_worker_options *options, zonda_error *error) {
     if (options->connect == NULL) {
         return zn_error_set(error, ZONDA_ERR_INVALID, "no coordinator to connect to");
@@ -78,6 +87,12 @@ static zonda_err check_options(const zn_worker_options *options, zonda_error *er
         return zn_error_set(error, ZONDA_ERR_IO, "the program of slots, %s, cannot be run: %s",
                             options->program == NULL ? "(none)" : options->program,
                             options->program == NULL ? "not given" : strerror(errno));
+    }
+    if (options->memory_bytes != 0 && options->memory_bytes < ZN_MEMORY_BYTES_MIN) {
+        return zn_error_set(error, ZONDA_ERR_INVALID,
+                            "a memory of %llu bytes for each slot is too small: at least %uM",
+                            (unsigned long long)options->memory_bytes,
+                            ZN_MEMORY_BYTES_MIN / ZN_MIB);
     }
     return zn_endpoint_check(options->connect, false, error);
 }
@@ -98,6 +113,7 @@ zn_worker *zn_worker_start(const zn_worker_options *options, zonda_error *error)
     }
     zn_worker *worker = ZN_NEW(zn_worker);
     copy_options(worker, options);
+    choose_memory(&worker->options);
     worker->ended_fd = eventfd(0, EFD_CLOEXEC);
     if (worker->ended_fd < 0) {
         zn_error_set(error, ZONDA_ERR_IO, "eventfd: %s", strerror(errno));

@@ -22,7 +22,10 @@ typedef struct zn_worker_options {
                             $TMPDIR or /tmp */
     const char *
         data_bind; /* data endpoint; NULL: like the coordinator's, on the address that reaches it */
-    bool insecure; /* allow a data endpoint that others than this machine can reach */
+    uint64_t memory_bytes; /* of each slot for what can grow; 0: the machine's memory, or the limit
+                              of the control group, divided by slots */
+    uint32_t neighbours;   /* other workers with as many slots that share the machine's memory */
+    bool insecure;         /* allow a data endpoint that others than this machine can reach */
 } zn_worker_options;
 
 /* Binds the data socket, starts the slots and the loop; returns before the coordinator has
@@ -40,8 +43,9 @@ bool zn_worker_wait(zn_worker *worker, int timeout_ms, zonda_error *error);
 void zn_worker_stop(zn_worker **worker);
 
 /* The body of a slot process: connects to `endpoint` as slot `index` of the worker process
- * `parent_pid`, runs until told to stop or until that process is gone. Returns an exit status. */
+ * `parent_pid`, with `memory_bytes` for what can grow, runs until told to stop or until that
+ * process is gone. Returns an exit status. */
 int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scratch,
-                         long parent_pid);
+                         uint64_t memory_bytes, long parent_pid);
 
 #endif

@@ -272,6 +272,21 @@ static void test_lua_sandbox_pairs_are_sorted(void **state) {
             "2" });
 }
 
+/* What a state allocates is charged to the account of its slot, and given back. */
+static void test_lua_sandbox_is_charged_to_the_account(void **state) {
+    (void)state;
+    zn_memory memory = { .limit = 1 };
+    zn_lua_limits limits = small_limits;
+    limits.memory = &memory;
+    zonda_error error = { 0 };
+    zn_lua_state *lua = zn_lua_state_new(&limits, &error);
+    assert_non_null(lua);
+    assert_int_equal(memory.used, lua->memory_used);
+    assert_true(memory.used > 10000);
+    zn_lua_state_destroy(&lua);
+    assert_int_equal(memory.used, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lua_sandbox_has_no_way_out),
@@ -280,6 +295,7 @@ int main(void) {
         cmocka_unit_test(test_lua_sandbox_instructions_are_bounded),
         cmocka_unit_test(test_lua_sandbox_loops_in_c_are_bounded),
         cmocka_unit_test(test_lua_sandbox_memory_is_bounded),
+        cmocka_unit_test(test_lua_sandbox_is_charged_to_the_account),
         cmocka_unit_test(test_lua_sandbox_state_survives_a_limit),
         cmocka_unit_test(test_lua_sandbox_cancellation_ends_a_call),
         cmocka_unit_test(test_lua_sandbox_errors_become_text),

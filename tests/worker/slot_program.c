@@ -89,9 +89,9 @@ int main(int argc, char **argv) {
     if (argc == 4 && strcmp(argv[1], "worker") == 0) {
         return run_worker(argv[0], argv[2], argv[3]);
     }
-    if (argc != 10 || strcmp(argv[1], "slot") != 0) {
+    if (argc != 12 || strcmp(argv[1], "slot") != 0) {
         return 2;
     }
     return zn_slot_process_main(argv[3], (uint32_t)strtoul(argv[5], NULL, 10), argv[7],
-                                strtol(argv[9], NULL, 10));
+                                strtoull(argv[9], NULL, 10), strtol(argv[11], NULL, 10));
 }

@@ -346,6 +346,10 @@ static void test_worker_bad_options_are_refused(void **state) {
     expect_start(&options, ZONDA_ERR_INVALID);
     options = (zn_worker_options){ .slots = 1 };
     expect_start(&options, ZONDA_ERR_INVALID);
+    options = (zn_worker_options){ .connect = "tcp://127.0.0.1:1",
+                                   .slots = 1,
+                                   .memory_bytes = ZN_MEMORY_BYTES_MIN - 1 };
+    expect_start(&options, ZONDA_ERR_INVALID);
     options = (zn_worker_options){ .connect = "tcp://127.0.0.1:1", .slots = ZN_SLOTS_MAX + 1 };
     expect_start(&options, ZONDA_ERR_INVALID);
     options = (zn_worker_options){ .connect = "tcp://127.0.0.1:1",
