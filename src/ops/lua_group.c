@@ -18,12 +18,16 @@ enum {
     KEEP_BYTES_MAX = ZN_MIB
 };
 
-/* The group that the running closure is of; raises an error if its call is over. */
+/* The group that the running closure is of; raises an error if its call is over, or if the group
+ * has failed before and the function goes on, as it can where a coroutine had the error. */
 static zn_lua_group *check_group(lua_State *lua, const char *name) {
     zn_lua_group *self = lua_touserdata(lua, lua_upvalueindex(1));
     lua_Integer call = lua_tointeger(lua, lua_upvalueindex(2));
     if (self->group == NULL || (uint64_t)call != self->call) {
         luaL_error(lua, "'%s' works only during the call that got it", name);
+    }
+    if (self->error.code != ZONDA_OK) {
+        zn_lua_state_fail(lua, &self->error);
     }
     return self;
 }

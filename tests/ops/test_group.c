@@ -383,6 +383,12 @@ static void test_group_lua_cannot_hide_failures(void **state) {
     expect_failure(&rows, BLOCK("while pcall(rows) do end"), "CORRUPT", "the stream is broken");
     rows = (stream){ .rows = sections, .count = 7, .enough_at = 2 };
     expect_failure(&rows, BLOCK("for r in rows do pcall(emit, r) end"), "LIMIT", "enough");
+    rows = (stream){ .rows = sections, .count = 7, .fail_at = 3 };
+    expect_failure(&rows,
+                   BLOCK("local co = coroutine.create(function() while true do rows() end end) "
+                         "coroutine.resume(co) emit(1) emit(2)"),
+                   "CORRUPT", "the stream is broken");
+    assert_int_equal(rows.given, 0);
 }
 
 static void test_group_lua_failures(void **state) {
