@@ -49,6 +49,7 @@ enum {
     ZN_ATTEMPTS_USER_MAX = 3,
     ZN_ATTEMPTS_INFRA_MAX = 20,
     ZN_ATTEMPTS_CRASH_MAX = 3,
+    ZN_ATTEMPTS_DISK_MIN = 3, /* that find the disk full before it is given up everywhere */
     ZN_WORKERS_MAX = 20000,
     ZN_SLOTS_MAX = 4096,
     ZN_HELLO_JOBS_MAX = 256, /* of earlier registrations of a worker */
@@ -78,7 +79,8 @@ enum {
     ZN_CALL_TIMEOUT_MS = 30000,
     ZN_CALL_RETRY_MS = 2000, /* a request is sent again after this silence */
     ZN_POLL_MS_MAX = 50,
-    ZN_CLIENTS_MAX = 4096, /* control clients whose last reply is kept */
+    ZN_DISK_FULL_MS = 10000, /* a worker whose disk was full is tried again after this time */
+    ZN_CLIENTS_MAX = 4096,   /* control clients whose last reply is kept */
 
     /* Memory. */
     ZN_MEMORY_BYTES_MIN = 8 * ZN_MIB,     /* of a slot: a few blocks and a run being written */

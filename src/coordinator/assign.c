@@ -108,6 +108,17 @@ static uint64_t limited_room(const zn_scheduler *scheduler, const zn_live_stage 
     return any && end > first.first ? end - first.first : 0;
 }
 
+bool zn_scheduler_all_disks_full(const zn_scheduler *scheduler, const zn_live_stage *stage) {
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        if (member->state == ZN_MEMBER_JOINED &&
+            !zn_full_disks_has(&stage->full_disks, member->id, scheduler->now_ns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint64_t zn_scheduler_stage_room(const zn_scheduler *scheduler, const zn_member *member,
                                  const zn_live_stage *stage) {
     const zn_holding *holding = zn_member_holding(member, stage);
@@ -118,6 +129,10 @@ uint64_t zn_scheduler_stage_room(const zn_scheduler *scheduler, const zn_member 
     if (stage->limit > 0) {
         limit = member->slots;
         room = limited_room(scheduler, stage);
+    }
+    if (zn_full_disks_has(&stage->full_disks, member->id, scheduler->now_ns)) {
+        /* One task alone may find room where several did not. */
+        limit = zn_scheduler_all_disks_full(scheduler, stage) ? 1 : 0;
     }
     uint64_t more = limit > held ? limit - held : 0;
     return more < room ? more : room;

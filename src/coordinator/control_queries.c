@@ -138,6 +138,7 @@ static zonda_err fill_page(const zn_scheduler *scheduler, const zn_live_stage *s
                          "the result of task %u of stage %u was on worker %llu, which is gone",
                          first, stage->index, (unsigned long long)result->home->worker);
             error->worker = result->home->worker;
+            error->permanent = true; /* nobody makes it again once its stage is complete */
             return ZONDA_ERR_WORKER_LOST;
         }
         add_result(page, run, result, holder);

@@ -190,6 +190,19 @@ static void say_silent(const zn_scheduler *scheduler, const zn_live_job *job, ui
     }
 }
 
+static void say_full_disks(const zn_live_stage *stage, uint64_t now_ns, zn_explanation *out) {
+    for (size_t i = 0; i < stage->full_disks.count; i++) {
+        const zn_full_disk *disk = &stage->full_disks.items[i];
+        if (stage->state == ZN_STAGE_RUNNING &&
+            zn_full_disks_has(&stage->full_disks, disk->worker, now_ns) &&
+            out->reason_count < ZN_EXPLAIN_REASONS_MAX / 2) {
+            add_reason(out, ZN_WAIT_DISK_FULL, false,
+                       "the disk of worker %llu on %.64s was full: others run its tasks (%s)",
+                       LLU(disk->worker), disk->host, disk->text);
+        }
+    }
+}
+
 static void say_held(const facts *f, zn_explanation *out) {
     uint64_t still_ns = f->now_ns > f->moved_ns ? f->now_ns - f->moved_ns : 0;
     bool quiet = still_ns >= QUIET_NS && f->held_s * ZN_NS_PER_S >= QUIET_NS;
@@ -217,6 +230,11 @@ static void explain_open(const zn_scheduler *scheduler, const zn_live_job *job,
         say_why_pending(scheduler, job, f, out);
     }
     say_silent(scheduler, job, f->now_ns, out);
+    for (size_t i = 0; i < job->stage_count; i++) {
+        if (stage == NULL || job->stages[i] == stage) {
+            say_full_disks(job->stages[i], f->now_ns, out);
+        }
+    }
     if (f->held > 0) {
         say_held(f, out);
     }

@@ -236,6 +236,7 @@ void zn_live_stage_destroy(zn_live_stage **stage) {
     zn_task_set_free(&(*stage)->results);
     zn_counter_totals_free(&(*stage)->counters);
     zn_failure_log_free(&(*stage)->failed);
+    zn_full_disks_free(&(*stage)->full_disks);
     free((*stage)->inputs);
     free((*stage)->first_tasks);
     free((*stage)->failure);

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "coordinator/failure_log.h"
+#include "coordinator/full_disks.h"
 #include "coordinator/retry.h"
 #include "coordinator/stage_pace.h"
 #include "coordinator/task_result.h"
@@ -63,6 +64,7 @@ typedef struct zn_live_stage {
     uint64_t given_ns; /* when the first task was handed out; 0: not yet */
     uint64_t moved_ns; /* when a task was last completed, or when it ended */
     zn_failure_log failed;
+    zn_full_disks full_disks;
     zn_stage_pace pace;
 
     /* The scheduler's book-keeping. */

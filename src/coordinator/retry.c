@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Counts failed attempts per task and class. Only tasks that failed and have not succeeded since
- * are in the set, as runs whose value packs the three counts (16 bits each): a stage without
+ * are in the set, as runs whose value packs the four counts (16 bits each): a stage without
  * failures costs nothing, and a worker that dies with thousands of tasks adds one run. */
 #include "coordinator/retry.h"
 
@@ -18,6 +18,8 @@ zn_retry_class zn_retry_class_of(zonda_err code) {
         return ZN_RETRY_INFRA;
     case ZONDA_ERR_CRASH:
         return ZN_RETRY_CRASH;
+    case ZONDA_ERR_DISK_FULL:
+        return ZN_RETRY_DISK;
     default:
         return ZN_RETRY_USER;
     }
@@ -28,6 +30,7 @@ uint32_t zn_retry_limit(zn_retry_class class) {
         [ZN_RETRY_USER] = ZN_ATTEMPTS_USER_MAX,
         [ZN_RETRY_INFRA] = ZN_ATTEMPTS_INFRA_MAX,
         [ZN_RETRY_CRASH] = ZN_ATTEMPTS_CRASH_MAX,
+        [ZN_RETRY_DISK] = ZN_ATTEMPTS_INFRA_MAX,
     };
     ZN_ASSERT(class < ZN_RETRY_CLASSES);
     return limits[class];

@@ -10,7 +10,8 @@ typedef enum zn_retry_class {
     ZN_RETRY_USER = 0,
     ZN_RETRY_INFRA = 1,
     ZN_RETRY_CRASH = 2,
-    ZN_RETRY_CLASSES = 3,
+    ZN_RETRY_DISK = 3, /* infrastructure too: the disk of a worker is full */
+    ZN_RETRY_CLASSES = 4,
 } zn_retry_class;
 
 zn_retry_class zn_retry_class_of(zonda_err code);

@@ -38,6 +38,9 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
 /* Sends a message of the epoch to its worker. */
 void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member, const zn_message *message);
 
+/* Whether attempts of the stage found the disks of all workers full lately. */
+bool zn_scheduler_all_disks_full(const zn_scheduler *scheduler, const zn_live_stage *stage);
+
 /* How many more tasks of the stage the worker may get, as far as the stage is concerned. */
 uint64_t zn_scheduler_stage_room(const zn_scheduler *scheduler, const zn_member *member,
                                  const zn_live_stage *stage);

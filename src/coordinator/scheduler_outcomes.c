@@ -20,8 +20,13 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     zonda_error final = *error;
     final.attempt = (uint32_t)run.value;
     zn_failure_log_add(&stage->failed, run, scheduler->now_ns, &final);
-    if (failures < limit && !error->permanent) {
+    bool hopeless = class == ZN_RETRY_DISK && failures >= ZN_ATTEMPTS_DISK_MIN &&
+                    zn_scheduler_all_disks_full(scheduler, stage);
+    if (failures < limit && !error->permanent && !hopeless) {
         return false;
+    }
+    if (class == ZN_RETRY_DISK) {
+        zn_full_disks_describe(&stage->full_disks, &final);
     }
     zn_log(ZONDA_LOG_DEBUG, "task-failed", "job=%llu stage=%u task=%u",
            (unsigned long long)stage->job->id, stage->index, task);
@@ -36,6 +41,9 @@ static void fail_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage 
     error.worker = member->id;
     if (error.code == ZONDA_OK) {
         error.code = ZONDA_ERR_INTERNAL; /* a failure without a code */
+    }
+    if (error.code == ZONDA_ERR_DISK_FULL) {
+        zn_full_disks_note(&stage->full_disks, member->host, scheduler->now_ns, &error);
     }
     zn_live_stage_give_back(stage, part);
     zn_scheduler_refresh_stage(scheduler, stage);

@@ -43,6 +43,7 @@ typedef enum zn_wait_reason {
     ZN_WAIT_ENDED = 11,     /* the job failed or was cancelled */
     ZN_WAIT_CLOSING = 12,   /* workers have not let go of it yet */
     ZN_WAIT_STOPPING = 13,  /* the cluster ends */
+    ZN_WAIT_DISK_FULL = 14, /* a worker's disk was full: it gets no tasks for a while */
 } zn_wait_reason;
 
 typedef enum zn_attempt_state {

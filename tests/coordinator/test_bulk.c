@@ -112,6 +112,7 @@ static void test_bulk_reference_of_lost_worker_is_error(void **state) {
     assert_int_equal(reply->number, ZN_MSG_REFUSAL);
     assert_int_equal(reply->refusal.failure[0].code, ZONDA_ERR_WORKER_LOST);
     assert_int_equal(reply->refusal.failure[0].worker, r->workers[0].id);
+    assert_int_equal(reply->refusal.failure[0].permanent, 1);
     rig_free(&r);
 }
 

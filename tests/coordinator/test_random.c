@@ -104,7 +104,9 @@ static void step_report(life *l, size_t worker) {
         return;
     }
     if (roll(l, 100) == 0) {
-        zonda_err code = roll(l, 2) == 0 ? ZONDA_ERR_USER : ZONDA_ERR_WORKER_LOST;
+        static const zonda_err codes[] = { ZONDA_ERR_USER, ZONDA_ERR_WORKER_LOST,
+                                           ZONDA_ERR_DISK_FULL };
+        zonda_err code = codes[roll(l, 3)];
         rig_fail_first(r, worker, code, roll(l, 10) == 0);
         return;
     }

@@ -101,6 +101,7 @@ static void test_retry_limits_are_3_20_3(void **state) {
     assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_WORKER_LOST)), 20);
     assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_CRASH)), 3);
     assert_int_equal(zn_retry_class_of(ZONDA_ERR_CRASH), ZN_RETRY_CRASH);
+    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_DISK_FULL)), 20);
 }
 
 /* The client that called least recently is forgotten first. */
