@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The program: finds the command and runs it. Each command is one file with its own options; what
  * `--help` says comes from the same tables that parse. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,8 @@ static int run_command(const zn_command *command, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    /* A file that may not grow (ulimit -f) is a full disk: an error of a write, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     argp_program_version = "zonda " ZONDA_VERSION;
     const char *word = argc > 1 ? argv[1] : "";
     if (strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "help") == 0) {

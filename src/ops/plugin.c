@@ -13,7 +13,6 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -24,6 +23,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "record/value.h"
+#include "store/file.h"
 
 typedef struct loaded {
     zn_digest digest;
@@ -143,39 +143,20 @@ static void note_loaded(zn_digest digest, const zonda_plugin_table *table) {
     }
 }
 
-static zonda_err write_all(int fd, zn_bytes bytes) {
-    while (bytes.len > 0) {
-        ssize_t written = write(fd, bytes.data, bytes.len);
-        if (written < 0 && errno != EINTR) {
-            return ZONDA_ERR_IO;
-        }
-        if (written > 0) {
-            bytes.data += written;
-            bytes.len -= (size_t)written;
-        }
-    }
-    return ZONDA_OK;
-}
-
 /* Makes the file `path` appear whole. */
 static zonda_err write_file(const zn_task_host *host, const char *path, zn_bytes bytes,
                             zonda_error *error) {
     char *temporary = zn_format("%s.%s", path, host->owner);
     unlink(temporary); /* of a slot of this name that died */
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-    zonda_err err = fd < 0 ? ZONDA_ERR_IO : write_all(fd, bytes);
-    int code = errno;
-    if (fd >= 0 && close(fd) != 0 && err == ZONDA_OK) {
-        err = ZONDA_ERR_IO;
-        code = errno;
-    }
-    if (err == ZONDA_OK && rename(temporary, path) != 0) {
-        err = ZONDA_ERR_IO;
-        code = errno;
-    }
-    if (err != ZONDA_OK) {
-        zn_error_set(error, err, "cannot keep a plug-in in %s: %s", temporary, strerror(code));
+    bool written = fd >= 0 && zn_file_write(fd, bytes);
+    zonda_err err = ZONDA_OK;
+    if (!written || close(fd) != 0 || rename(temporary, path) != 0) {
+        err = zn_file_failed(error, temporary, "cannot keep a plug-in");
         unlink(temporary);
+    }
+    if (!written) {
+        zn_file_close(&fd);
     }
     free(temporary);
     return err;

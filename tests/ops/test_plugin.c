@@ -221,7 +221,7 @@ static void test_plugin_load_without_scratch_is_an_error(void **state) {
     host.host.scratch = "/nowhere/at/all";
     zn_digest digest = put_plugin("no_table");
     assert_err(zn_plugin_load(&host.host, digest, "lost.so", &table, &error), IO);
-    assert_non_null(strstr(error.text, "/nowhere/at/all"));
+    assert_non_null(strstr(error.file, "/nowhere/at/all"));
     assert_false(error.permanent);
 }
 
