@@ -53,7 +53,9 @@ static int exit_status_of(zonda_err code) {
 int zn_cli_fail(const zonda_error *error) {
     char text[4096];
     fprintf(stderr, "zonda: %s\n", zonda_error_format(error, text, sizeof text));
-    return exit_status_of(error->code);
+    /* From a task it is said of records, not of words. */
+    bool of_data = error->code == ZONDA_ERR_INVALID && error->has_shard;
+    return of_data ? ZN_EXIT_FAILED : exit_status_of(error->code);
 }
 
 void zn_cli_log(zonda_log_level level) {
