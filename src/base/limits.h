@@ -76,10 +76,12 @@ enum {
     /* Time. */
     ZN_HEARTBEAT_MS = 1000,
     ZN_WORKER_LOST_MS = 3000,
+    ZN_DRIVER_GRACE_MS = 30000, /* after which the jobs of a driver that has gone end */
     ZN_CALL_TIMEOUT_MS = 30000,
     ZN_CALL_RETRY_MS = 2000, /* a request is sent again after this silence */
     ZN_POLL_MS_MAX = 50,
     ZN_DISK_FULL_MS = 10000, /* a worker whose disk was full is tried again after this time */
+    ZN_DRIVERS_MAX = 65536,  /* that are known to be connected */
     ZN_CLIENTS_MAX = 4096,   /* control clients whose last reply is kept */
 
     /* Memory. */

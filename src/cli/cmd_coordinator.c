@@ -7,7 +7,9 @@
 
 enum {
     OPTION_ADVERTISE = 1000,
-    OPTION_INSECURE
+    OPTION_INSECURE,
+    OPTION_DRIVER_GRACE,
+    GRACE_S_MAX = 86400
 };
 
 typedef struct coordinator_options {
@@ -26,6 +28,8 @@ static const struct argp_option options[] = {
       "allow an endpoint that other machines can reach, without keys: anybody there can run code "
       "here",
       0 },
+    { "driver-grace", OPTION_DRIVER_GRACE, "SECONDS", 0,
+      "end the jobs of a driver that has gone after SECONDS; default 30", 0 },
     { "verbose", 'v', NULL, 0, "log more", 0 },
     { "quiet", 'q', NULL, 0, "log warnings and errors only", 0 },
     { 0 },
@@ -43,6 +47,15 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_INSECURE:
         parsed->core.insecure = true;
         return 0;
+    case OPTION_DRIVER_GRACE: {
+        uint64_t seconds = 0;
+        if (!zn_cli_number(word, 1, GRACE_S_MAX, &seconds)) {
+            argp_error(state, "--driver-grace takes seconds from 1 to %d, not '%s'", GRACE_S_MAX,
+                       word);
+        }
+        parsed->core.driver_grace_ms = (uint32_t)seconds * 1000;
+        return 0;
+    }
     case 'v':
         parsed->log_level = ZONDA_LOG_DEBUG;
         return 0;

@@ -33,6 +33,7 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
         reply->message.number = ZN_MSG_JOB_OPENED;
         reply->message.job_opened =
             (zn_msg_job_opened){ .request = request->open_job.request, .job = job->id };
+        zn_scheduler_own_job(control->scheduler, job, request->open_job.client);
     }
     return err;
 }

@@ -12,8 +12,10 @@ typedef struct zn_coordinator_options {
     const char
         *advertise; /* host name for others if `bind` is a wildcard; NULL: this host's name */
     bool insecure;  /* allow a bind that others than this machine can reach, without keys */
-    uint32_t heartbeat_ms; /* 0: ZN_HEARTBEAT_MS */
-    uint32_t lost_ms;      /* 0: ZN_WORKER_LOST_MS */
+    uint32_t heartbeat_ms;    /* 0: ZN_HEARTBEAT_MS */
+    uint32_t lost_ms;         /* 0: ZN_WORKER_LOST_MS */
+    uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0:
+                                 ZN_DRIVER_GRACE_MS */
 } zn_coordinator_options;
 
 /* Binds all sockets and starts the thread. Options are copied. NULL and `error` on failure:

@@ -79,6 +79,7 @@ static zn_scheduler *new_scheduler(const zn_coordinator_options *options) {
                                    .first_epoch = (zn_random_id() >> 8) + 1,
                                    .heartbeat_ms = options->heartbeat_ms,
                                    .lost_ms = options->lost_ms,
+                                   .driver_grace_ms = options->driver_grace_ms,
                                    .blob_bytes_max = ZN_BLOB_STORE_BYTES_MAX };
     return zn_scheduler_new(&config, zn_clock_ns());
 }
@@ -216,6 +217,20 @@ static void drain_blobs(zn_coordinator_shell *shell) {
     }
 }
 
+/* Drivers come and go. */
+static void drain_events(zn_coordinator_shell *shell) {
+    for (int i = 0; i < CONTROL_BATCH; i++) {
+        uint64_t client = 0;
+        bool present = false;
+        if (!zn_channel_presence(shell->events, &client, &present)) {
+            return;
+        }
+        if (client != 0) {
+            zn_scheduler_driver_seen(shell->scheduler, zn_clock_ns(), client, present);
+        }
+    }
+}
+
 /* Sends what the scheduler decided. That a worker cannot be reached is news for the scheduler,
  * which may decide more. */
 static void flush(zn_coordinator_shell *shell) {
@@ -250,9 +265,10 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
         { .kind = ZN_POLL_CHANNEL, .channel = shell->work },
         { .kind = ZN_POLL_MONITOR, .channel = shell->work },
         { .kind = ZN_POLL_CHANNEL, .channel = shell->blobs },
+        { .kind = ZN_POLL_CHANNEL, .channel = shell->events },
         { .kind = ZN_POLL_FD, .fd = stop_fd },
     };
-    zn_poll(items, stop_fd >= 0 ? 5 : 4, timeout_until(deadline_ns));
+    zn_poll(items, stop_fd >= 0 ? 6 : 5, timeout_until(deadline_ns));
     if (items[0].ready) {
         drain_control(shell);
     }
@@ -261,6 +277,9 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
     }
     if (items[3].ready) {
         drain_blobs(shell);
+    }
+    if (items[4].ready) {
+        drain_events(shell);
     }
     if (items[2].ready && zn_channel_peers_closed(shell->work)) {
         zn_scheduler_probe(shell->scheduler, zn_clock_ns());

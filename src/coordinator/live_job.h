@@ -24,7 +24,9 @@ typedef struct zn_live_job {
     char *name;
     zn_digest fingerprint;
     uint64_t opened_ns;
+    uint64_t client;        /* id of its driver; 0: unknown */
     uint64_t called_ns;     /* when its driver last called */
+    uint64_t absent_ns;     /* when the connection of its driver ended; 0: it has not */
     zn_live_stage **stages; /* owned, ascending by index */
     size_t stage_count;
     size_t stage_capacity;

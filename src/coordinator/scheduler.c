@@ -344,6 +344,7 @@ void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
     scheduler->now_ns = now_ns;
     if (now_ns - scheduler->tick_ns > scheduler->config.lost_ms * ZN_NS_PER_MS / 2) {
         excuse_members(scheduler);
+        zn_scheduler_excuse_drivers(scheduler);
     }
     scheduler->tick_ns = now_ns;
     zn_live_stage *stage = TAILQ_FIRST(&scheduler->changed);
@@ -356,6 +357,7 @@ void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
     }
     if (now_ns - scheduler->scan_ns >= scan_interval_ns(scheduler)) {
         look_at_members(scheduler);
+        zn_scheduler_look_at_drivers(scheduler);
     }
 }
 
@@ -388,6 +390,7 @@ void zn_scheduler_destroy(zn_scheduler **scheduler_pointer) {
     zn_key_map_free(&scheduler->job_map);
     zn_key_map_free(&scheduler->epoch_map);
     zn_key_map_free(&scheduler->client_map);
+    zn_key_map_free(&scheduler->driver_map);
     zn_scheduler_outbox_free(&scheduler->outbox);
     free(scheduler);
     *scheduler_pointer = NULL;

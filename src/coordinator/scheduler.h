@@ -12,6 +12,7 @@ typedef struct zn_scheduler_config {
     uint64_t first_epoch; /* likewise */
     uint32_t heartbeat_ms;
     uint32_t lost_ms;
+    uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0: never */
     uint64_t blob_bytes_max;
 } zn_scheduler_config;
 
@@ -42,6 +43,7 @@ typedef struct zn_scheduler {
 
     zn_key_map epoch_map;  /* workers by epoch */
     zn_key_map client_map; /* workers by their own random id */
+    zn_key_map driver_map; /* client ids of drivers that are connected; the value is not NULL */
     TAILQ_HEAD(, zn_member) members;
     TAILQ_HEAD(zn_ready_members, zn_member) ready; /* with free credit */
     uint64_t next_worker;
@@ -68,6 +70,13 @@ void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t
 
 /* Some connection was closed: sends to every worker, so that the closed one shows. */
 void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns);
+
+/* The job is that of the driver with this client id. */
+void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, uint64_t client);
+
+/* The driver with this client id has connected to the events, or its connection has ended. */
+void zn_scheduler_driver_seen(zn_scheduler *scheduler, uint64_t now_ns, uint64_t client,
+                              bool present);
 
 /* Time has passed: heartbeats, silent workers, events. */
 void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns);

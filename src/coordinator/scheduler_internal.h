@@ -23,6 +23,12 @@ void zn_scheduler_unlink_stage(zn_scheduler *scheduler, zn_live_stage *stage);
 void zn_scheduler_fail_stage(zn_scheduler *scheduler, zn_live_stage *stage,
                              const zonda_error *error);
 
+/* Ends the jobs of drivers that have gone. */
+void zn_scheduler_look_at_drivers(zn_scheduler *scheduler);
+
+/* Their time of grace begins anew. */
+void zn_scheduler_excuse_drivers(zn_scheduler *scheduler);
+
 /* One worker fewer to wait for; the last one lets a closing job go. */
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t job);
 

@@ -15,10 +15,10 @@
 
 /* Subscribes to hints. Not being able to is no reason to fail: waits are then just not cut short.
  */
-static zn_events *subscribe(zn_bytes endpoint) {
+static zn_events *subscribe(zn_bytes endpoint, uint64_t client) {
     zonda_error error = { 0 };
     char *text = zn_strndup((const char *)endpoint.data, endpoint.len);
-    zn_events *events = zn_events_new(text, &error);
+    zn_events *events = zn_events_new(text, client, &error);
     if (events == NULL) {
         zn_log(ZONDA_LOG_WARN, "events-unavailable", "endpoint=%s text=\"%s\"", text, error.text);
     }
@@ -42,7 +42,8 @@ static zonda_err greet(zonda_cluster *cluster, zonda_error *error) {
     const zn_message *reply = NULL;
     zonda_err err = zn_control_client_call(cluster->control, &call, &reply, error);
     if (err == ZONDA_OK) {
-        cluster->events = subscribe(reply->endpoints.events);
+        cluster->events =
+            subscribe(reply->endpoints.events, zn_control_client_id(cluster->control));
     }
     return err;
 }

@@ -61,6 +61,10 @@ void zn_control_client_destroy(zn_control_client **client) {
     *client = NULL;
 }
 
+uint64_t zn_control_client_id(const zn_control_client *client) {
+    return client->id;
+}
+
 const char *zn_control_client_endpoint(const zn_control_client *client) {
     return zn_channel_endpoint(client->channel);
 }

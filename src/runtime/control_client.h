@@ -22,6 +22,9 @@ zn_control_client *zn_control_client_new(const char *endpoint,
 void zn_control_client_destroy(zn_control_client **client);
 
 /* Where it calls. Borrowed. */
+/* The random id that its calls carry. */
+uint64_t zn_control_client_id(const zn_control_client *client);
+
 const char *zn_control_client_endpoint(const zn_control_client *client);
 
 uint32_t zn_control_client_timeout_ms(const zn_control_client *client);

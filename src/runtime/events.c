@@ -19,11 +19,12 @@ struct zn_events {
     zn_channel *channel;
 };
 
-zn_events *zn_events_new(const char *endpoint, zonda_error *error) {
+zn_events *zn_events_new(const char *endpoint, uint64_t client, zonda_error *error) {
     zn_channel *channel = zn_channel_connect(ZN_CHANNEL_SUB, endpoint, error);
     if (channel == NULL) {
         return NULL;
     }
+    zn_channel_announce(channel, client);
     zn_events *events = ZN_NEW(zn_events);
     events->channel = channel;
     return events;

@@ -11,8 +11,9 @@
  * still works. One thread at a time. */
 typedef struct zn_events zn_events;
 
-/* Subscribes. Errors: INVALID (endpoint). */
-zn_events *zn_events_new(const char *endpoint, zonda_error *error);
+/* Subscribes, and lets the coordinator know that the driver with this client id is there.
+ * Errors: INVALID (endpoint). */
+zn_events *zn_events_new(const char *endpoint, uint64_t client, zonda_error *error);
 void zn_events_destroy(zn_events **events);
 
 /* Waits up to `wait_ns` for a hint about `job`; returns early, false, when a signal comes. Long

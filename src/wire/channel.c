@@ -43,7 +43,7 @@ static int socket_type(zn_channel_kind kind) {
     case ZN_CHANNEL_ROUTER:
         return ZMQ_ROUTER;
     case ZN_CHANNEL_PUB:
-        return ZMQ_PUB;
+        return ZMQ_XPUB; /* which tells who subscribes */
     case ZN_CHANNEL_SUB:
         return ZMQ_SUB;
     }
@@ -345,4 +345,41 @@ void zn_channel_reset(zn_channel *channel) {
     int rc = zmq_connect(channel->handle, channel->endpoint);
     ZN_ASSERT(rc == 0);
     channel->awaiting = false;
+}
+
+/* ---- presence ---- */
+
+enum {
+    PRESENCE_BYTES = 7 + 8
+};
+
+static const char presence_topic[] = "driver:";
+
+/* No event begins like this, so the subscription gets nothing. */
+static void put_presence(uint64_t id, uint8_t out[PRESENCE_BYTES]) {
+    memcpy(out, presence_topic, sizeof presence_topic - 1);
+    zn_put_u64(out + sizeof presence_topic - 1, id);
+}
+
+void zn_channel_announce(zn_channel *channel, uint64_t id) {
+    ZN_ASSERT(channel->kind == ZN_CHANNEL_SUB);
+    uint8_t topic[PRESENCE_BYTES];
+    put_presence(id, topic);
+    int rc = zmq_setsockopt(channel->handle, ZMQ_SUBSCRIBE, topic, sizeof topic);
+    ZN_ASSERT(rc == 0);
+}
+
+bool zn_channel_presence(zn_channel *channel, uint64_t *id, bool *present) {
+    ZN_ASSERT(channel->kind == ZN_CHANNEL_PUB);
+    zn_peer nobody = { 0 };
+    bool got = false;
+    *id = 0;
+    size_t odd_parts = take_message(channel, &nobody, &got);
+    const uint8_t *bytes = got ? zmq_msg_data(&channel->received) : NULL;
+    if (got && odd_parts == 0 && zmq_msg_size(&channel->received) == 1 + PRESENCE_BYTES &&
+        memcmp(bytes + 1, presence_topic, sizeof presence_topic - 1) == 0) {
+        *id = zn_get_u64(bytes + sizeof presence_topic);
+        *present = bytes[0] == 1;
+    }
+    return got;
 }

@@ -62,6 +62,13 @@ zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *messag
  * has REQ_RELAXED and REQ_CORRELATE). Closes and reopens the connection if nothing has answered. */
 void zn_channel_reset(zn_channel *channel);
 
+/* SUB only: makes `id` (not 0) known to the publisher for as long as the connection stands. */
+void zn_channel_announce(zn_channel *channel, uint64_t id);
+
+/* PUB only: takes one notice of who subscribes; false if there is none. `*id` is who has announced
+ * himself (`*present`) or has gone; 0: something else. */
+bool zn_channel_presence(zn_channel *channel, uint64_t *id, bool *present);
+
 /* Watches for closed connections of a bound channel; then zn_channel_peers_closed returns true
  * once per batch of closings. Poll it as ZN_POLL_MONITOR. */
 zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error);

@@ -43,11 +43,11 @@ def processes_below(pid):
 class Cluster:
     """A coordinator and workers as real processes over "tcp" or "ipc"."""
 
-    def __init__(self, transport="tcp", workers=2, slots=2):
+    def __init__(self, transport="tcp", workers=2, slots=2, coordinator=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zonda-cli-"))
         bind = "tcp://127.0.0.1:*" if transport == "tcp" else f"ipc://{self.folder}/control"
         self.log = open(self.folder / "log", "w+")
-        self.coordinator = subprocess.Popen([PROGRAM, "coordinator", "--bind", bind], text=True,
+        self.coordinator = subprocess.Popen([PROGRAM, "coordinator", "--bind", bind, *coordinator], text=True,
                                             stdout=subprocess.PIPE, stderr=self.log)
         self.endpoint = self.coordinator.stdout.readline().split()[1]
         self.slots = slots

@@ -229,6 +229,48 @@ def wait_until(condition, seconds=30):
             raise AssertionError("it did not happen in time")
 
 
+class Grace(TestCase):
+    """The job of a driver that was killed ends by itself; one whose driver only waits does not."""
+
+    def test_the_job_of_a_killed_driver_ends(self):
+        for transport in ("tcp", "ipc"):
+            with self.subTest(transport=transport):
+                cluster = self.cluster(transport, coordinator=["--driver-grace", "1"])
+                driver = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint,
+                                           *Interrupt.SLOW], stdout=subprocess.PIPE)
+                self.addCleanup(driver.stdout.close)
+
+                def jobs():
+                    return zonda("jobs", "--connect", cluster.endpoint).stdout
+
+                wait_until(lambda: "running" in jobs())
+                driver.kill()
+                driver.wait()
+                wait_until(lambda: zonda("jobs", "--json", "--connect",
+                                         cluster.endpoint).stdout == "[]\n")
+                self.assertEqual(cluster.run("from-range", "10", "then", "count").stdout, "10\n")
+                self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_a_driver_that_takes_its_time_keeps_its_job(self):
+        cluster = self.cluster(coordinator=["--driver-grace", "1"])
+        # More than pipes hold, so the driver waits for its reader and calls nobody.
+        driver = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint, "from-range",
+                                   "300000", "--shards", "50"], stdout=subprocess.PIPE)
+        first = driver.stdout.readline()
+
+        def silent_ms():
+            job = json.loads(zonda("jobs", "--json", "--connect", cluster.endpoint).stdout)[0]["job"]
+            found = zonda("explain", "--json", "--connect", cluster.endpoint, str(job)).stdout
+            return json.loads(found)["called_ms"]
+
+        wait_until(lambda: silent_ms() > 2500)
+        lines = [first, *driver.stdout]
+        driver.stdout.close()
+        self.assertEqual(driver.wait(), 0)
+        self.assertEqual(len(lines), 300000)
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+
 class Faults(TestCase):
     JOB = ["from-range", "400", "--shards", "400", "then", "map",
            "(function() local x = 0; for i = 1, 200000 do x = x + i end; return r end)()"]

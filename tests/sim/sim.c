@@ -31,7 +31,7 @@ static void inflict(sim *s) {
     sim_worker *worker = &s->workers[index];
     uint64_t until = s->now_ns + sim_roll(s, 6 * ZN_NS_PER_S);
     until = until < s->settings.faults_end_ns ? until : s->settings.faults_end_ns;
-    switch (sim_roll(s, 6)) {
+    switch (sim_roll(s, 7)) {
     case 0:
         sim_worker_kill(s, index);
         break;
@@ -47,6 +47,11 @@ static void inflict(sim *s) {
     case 4:
         s->cut_up_ns[index] = until;
         s->cut_down_ns[index] = until;
+        break;
+    case 5:
+        if (sim_chance(s, 100)) {
+            sim_driver_kill(s, (uint32_t)sim_roll(s, s->driver_count));
+        }
         break;
     default:
         if (worker->alive) {
@@ -64,6 +69,7 @@ static void handle(sim *s, const sim_event *event) {
     case SIM_COORDINATOR_CALL:
     case SIM_COORDINATOR_WORK:
     case SIM_COORDINATOR_CLOSED:
+    case SIM_COORDINATOR_DRIVER:
     case SIM_COORDINATOR_TICK:
         sim_coordinator_event(s, event);
         break;

@@ -83,6 +83,8 @@ void sim_slot_reset(sim_slot *slot);
 
 void sim_driver_start(sim *s, uint32_t index);
 void sim_driver_event(sim *s, const sim_event *event);
+/* Ends the process for good. */
+void sim_driver_kill(sim *s, uint32_t index);
 void sim_driver_free(sim_driver *driver);
 /* The stage that a body is of, and its driver; NULL if there is none. */
 const sim_stage *sim_find_stage(sim *s, const zn_digest *body, sim_driver **driver, size_t *number);

@@ -93,6 +93,9 @@ void sim_coordinator_event(sim *s, const sim_event *event) {
         const zn_message *message = sim_decode(s, &event->bytes);
         sim_trace(s, "→coordinator", message, event->node);
         zn_scheduler_message(s->scheduler, s->now_ns, &peer, message);
+    } else if (event->kind == SIM_COORDINATOR_DRIVER) {
+        zn_scheduler_driver_seen(s->scheduler, s->now_ns, s->drivers[event->node].client,
+                                 event->value != 0);
     } else if (event->kind == SIM_COORDINATOR_CLOSED) {
         zn_scheduler_probe(s->scheduler, s->now_ns);
     }
@@ -105,6 +108,7 @@ void sim_coordinator_start(sim *s) {
                                    .first_epoch = 1 + sim_roll(s, 1000000),
                                    .heartbeat_ms = ZN_HEARTBEAT_MS,
                                    .lost_ms = ZN_WORKER_LOST_MS,
+                                   .driver_grace_ms = 5000,
                                    .blob_bytes_max = ZN_MIB };
     zn_control_endpoints endpoints = { .work = "sim://work",
                                        .blobs = "sim://blobs",

@@ -33,6 +33,13 @@ static void make_stage(sim *s, sim_driver *driver, size_t number, size_t count) 
                                                     .body = stage->body };
 }
 
+/* The subscription of the driver begins or ends. */
+static void show(sim *s, uint32_t index, bool present) {
+    sim_event *event = sim_add(s, SIM_COORDINATOR_DRIVER, sim_roll(s, 50 * ZN_NS_PER_MS));
+    event->node = index;
+    event->value = present ? 1 : 0;
+}
+
 void sim_driver_start(sim *s, uint32_t index) {
     sim_driver *driver = &s->drivers[index];
     size_t count = 1 + sim_roll(s, SIM_STAGES_MAX);
@@ -54,6 +61,17 @@ void sim_driver_start(sim *s, uint32_t index) {
     sim_event *start = sim_add(s, SIM_DRIVER_TIMER, sim_roll(s, 5 * ZN_NS_PER_S));
     start->node = index;
     start->mark = ++driver->timer;
+    show(s, index, true);
+}
+
+void sim_driver_kill(sim *s, uint32_t index) {
+    sim_driver *driver = &s->drivers[index];
+    if (!driver->ended) {
+        sim_trace(s, "driver killed", NULL, index);
+        driver->ended = true;
+        driver->gone = true;
+        show(s, index, false);
+    }
 }
 
 void sim_driver_free(sim_driver *driver) {

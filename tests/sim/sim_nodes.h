@@ -22,6 +22,7 @@ typedef enum sim_kind {
     SIM_COORDINATOR_CALL,   /* control: a call of driver `node`, or of worker `node - drivers` */
     SIM_COORDINATOR_WORK,   /* a message of worker `node` */
     SIM_COORDINATOR_CLOSED, /* a connection was closed */
+    SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
     SIM_COORDINATOR_TICK,
     SIM_WORKER_REPLY, /* of control */
     SIM_WORKER_WORK,
@@ -81,6 +82,7 @@ typedef struct sim_driver {
     uint32_t crashes[SIM_STAGES_MAX][SIM_TASKS_MAX];
     bool cancel; /* the user will */
     bool ended;
+    bool gone; /* killed: nobody reads its results */
 } sim_driver;
 
 typedef struct sim_order {
