@@ -157,10 +157,10 @@ static bool is_names(const char *word) {
     return !begins;
 }
 
-/* A field, several as a list, or a function. */
+/* A field, several as a list, or a function. `r` is the record, as in every expression. */
 static zonda_err put_key(verb_parse *verb, const zn_arg_def *arg, const char *word,
                          zonda_error *error) {
-    if (!is_names(word)) {
+    if (!is_names(word) || strcmp(word, "r") == 0) {
         return put_function(verb, arg, word, error);
     }
     uint32_t count = 1;
