@@ -57,6 +57,11 @@ class Groups(TestCase):
         self.assertEqual([json.loads(line) for line in result.stdout.splitlines()],
                          [{"calls": i + 1, "key": i} for i in range(3)])
 
+    def test_a_key_that_is_r_is_the_record(self):
+        result = zonda("run", "from-list", "2", "b", "1", "2.0", "b", "then", "deduplicate", "r", "--shards", "1",
+                       "then", "sort", "r", "--descending")
+        self.assertEqual(self.expect(result, 0).stdout, '"b"\n2\n1\n')
+
     def test_limit_ends_a_group_early(self):
         result = zonda("run", *GROUP, "for r in rows do emit(r.v) end", "then", "limit", "2")
         self.assertEqual(self.expect(result, 0).stdout, "0\n1\n")
