@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Sorting rows without moving them. Entries are distributed in place by one byte of what they hold
  * of the key after another (McIlroy, Bostic, McIlroy 1993, "Engineering Radix Sort", the American
- * flag); small or used-up buckets are merged by comparison. A key shorter than
- * ZN_ROW_ENTRY_LONG is in its entry as a whole, with its length, so its row is never looked at;
- * numbers, short texts and most pairs of them are. Places make all entries different, so the
- * result is the stable order although distributing in place is not stable.
+ * flag); where that is used up, entries get the next bytes of their keys; small buckets are merged
+ * by comparison. A key shorter than ZN_ROW_ENTRY_LONG is in its entry as a whole, with its length,
+ * so its row is never looked at; numbers, short texts and most pairs of them are. Places make all
+ * entries different, so the result is the stable order although distributing in place is not
+ * stable.
  *
  * Used by the buffer of the sorter. */
 #include "store/row_sort.h"
@@ -18,6 +19,7 @@ enum {
     HELD_BYTES = 11,      /* of the key in an entry */
     RADIX_ENTRIES_MIN = 256,
     INSERT_ENTRIES_MAX = 12,
+    LEVELS_MAX = 64,
 };
 
 zn_row_entry zn_row_entry_of(zn_bytes key, uint32_t place) {
@@ -42,10 +44,25 @@ zn_row zn_row_at(const uint8_t *rows, uint32_t place) {
     return (zn_row){ .key = { at, lengths[0] }, .record = { at + lengths[0], lengths[1] } };
 }
 
+/* Where the keys are, and how many of their bytes are known to be equal and no more in entries. */
+typedef struct sort_keys {
+    const uint8_t *rows;
+    size_t skipped;
+} sort_keys;
+
+static zn_bytes rest_of_key(const zn_row_entry *entry, const sort_keys *keys) {
+    zn_bytes key = zn_row_at(keys->rows, entry->place).key;
+    return (zn_bytes){ key.data + keys->skipped, key.len - keys->skipped };
+}
+
+static bool holds_all(const zn_row_entry *entry) {
+    return (entry->low & 0xFF) != ZN_ROW_ENTRY_LONG;
+}
+
 /* Both entries hold the same bytes. */
-static bool slow_before(const zn_row_entry *a, const zn_row_entry *b, const uint8_t *rows) {
-    if ((a->low & 0xFF) == ZN_ROW_ENTRY_LONG) {
-        int order = zn_key_compare(zn_row_at(rows, a->place).key, zn_row_at(rows, b->place).key);
+static bool slow_before(const zn_row_entry *a, const zn_row_entry *b, const sort_keys *keys) {
+    if (!holds_all(a)) {
+        int order = zn_key_compare(rest_of_key(a, keys), rest_of_key(b, keys));
         if (order != 0) {
             return order < 0;
         }
@@ -53,18 +70,18 @@ static bool slow_before(const zn_row_entry *a, const zn_row_entry *b, const uint
     return a->place < b->place;
 }
 
-static inline bool before(const zn_row_entry *a, const zn_row_entry *b, const uint8_t *rows) {
+static inline bool before(const zn_row_entry *a, const zn_row_entry *b, const sort_keys *keys) {
     if (a->high != b->high) {
         return a->high < b->high;
     }
-    return a->low != b->low ? a->low < b->low : slow_before(a, b, rows);
+    return a->low != b->low ? a->low < b->low : slow_before(a, b, keys);
 }
 
-static void insertion_sort(zn_row_entry *entries, size_t count, const uint8_t *rows) {
+static void insertion_sort(zn_row_entry *entries, size_t count, const sort_keys *keys) {
     for (size_t i = 1; i < count; i++) {
         zn_row_entry entry = entries[i];
         size_t at = i;
-        for (; at > 0 && before(&entry, &entries[at - 1], rows); at--) {
+        for (; at > 0 && before(&entry, &entries[at - 1], keys); at--) {
             entries[at] = entries[at - 1];
         }
         entries[at] = entry;
@@ -72,22 +89,22 @@ static void insertion_sort(zn_row_entry *entries, size_t count, const uint8_t *r
 }
 
 static void merge_sort(zn_row_entry *entries, size_t count, zn_row_entry *spare,
-                       const uint8_t *rows) {
+                       const sort_keys *keys) {
     if (count <= INSERT_ENTRIES_MAX) {
-        insertion_sort(entries, count, rows);
+        insertion_sort(entries, count, keys);
         return;
     }
     size_t half = count / 2;
-    merge_sort(entries, half, spare, rows);
-    merge_sort(entries + half, count - half, spare, rows);
-    if (before(&entries[half - 1], &entries[half], rows)) {
+    merge_sort(entries, half, spare, keys);
+    merge_sort(entries + half, count - half, spare, keys);
+    if (before(&entries[half - 1], &entries[half], keys)) {
         return;
     }
     memcpy(spare, entries, half * sizeof *spare);
     size_t left = 0;
     size_t right = half;
     for (size_t to = 0; left < half; to++) {
-        bool second = right < count && before(&entries[right], &spare[left], rows);
+        bool second = right < count && before(&entries[right], &spare[left], keys);
         entries[to] = second ? entries[right++] : spare[left++];
     }
 }
@@ -128,28 +145,44 @@ static bool distribute(zn_row_entry *entries, size_t count, unsigned depth, size
     return true;
 }
 
-/* Recurses at most once per byte of an entry. */
-static void radix_sort(zn_row_entry *entries, size_t count, unsigned depth, zn_row_entry *spare,
-                       const uint8_t *rows) {
-    size_t ends[256];
-    while (count >= RADIX_ENTRIES_MIN && depth < ENTRY_KEY_BYTES &&
-           !distribute(entries, count, depth, ends)) {
-        depth++;
+/* The next bytes of keys that are equal so far. */
+static void reload(zn_row_entry *entries, size_t count, const sort_keys *keys) {
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = zn_row_entry_of(rest_of_key(&entries[i], keys), entries[i].place);
     }
-    if (count < RADIX_ENTRIES_MIN || depth == ENTRY_KEY_BYTES) {
-        merge_sort(entries, count, spare, rows);
+}
+
+/* `depth` bytes of the entries are equal. Recurses where a bucket was split, up to a limit: keys
+ * that are each the begin of the next one could split as often as there are keys. */
+static void radix_sort(zn_row_entry *entries, size_t count, unsigned depth, unsigned level,
+                       zn_row_entry *spare, sort_keys keys) {
+    size_t ends[256];
+    bool split = false;
+    while (count >= RADIX_ENTRIES_MIN && level < LEVELS_MAX && !split) {
+        if (depth == ENTRY_KEY_BYTES && holds_all(&entries[0])) {
+            break;
+        }
+        if (depth == ENTRY_KEY_BYTES) {
+            keys.skipped += HELD_BYTES;
+            reload(entries, count, &keys);
+            depth = 0;
+        }
+        split = distribute(entries, count, depth++, ends);
+    }
+    if (!split) {
+        merge_sort(entries, count, spare, &keys);
         return;
     }
     size_t start = 0;
     for (unsigned i = 0; i < 256; i++) {
-        radix_sort(entries + start, ends[i] - start, depth + 1, spare, rows);
+        radix_sort(entries + start, ends[i] - start, depth, level + 1, spare, keys);
         start = ends[i];
     }
 }
 
-static bool sorted(const zn_row_entry *entries, size_t count, const uint8_t *rows) {
+static bool sorted(const zn_row_entry *entries, size_t count, const sort_keys *keys) {
     for (size_t i = 1; i < count; i++) {
-        if (!before(&entries[i - 1], &entries[i], rows)) {
+        if (!before(&entries[i - 1], &entries[i], keys)) {
             return false;
         }
     }
@@ -157,7 +190,8 @@ static bool sorted(const zn_row_entry *entries, size_t count, const uint8_t *row
 }
 
 void zn_row_sort(zn_row_entry *entries, size_t count, zn_row_entry *spare, const uint8_t *rows) {
-    if (!sorted(entries, count, rows)) {
-        radix_sort(entries, count, 0, spare, rows);
+    sort_keys keys = { .rows = rows };
+    if (!sorted(entries, count, &keys)) {
+        radix_sort(entries, count, 0, 0, spare, keys);
     }
 }

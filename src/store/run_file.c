@@ -67,6 +67,7 @@ zn_run_file *zn_run_file_new(const char *scratch, zonda_error *error) {
     file->scratch = zn_strdup(scratch);
     file->fd = fd;
     file->codec = zn_block_codec_new();
+    zn_block_codec_trust(file->codec);
     return file;
 }
 

@@ -114,6 +114,28 @@ static void test_sorter_shapes_of_input(void **state) {
     }
 }
 
+/* Keys that are each the begin of the next one are split off one by one. */
+static void test_sorter_keys_that_begin_others(void **state) {
+    enum {
+        ROWS = 3000
+    };
+    model rows = { .rows = zn_calloc(ROWS, sizeof(model_row)), .count = ROWS };
+    for (size_t i = 0; i < ROWS; i++) {
+        size_t len = i * 7919 % ROWS;
+        zn_buf_printf(&rows.rows[i].key, "%0*d", (int)len + 1, 0);
+        make_record(i, 0, &rows.rows[i].record);
+        rows.rows[i].order = i;
+    }
+    zn_sorter_options options = { .scratch = *state, .sorted = true };
+    zn_sorter *sorter = zn_sorter_new(&options);
+    zonda_error error = { 0 };
+    assert_ok(add_all(sorter, &rows, &error), error);
+    sort_model(&rows);
+    assert_drained(sorter, &rows);
+    zn_sorter_destroy(&sorter);
+    free_model(&rows);
+}
+
 /* The account is not exceeded by rows, only by what cannot be helped: one row, blocks of runs. */
 static void test_sorter_keeps_to_the_account(void **state) {
     zn_memory memory = { .limit = 8 * ZN_MIB };
@@ -332,6 +354,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         folder_test(test_sorter_equals_model),
         folder_test(test_sorter_shapes_of_input),
+        folder_test(test_sorter_keys_that_begin_others),
         folder_test(test_sorter_keeps_to_the_account),
         folder_test(test_sorter_combines),
         folder_test(test_sorter_combiner_may_leave_rows),
