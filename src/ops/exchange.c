@@ -29,6 +29,7 @@ struct zn_exchange {
     zn_exchange_shard shard;
     zn_exchange_rows *rows;
     zn_merge *merge;
+    uint64_t spilled_bytes; /* by the merge of the shard */
     uint32_t since_question;
 };
 
@@ -149,6 +150,7 @@ static zonda_err open_merge(zn_exchange *exchange, zonda_error *error) {
     zn_merge_options options = { .scratch = host->scratch,
                                  .memory = host->memory,
                                  .sorted = exchange->plan.way != ZN_EXCHANGE_BYTES,
+                                 .spilled_bytes = &exchange->spilled_bytes,
                                  .cancelled = host->cancelled,
                                  .context = host->context };
     zn_row_stream *streams = zn_calloc(count, sizeof *streams);
@@ -221,7 +223,10 @@ zonda_err zn_exchange_next(zn_exchange *exchange, zonda_task *task, zn_row *row,
 }
 
 void zn_exchange_end(zn_exchange *exchange, zonda_task *task) {
-    (void)task;
+    if (task != NULL) {
+        zn_task_spilled(task, exchange->spilled_bytes);
+    }
+    exchange->spilled_bytes = 0;
     zn_merge_destroy(&exchange->merge);
     zn_exchange_rows_destroy(&exchange->rows);
 }

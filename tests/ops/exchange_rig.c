@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "ops/task_state.h"
 #include "record/key.h"
 #include "record/value.h"
 
@@ -209,6 +210,7 @@ void exchange_slot_open(exchange_slot *slot, exchange_rig *rig, const char *by, 
 
 void exchange_slot_close(exchange_slot *slot) {
     zn_exchange_destroy(&slot->exchange);
+    zn_task_free(&slot->task);
     zn_buf_free(&slot->planned);
 }
 
@@ -233,9 +235,10 @@ static rig_row read_row(const zn_row *row) {
 
 zonda_err exchange_slot_read(exchange_slot *slot, uint64_t shard, rig_rows *out,
                              zonda_error *error) {
-    slot->task.attempt.task = slot->op.shard_first + shard;
-    slot->task.records_in = 0;
-    slot->task.bytes_in = 0;
+    zn_task_begin(&slot->task, (zn_attempt_id){ .job = { JOB },
+                                                .stage = { 3 },
+                                                .task = slot->op.shard_first + shard,
+                                                .attempt = 1 });
     zonda_err code = zn_exchange_begin(slot->exchange, &slot->task, error);
     bool found = code == ZONDA_OK;
     size_t before = out->count;
@@ -252,6 +255,10 @@ zonda_err exchange_slot_read(exchange_slot *slot, uint64_t shard, rig_rows *out,
         }
     }
     zn_exchange_end(slot->exchange, &slot->task);
+    for (size_t i = 0; i < slot->task.counter_count; i++) {
+        assert_string_equal(slot->task.counters[i].name, "spilled_bytes");
+        slot->spilled_bytes += (uint64_t)slot->task.counters[i].sum;
+    }
     if (code == ZONDA_OK) {
         assert_int_equal(slot->task.records_in, out->count - before);
     }

@@ -63,6 +63,7 @@ typedef struct exchange_slot {
     zn_op op;
     zonda_task task;
     zn_exchange *exchange;
+    uint64_t spilled_bytes; /* of all shards so far */
 } exchange_slot;
 
 /* An operator with so many shards that reads the stages in one way. */
