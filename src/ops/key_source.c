@@ -25,7 +25,6 @@ typedef struct key_field {
 } key_field;
 
 struct zn_key_source {
-    const zn_op *op;
     zn_function *function; /* or fields */
     key_field *fields;
     uint32_t count;
@@ -57,7 +56,6 @@ zonda_err zn_key_source_bind(zn_op *op, const char *arg, zn_key_source **out, zo
         return zn_error_set(error, ZONDA_ERR_PLAN, "%s has no argument \"%s\"", op->def->name, arg);
     }
     zn_key_source *self = ZN_NEW(zn_key_source);
-    self->op = op;
     if (zn_value_head(spec).type == ZN_VALUE_MAP) {
         zonda_err err = zn_function_bind(op, arg, ZN_CALL_MAP, &self->function, error);
         if (err != ZONDA_OK) {
@@ -101,7 +99,7 @@ static zonda_err for_good(zonda_err code, zonda_error *error) {
     return code;
 }
 
-/* What a record does not have is nil. */
+/* What a record does not have is nil; one that is no map has nothing. */
 static zn_bytes find(const key_field *field, zn_bytes record) {
     zn_bytes value = nil_value;
     if (field->is_path) {
@@ -128,13 +126,6 @@ static zonda_err find_value(zn_key_source *self, zonda_task *task, zn_bytes reco
         zonda_err err = zn_function_call(self->function, task, &record, &self->value, NULL, error);
         *out = zn_buf_bytes(&self->value);
         return err;
-    }
-    zn_value_type type = zn_value_head(record).type;
-    if (type != ZN_VALUE_MAP) {
-        zn_bytes name = zn_op_user_name(self->op->def);
-        zn_error_set(error, ZONDA_ERR_USER, "the key of %.*s needs a map as record, not %s",
-                     (int)name.len, (const char *)name.data, zn_value_type_name(type));
-        return for_good(ZONDA_ERR_USER, error);
     }
     if (self->is_list) {
         zn_buf_reset(&self->value, KEEP_BYTES_MAX);

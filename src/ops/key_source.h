@@ -19,7 +19,7 @@ void zn_key_source_end(zn_key_source *source, zonda_task *task);
 
 /* Appends the encoding (record/key.h) of the record's key to `out`; nothing on failure. Errors:
  * BAD_RECORD (the value cannot be a key), LIMIT (its encoding has more than ZN_KEY_BYTES_MAX), USER
- * (the function failed; a field of what is no map). */
+ * (the function failed). */
 zonda_err zn_key_source_put(zn_key_source *source, zonda_task *task, zn_bytes record, zn_buf *out,
                             zonda_error *error);
 
