@@ -104,6 +104,26 @@ ZONDA_API zonda_dataset *zonda_join(zonda_dataset *left, zonda_dataset *right,
 ZONDA_API zonda_dataset *zonda_sorted_merge_join(zonda_dataset *left, zonda_dataset *right,
                                                  const zonda_join_options *options);
 
+/* A field of the result of zonda_aggregate: its name, and what is computed, such as "sum(size)".
+ * There are count(), count(f), sum(f), min(f), max(f), mean(f), first(f), last(f), list(f),
+ * distinct(f) and quantile(f, q) with q from 0 to 1; f is a field or a path. All but count() pass
+ * over nil and what is not there. */
+typedef struct zonda_expr {
+    const char *name;
+    const char *expr;
+} zonda_expr;
+
+typedef struct zonda_aggregate_options {
+    zonda_key by;    /* what records of a group have in common; none: all are one group */
+    uint64_t shards; /* of groups; 0: as many as there are, at most 256 */
+} zonda_aggregate_options;
+
+/* One record per group: the fields of its key ("key" for a function), then the `count` expressions
+ * in the order given. Groups come in the order of keys inside a shard. Without `by` one record,
+ * also of nothing. */
+ZONDA_API zonda_dataset *zonda_aggregate(zonda_dataset *dataset, const zonda_expr *exprs,
+                                         size_t count, const zonda_aggregate_options *options);
+
 #ifdef __cplusplus
 }
 #endif

@@ -112,7 +112,7 @@ bool zn_exact_sum_add_chunk(zn_exact_sum *sum, uint64_t index, int64_t chunk) {
 
 /* Rounds a settled sum that is not negative and whose highest chunk, at `top`, is not 0: to 53 bits
  * of its highest three chunks, with an eye on what is below. */
-static double round_positive(const zn_exact_sum *sum, uint32_t top) {
+static double round_positive(const zn_exact_sum *sum, uint32_t top, int scale) {
     unsigned __int128 high = 0;
     for (uint32_t i = 0; i < 3; i++) {
         high = high << CHUNK_BITS | (uint64_t)(i <= top ? sum->chunks[top - i] : 0);
@@ -131,10 +131,10 @@ static double round_positive(const zn_exact_sum *sum, uint32_t top) {
     unsigned __int128 half = (unsigned __int128)1 << (drop - 1);
     unsigned __int128 rest = high & ((half << 1) - 1);
     bool up = rest > half || (rest == half && (sticky || (mantissa & 1) != 0));
-    return ldexp((double)(mantissa + (up ? 1 : 0)), position + drop - POSITION_OF_ONE);
+    return ldexp((double)(mantissa + (up ? 1 : 0)), position + drop - POSITION_OF_ONE - scale);
 }
 
-double zn_exact_sum_round(zn_exact_sum *sum) {
+double zn_exact_sum_round(zn_exact_sum *sum, int scale) {
     zn_exact_sum_settle(sum);
     int64_t chunks[ZN_EXACT_CHUNKS_MAX];
     zn_exact_sum copy = *sum;
@@ -149,7 +149,7 @@ double zn_exact_sum_round(zn_exact_sum *sum) {
     while (top > 0 && chunks[top - 1] == 0) {
         top--;
     }
-    double magnitude = top == 0 ? 0 : round_positive(&copy, top - 1);
+    double magnitude = top == 0 ? 0 : round_positive(&copy, top - 1, scale);
     return negative ? -magnitude : magnitude;
 }
 

@@ -32,9 +32,9 @@ void zn_exact_sum_settle(zn_exact_sum *sum);
 /* Adds a chunk of another, settled sum. False if there can be no such chunk. */
 bool zn_exact_sum_add_chunk(zn_exact_sum *sum, uint64_t index, int64_t chunk);
 
-/* The double that is next to the sum, of two that are equally near the even one; infinite if it is
- * too large. Settles. */
-double zn_exact_sum_round(zn_exact_sum *sum);
+/* The double that is next to the sum divided by 2^scale, of two that are equally near the even one;
+ * infinite if it is too large. A scale other than 0 is for sums that are. Settles. */
+double zn_exact_sum_round(zn_exact_sum *sum, int scale);
 
 static inline size_t zn_exact_sum_bytes(const zn_exact_sum *sum) {
     return sum->capacity * sizeof *sum->chunks;

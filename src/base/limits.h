@@ -45,6 +45,7 @@ enum {
     ZN_BROADCAST_BYTES_MAX = 8 * ZN_MIB, /* of a right side that is broadcast unasked */
     ZN_WIDE_SHARDS_DEFAULT_MAX = 256,    /* that a wide operator makes unless it is told how many */
     ZN_STAGE_SHARED_MAX = 10000,         /* shared values of a job */
+    ZN_AGGREGATE_EXPRS_MAX = 256,        /* expressions of one aggregate */
     ZN_TASK_COUNTERS_MAX = 256,          /* user counters of one task */
     ZN_ATTEMPTS_USER_MAX = 3,
     ZN_ATTEMPTS_INFRA_MAX = 20,

@@ -55,6 +55,9 @@ void zn_verb_word(const zn_arg_def *arg, zn_buf *out) {
     case ZN_ARG_NAMES:
         zn_buf_append_text(out, "NEW=OLD…");
         break;
+    case ZN_ARG_EXPRS:
+        zn_buf_append_text(out, "NAME=EXPR…");
+        break;
     case ZN_ARG_VALUE:
         zn_buf_append_text(out, "VALUE");
         break;
@@ -92,6 +95,8 @@ static const char *type_name(zn_arg_type type) {
         return "number";
     case ZN_ARG_NAMES:
         return "map of texts";
+    case ZN_ARG_EXPRS:
+        return "map of expressions";
     case ZN_ARG_COMMAND:
         return "command";
     case ZN_ARG_SWITCH:

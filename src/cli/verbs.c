@@ -60,20 +60,69 @@ static bool is_option(const char *word) {
     return word[0] == '-' && word[1] == '-' && word[2] != '\0';
 }
 
-/* All plain words that are left, each KEY=VALUE, as one map. */
+/* Bytes up to a comma that is in no brackets and no quotes. */
+static size_t expr_length(const char *word) {
+    size_t depth = 0;
+    char quote = '\0';
+    size_t at = 0;
+    for (; word[at] != '\0' && (word[at] != ',' || depth > 0 || quote != '\0'); at++) {
+        char byte = word[at];
+        if (quote != '\0') {
+            quote = byte == quote ? '\0' : quote;
+        } else if (byte == '"' || byte == '\'') {
+            quote = byte;
+        } else if (byte == '(') {
+            depth++;
+        } else if (byte == ')' && depth > 0) {
+            depth--;
+        }
+    }
+    return at;
+}
+
+static void put_trimmed(zn_buf *out, const char *text, size_t len) {
+    while (len > 0 && isspace((unsigned char)text[0])) {
+        text++;
+        len--;
+    }
+    while (len > 0 && isspace((unsigned char)text[len - 1])) {
+        len--;
+    }
+    zn_put_string(out, (zn_bytes){ (const uint8_t *)text, len });
+}
+
+/* The KEY=VALUE pairs of a word, of which expressions may have several. */
+static zonda_err put_pairs(zn_buf *out, const zn_arg_def *arg, const char *word, uint32_t *count,
+                           zonda_error *error) {
+    bool is_expr = arg->type == ZN_ARG_EXPRS;
+    for (bool more = true; more; ++*count) {
+        size_t len = is_expr ? expr_length(word) : strlen(word);
+        const char *equals = memchr(word, '=', len);
+        if (equals == NULL) {
+            return zn_error_set(error, ZONDA_ERR_PLAN, "%s: '%.*s' has no '='", arg->name, (int)len,
+                                word);
+        }
+        size_t name_len = (size_t)(equals - word);
+        if (is_expr) {
+            put_trimmed(out, word, name_len);
+            put_trimmed(out, equals + 1, len - name_len - 1);
+        } else {
+            zn_put_string(out, (zn_bytes){ (const uint8_t *)word, name_len });
+            zn_put_text(out, equals + 1);
+        }
+        more = word[len] != '\0';
+        word += len + (more ? 1 : 0);
+    }
+    return ZONDA_OK;
+}
+
+/* The pairs of all plain words that are left, as one map. */
 static zonda_err put_names(verb_parse *verb, const zn_arg_def *arg, zonda_error *error) {
     uint32_t count = 0;
     zn_buf names = { 0 };
     zonda_err err = ZONDA_OK;
-    for (; verb->next < verb->count && !is_option(verb->words[verb->next]); count++) {
-        const char *word = verb->words[verb->next++];
-        const char *equals = strchr(word, '=');
-        if (equals == NULL) {
-            err = zn_error_set(error, ZONDA_ERR_PLAN, "%s: '%s' has no '='", arg->name, word);
-            break;
-        }
-        zn_put_string(&names, (zn_bytes){ (const uint8_t *)word, (size_t)(equals - word) });
-        zn_put_text(&names, equals + 1);
+    while (err == ZONDA_OK && verb->next < verb->count && !is_option(verb->words[verb->next])) {
+        err = put_pairs(&names, arg, verb->words[verb->next++], &count, error);
     }
     zn_put_map(&verb->values, count);
     zn_buf_append(&verb->values, names.data, names.len);
@@ -215,6 +264,7 @@ static zonda_err put_word(verb_parse *verb, const zn_arg_def *arg, const char *w
     case ZN_ARG_TEXTS:
     case ZN_ARG_VALUES:
     case ZN_ARG_NAMES:
+    case ZN_ARG_EXPRS:
     case ZN_ARG_COMMAND:
         break;
     }
@@ -262,7 +312,7 @@ static zonda_err parse_plain(verb_parse *verb, zonda_error *error) {
         put_list(verb, arg);
         return ZONDA_OK;
     }
-    if (arg->type == ZN_ARG_NAMES) {
+    if (arg->type == ZN_ARG_NAMES || arg->type == ZN_ARG_EXPRS) {
         return put_names(verb, arg, error);
     }
     if (arg->type == ZN_ARG_COMMAND) {

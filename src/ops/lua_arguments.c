@@ -111,11 +111,25 @@ static void take_list(struct call *call, const zn_arg_def *arg) {
 /* Whether the next argument is the table of options rather than the value of `arg`. */
 static bool is_options(const struct call *call, const zn_arg_def *arg) {
     if (call->next < call->last || arg->type == ZN_ARG_VALUE || arg->type == ZN_ARG_NAMES ||
-        lua_type(call->lua, call->next) != LUA_TTABLE) {
+        arg->type == ZN_ARG_EXPRS || lua_type(call->lua, call->next) != LUA_TTABLE) {
         return false;
     }
     bool may_be_list = arg->type == ZN_ARG_COMMAND || arg->type == ZN_ARG_KEY;
     return !may_be_list || has_names(call->lua, call->next);
+}
+
+/* Whether the first argument is that which may lead: not the map that else comes first. */
+static bool leads(const struct call *call) {
+    return call->next <= call->last && !has_names(call->lua, call->next);
+}
+
+static void take_leading(struct call *call) {
+    for (size_t i = 0; i < call->op->arg_count; i++) {
+        if (call->op->args[i].leads && leads(call)) {
+            lua_pushvalue(call->lua, call->next++);
+            set_given(call, call->op->args[i].name);
+        }
+    }
 }
 
 static void take_positional(struct call *call) {
@@ -255,6 +269,7 @@ size_t zn_lua_call_record(lua_State *lua, zn_lua_script *script, const zn_op_def
     size_t *inputs = take_inputs(&call, &input_count);
     lua_newtable(lua);
     call.given = lua_gettop(lua);
+    take_leading(&call);
     take_positional(&call);
     take_options(&call);
     put_arguments(&call);

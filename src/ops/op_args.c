@@ -186,6 +186,23 @@ static zonda_err check_names(const zn_op_def *op, const zn_arg_def *arg, zn_byte
     return ZONDA_OK;
 }
 
+/* What the texts say is for the operator. */
+static zonda_err check_exprs(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
+                             zonda_error *error) {
+    zn_cursor cursor = zn_cursor_of(value);
+    zn_value map = zn_cursor_read(&cursor);
+    if (map.type != ZN_VALUE_MAP || map.count == 0) {
+        return fail_type(op, arg, "a map of at least one name to an expression", value, error);
+    }
+    for (uint32_t i = 0; i < map.count * 2; i++) {
+        zn_bytes item = zn_cursor_skip(&cursor);
+        if (!is_plain_text(zn_value_head(item))) {
+            return fail_type(op, arg, "a map of names to expressions, without NUL", item, error);
+        }
+    }
+    return ZONDA_OK;
+}
+
 /* Only the program needs a name; an argument may be empty. */
 static zonda_err check_command(const zn_op_def *op, const zn_arg_def *arg, zn_bytes value,
                                zonda_error *error) {
@@ -279,6 +296,8 @@ static zonda_err check_type(const zn_op_def *op, const zn_arg_def *arg, zn_bytes
         return check_number(op, arg, value, error);
     case ZN_ARG_NAMES:
         return check_names(op, arg, value, error);
+    case ZN_ARG_EXPRS:
+        return check_exprs(op, arg, value, error);
     case ZN_ARG_COMMAND:
         return check_command(op, arg, value, error);
     case ZN_ARG_VALUE:

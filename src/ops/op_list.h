@@ -32,6 +32,7 @@
     X(deduplicate)                                                                                 \
     X(sort)                                                                                        \
     X(reshard)                                                                                     \
+    X(aggregate)                                                                                   \
     X(join)                                                                                        \
     X(sorted_merge_join)                                                                           \
     X(write)                                                                                       \
@@ -56,6 +57,9 @@
     X(sort_total)                                                                                  \
     X(reshard_shard)                                                                               \
     X(reshard_total)                                                                               \
+    X(aggregate_shard)                                                                             \
+    X(aggregate_rows)                                                                              \
+    X(aggregate_total)                                                                             \
     X(join_left)                                                                                   \
     X(join_right)                                                                                  \
     X(join_total)                                                                                  \

@@ -33,6 +33,8 @@ typedef enum zn_arg_type {
                        one word is the text, several are the list, as are all behind -- */
     ZN_ARG_KEY,    /* text (a field), list of texts, or a function; see key_source.h. On the command
                       line names joined by commas, or else an expression */
+    ZN_ARG_EXPRS,  /* map of texts to texts, at least one pair, no name twice; on the command line
+                      NAME=TEXT, joined by commas outside of brackets and quotes, or more words */
     ZN_ARG_SWITCH, /* true, false or a text; on the command line --name or --name=TEXT */
 } zn_arg_type;
 
@@ -51,6 +53,7 @@ typedef struct zn_arg_def {
     uint64_t min;        /* UINT: smallest value */
     uint64_t max;        /* UINT, NUMBER: largest value */
     bool pair;           /* FUNCTION: gives two values */
+    bool leads;          /* OPTION: in Lua it may also stand before all arguments by place */
     const char *doc;
 } zn_arg_def;
 

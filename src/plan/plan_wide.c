@@ -105,6 +105,7 @@ static const struct {
 } wides[] = {
     { "group_by", zn_plan_add_shuffled }, { "deduplicate", zn_plan_add_shuffled },
     { "sort", zn_plan_add_shuffled },     { "reshard", zn_plan_add_shuffled },
+    { "aggregate", zn_plan_add_aggregate },
     { "join", zn_plan_add_join },         { "sorted_merge_join", zn_plan_add_sorted_merge_join },
 };
 

@@ -40,6 +40,10 @@ zonda_err zn_plan_add_join(zn_plan_build *build, const zonda_dataset *node, zond
 zonda_err zn_plan_add_sorted_merge_join(zn_plan_build *build, const zonda_dataset *node,
                                         zonda_error *error);
 
+/* aggregate. */
+zonda_err zn_plan_add_aggregate(zn_plan_build *build, const zonda_dataset *node,
+                                zonda_error *error);
+
 /* Adds any wide operator. Errors: LIMIT, those of planning. */
 zonda_err zn_plan_add_wide(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
 

@@ -3,6 +3,8 @@
 #include <zonda/wide.h>
 
 #include "plan/arguments.h"
+#include "record/value.h"
+#include "wire/text.h"
 
 static void put_shards(zn_arguments *args, uint64_t shards) {
     if (shards > 0) {
@@ -93,4 +95,36 @@ zonda_dataset *zonda_join(zonda_dataset *left, zonda_dataset *right,
 zonda_dataset *zonda_sorted_merge_join(zonda_dataset *left, zonda_dataset *right,
                                        const zonda_join_options *options) {
     return apply_join("sorted_merge_join", left, right, options);
+}
+
+static void put_exprs(zn_arguments *args, const zonda_expr *exprs, size_t count) {
+    zonda_error error;
+    zn_buf map = { 0 };
+    zn_put_map(&map, exprs == NULL ? 0 : (uint32_t)count);
+    for (size_t i = 0; exprs != NULL && i < count; i++) {
+        const char *const texts[] = { exprs[i].name, exprs[i].expr };
+        for (size_t j = 0; j < 2; j++) {
+            if (texts[j] == NULL || !zn_text_is_valid(zn_bytes_of_text(texts[j]))) {
+                zn_error_set(&error, ZONDA_ERR_INVALID,
+                             "expression %zu of aggregate has a text that is NULL or not UTF-8", i);
+                zn_arguments_fail(args, &error);
+                zn_buf_free(&map);
+                return;
+            }
+            zn_put_text(&map, texts[j]);
+        }
+    }
+    zn_arguments_value(args, "exprs", zn_buf_bytes(&map));
+    zn_buf_free(&map);
+}
+
+zonda_dataset *zonda_aggregate(zonda_dataset *dataset, const zonda_expr *exprs, size_t count,
+                               const zonda_aggregate_options *options) {
+    zn_arguments args = { 0 };
+    put_exprs(&args, exprs, count);
+    if (options != NULL) {
+        zn_arguments_key_if_given(&args, "by", options->by);
+        put_shards(&args, options->shards);
+    }
+    return zn_arguments_apply(&args, "aggregate", &dataset, 1);
 }

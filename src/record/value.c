@@ -261,6 +261,20 @@ bool zn_value_field(zn_bytes map, zn_bytes key, zn_bytes *out) {
     return found;
 }
 
+void zn_value_fields(zn_bytes map, const zn_bytes *keys, size_t count, zn_bytes *out) {
+    zn_cursor cursor;
+    memset(out, 0, count * sizeof *out);
+    for (uint32_t left = open_map(map, &cursor); left > 0; left--) {
+        zn_value name = read_key(&cursor);
+        zn_bytes value = skip_value(&cursor);
+        for (size_t i = 0; i < count && name.type == ZN_VALUE_STRING; i++) {
+            if (zn_bytes_equal(name.bytes, keys[i])) {
+                out[i] = value;
+            }
+        }
+    }
+}
+
 /* True if `name` is the whole of `path` or ends where `path` has a dot. */
 static inline bool is_step(zn_bytes name, zn_bytes path) {
     if (name.len > path.len || (name.len < path.len && path.data[name.len] != '.')) {

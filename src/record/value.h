@@ -64,6 +64,9 @@ zn_value zn_value_head(zn_bytes value);
  * not a map or has no such key. */
 bool zn_value_field(zn_bytes map, zn_bytes key, zn_bytes *out);
 
+/* The same for `count` keys in one pass; a value that is not there has no bytes. */
+void zn_value_fields(zn_bytes map, const zn_bytes *keys, size_t count, zn_bytes *out);
+
 /* The same for a path "a.b.c" of nested maps. A field whose name has the dots in it wins. */
 bool zn_value_path(zn_bytes map, zn_bytes path, zn_bytes *out);
 

@@ -32,9 +32,9 @@ static void expect_sum(const double *values, size_t count, double expected) {
     for (size_t i = 0; i < count; i++) {
         zn_exact_sum_add_double(&sum, values[i]);
     }
-    double rounded = zn_exact_sum_round(&sum);
+    double rounded = zn_exact_sum_round(&sum, 0);
     assert_memory_equal(&rounded, &expected, sizeof expected);
-    rounded = zn_exact_sum_round(&sum);
+    rounded = zn_exact_sum_round(&sum, 0);
     assert_memory_equal(&rounded, &expected, sizeof expected);
     zn_exact_sum_free(&sum);
 }
@@ -71,6 +71,11 @@ static void test_exact_sum_rounds_to_even(void **state) {
     EXPECT_SUM(-0x1p53, -0x1p53, -1.0);
     EXPECT_SUM(DBL_MAX, DBL_MAX, 0x1p969);
     EXPECT_SUM(INFINITY, DBL_MAX, 0x1p970);
+    zn_exact_sum large = { 0 };
+    zn_exact_sum_add_double(&large, DBL_MAX);
+    zn_exact_sum_add_double(&large, DBL_MAX);
+    assert_true(zn_exact_sum_round(&large, 1) == DBL_MAX);
+    zn_exact_sum_free(&large);
 }
 
 /* Integers of any size go in, with doubles too. */
@@ -84,7 +89,7 @@ static void test_exact_sum_of_integers(void **state) {
     zn_exact_sum_add_integer(&sum, 3);
     zn_exact_sum_add_double(&sum, 0x1p63);
     zn_exact_sum_add_double(&sum, 0.25);
-    assert_true(zn_exact_sum_round(&sum) == 3.25);
+    assert_true(zn_exact_sum_round(&sum, 0) == 3.25);
     zn_exact_sum_free(&sum);
 }
 
@@ -119,7 +124,7 @@ static void test_exact_sum_is_that_of_integers(void **state) {
         merge(&parts[0], &parts[2]);
         merge(&parts[1], &parts[0]);
         double expected = ldexp((double)exact, -300);
-        assert_true(zn_exact_sum_round(&parts[1]) == expected);
+        assert_true(zn_exact_sum_round(&parts[1], 0) == expected);
         zn_exact_sum_free(&parts[1]);
     }
 }
@@ -140,7 +145,7 @@ static void test_exact_sum_takes_back_what_was_added(void **state) {
         for (size_t i = 1; i < SUMMANDS_MAX; i++) {
             zn_exact_sum_add_double(&sum, -values[i]);
         }
-        assert_true(zn_exact_sum_round(&sum) == values[0]);
+        assert_true(zn_exact_sum_round(&sum, 0) == values[0]);
         assert_true(sum.capacity <= ZN_EXACT_CHUNKS_MAX);
         zn_exact_sum_free(&sum);
     }
@@ -157,7 +162,7 @@ static void test_exact_sum_refuses_impossible_chunks(void **state) {
     for (int i = 0; i < 1000; i++) {
         assert_true(zn_exact_sum_add_chunk(&sum, 68, UINT32_MAX));
     }
-    assert_true(isinf(zn_exact_sum_round(&sum)));
+    assert_true(isinf(zn_exact_sum_round(&sum, 0)));
     zn_exact_sum_free(&sum);
 }
 

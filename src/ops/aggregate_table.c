@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The hash table of aggregate. Entries lie behind each other in one array that only grows, so a
+ * table of many small groups has no allocation per group, and giving them on is a walk. The slots
+ * hold half of the hash and the place of the entry: most keys that are not there are known by the
+ * slot alone, and growing the slots does not touch the entries.
+ *
+ * What is kept for the next task, and what a table may have in any case, is small. */
+#include "ops/aggregate_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/digest.h"
+#include "base/limits.h"
+
+enum {
+    SLOTS_MIN = 1024,
+    ENTRIES_MIN = 32 * ZN_KIB,
+    CHARGE_STEP = 64 * ZN_KIB,
+    HEAD_BYTES = 8,
+    TAG_AT = 4,
+    STATE_AT = 6,
+    UNIT = 8 /* places of entries are counted in these */
+};
+
+struct zn_aggregate_table {
+    uint64_t *slots; /* hash << 32 | place + 1; 0: empty; linear probing */
+    size_t slot_count;
+    size_t count;
+    uint8_t *entries; /* each: head, key, state, all from a unit on; the head is the length of the
+                         key (4 bytes), the tag (1), one unused, the units of the state (2) */
+    size_t len;
+    size_t capacity;
+    zn_memory *memory;
+    uint64_t limit;
+    uint64_t charged; /* of the account */
+    uint64_t outside; /* of that for what states hold */
+};
+
+zn_aggregate_table *zn_aggregate_table_new(void) {
+    zn_aggregate_table *self = ZN_NEW(zn_aggregate_table);
+    self->slot_count = SLOTS_MIN;
+    self->slots = zn_calloc(self->slot_count, sizeof *self->slots);
+    self->capacity = ENTRIES_MIN;
+    self->entries = zn_alloc(self->capacity);
+    return self;
+}
+
+void zn_aggregate_table_destroy(zn_aggregate_table **table) {
+    zn_aggregate_table *self = *table;
+    if (self == NULL) {
+        return;
+    }
+    zn_aggregate_table_end(self);
+    free(self->slots);
+    free(self->entries);
+    free(self);
+    *table = NULL;
+}
+
+static void force(zn_aggregate_table *self, uint64_t bytes) {
+    zn_memory_force(self->memory, bytes);
+    self->charged += bytes;
+}
+
+static void give(zn_aggregate_table *self, uint64_t bytes) {
+    zn_memory_give(self->memory, bytes);
+    self->charged -= bytes;
+}
+
+/* An empty table may take what it needs: one entry has to fit. */
+static bool take(zn_aggregate_table *self, uint64_t bytes) {
+    if (self->count == 0) {
+        force(self, bytes);
+        return true;
+    }
+    if (self->charged + bytes > self->limit || !zn_memory_take(self->memory, bytes)) {
+        return false;
+    }
+    self->charged += bytes;
+    return true;
+}
+
+void zn_aggregate_table_begin(zn_aggregate_table *table, zn_memory *memory) {
+    zn_aggregate_table_end(table);
+    table->memory = memory;
+    table->limit = zn_memory_left(memory) / 2;
+    force(table, table->capacity + table->slot_count * sizeof *table->slots);
+}
+
+void zn_aggregate_table_end(zn_aggregate_table *table) {
+    zn_aggregate_table_clear(table);
+    give(table, table->charged);
+    table->memory = NULL;
+}
+
+void zn_aggregate_table_clear(zn_aggregate_table *table) {
+    size_t slots = table->slot_count;
+    size_t capacity = table->capacity;
+    if (slots > SLOTS_MIN) {
+        free(table->slots);
+        table->slot_count = SLOTS_MIN;
+        table->slots = zn_calloc(table->slot_count, sizeof *table->slots);
+    } else if (table->count > 0) {
+        memset(table->slots, 0, slots * sizeof *table->slots);
+    }
+    if (capacity > ENTRIES_MIN) {
+        free(table->entries);
+        table->capacity = ENTRIES_MIN;
+        table->entries = zn_alloc(table->capacity);
+    }
+    table->count = 0;
+    table->len = 0;
+    if (table->charged > 0) {
+        give(table, table->outside + (capacity - table->capacity) +
+                        (slots - table->slot_count) * sizeof *table->slots);
+    }
+    table->outside = 0;
+}
+
+bool zn_aggregate_table_charge(zn_aggregate_table *table, uint64_t bytes) {
+    if (bytes <= table->outside) {
+        return true;
+    }
+    uint64_t more = (bytes - table->outside + CHARGE_STEP - 1) / CHARGE_STEP * CHARGE_STEP;
+    bool granted = take(table, more);
+    if (!granted) {
+        force(table, more);
+    }
+    table->outside += more;
+    return granted;
+}
+
+static size_t round_up(size_t bytes) {
+    return (bytes + UNIT - 1) / UNIT * UNIT;
+}
+
+static zn_aggregate_entry entry_at(const zn_aggregate_table *self, size_t place) {
+    uint8_t *head = self->entries + place * UNIT;
+    uint32_t key_len;
+    memcpy(&key_len, head, sizeof key_len);
+    return (zn_aggregate_entry){ .key = { head + HEAD_BYTES, key_len },
+                                 .tag = head[TAG_AT],
+                                 .state = head + HEAD_BYTES + round_up(key_len) };
+}
+
+/* Twice as many slots. */
+static bool grow_slots(zn_aggregate_table *self) {
+    size_t count = self->slot_count * 2;
+    if (!take(self, count * sizeof *self->slots)) {
+        return false;
+    }
+    uint64_t *slots = zn_calloc(count, sizeof *slots);
+    for (size_t i = 0; i < self->slot_count; i++) {
+        if (self->slots[i] != 0) {
+            size_t at = (size_t)(self->slots[i] >> 32) & (count - 1);
+            while (slots[at] != 0) {
+                at = (at + 1) & (count - 1);
+            }
+            slots[at] = self->slots[i];
+        }
+    }
+    free(self->slots);
+    give(self, self->slot_count * sizeof *self->slots);
+    self->slots = slots;
+    self->slot_count = count;
+    return true;
+}
+
+/* Room for an entry of `bytes`. */
+static bool grow_entries(zn_aggregate_table *self, size_t bytes) {
+    size_t needed = self->len + bytes;
+    if (needed <= self->capacity) {
+        return true;
+    }
+    size_t capacity = self->capacity + self->capacity / 2;
+    capacity = round_up(capacity < needed ? needed : capacity);
+    if (capacity / UNIT >= UINT32_MAX || !take(self, capacity - self->capacity)) {
+        return false;
+    }
+    self->entries = zn_realloc(self->entries, capacity, 1);
+    self->capacity = capacity;
+    return true;
+}
+
+/* The slot of the key, or the empty one where it belongs. */
+static size_t find_slot(const zn_aggregate_table *self, zn_bytes key, uint32_t hash) {
+    size_t mask = self->slot_count - 1;
+    for (size_t at = hash & mask;; at = (at + 1) & mask) {
+        uint64_t slot = self->slots[at];
+        if (slot == 0) {
+            return at;
+        }
+        if (slot >> 32 == hash && zn_bytes_equal(entry_at(self, (uint32_t)slot - 1).key, key)) {
+            return at;
+        }
+    }
+}
+
+static void *add_entry(zn_aggregate_table *self, zn_bytes key, uint8_t tag, size_t state_bytes,
+                       uint32_t hash) {
+    size_t bytes = HEAD_BYTES + round_up(key.len) + state_bytes;
+    ZN_ASSERT(key.len <= UINT32_MAX && state_bytes % UNIT == 0);
+    ZN_ASSERT(state_bytes / UNIT <= UINT16_MAX);
+    if (self->count >= self->slot_count / 2 && !grow_slots(self)) {
+        return NULL;
+    }
+    if (!grow_entries(self, bytes)) {
+        return NULL;
+    }
+    uint8_t *head = self->entries + self->len;
+    uint32_t key_len = (uint32_t)key.len;
+    memset(head, 0, bytes);
+    memcpy(head, &key_len, sizeof key_len);
+    head[TAG_AT] = tag;
+    uint16_t state_units = (uint16_t)(state_bytes / UNIT);
+    memcpy(head + STATE_AT, &state_units, sizeof state_units);
+    memcpy(head + HEAD_BYTES, key.data, key.len);
+    size_t at = find_slot(self, key, hash);
+    self->slots[at] = (uint64_t)hash << 32 | (uint32_t)(self->len / UNIT + 1);
+    self->len += bytes;
+    self->count++;
+    return head + bytes - state_bytes;
+}
+
+void *zn_aggregate_table_find(zn_aggregate_table *table, zn_bytes key, uint8_t tag,
+                              size_t state_bytes) {
+    uint32_t hash = (uint32_t)zn_checksum(key);
+    uint64_t slot = table->slots[find_slot(table, key, hash)];
+    if (slot != 0) {
+        return entry_at(table, (uint32_t)slot - 1).state;
+    }
+    return add_entry(table, key, tag, state_bytes, hash);
+}
+
+bool zn_aggregate_table_next(zn_aggregate_table *table, size_t *at, zn_aggregate_entry *out) {
+    if (*at >= table->len) {
+        return false;
+    }
+    uint16_t state_units;
+    memcpy(&state_units, table->entries + *at + STATE_AT, sizeof state_units);
+    *out = entry_at(table, *at / UNIT);
+    *at += HEAD_BYTES + round_up(out->key.len) + (size_t)state_units * UNIT;
+    return true;
+}
