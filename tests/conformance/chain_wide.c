@@ -6,7 +6,8 @@
 #include "record/value.h"
 
 enum {
-    KEY_FIELDS_MAX = 8
+    KEY_FIELDS_MAX = 8,
+    EXPRS_MAX = 16
 };
 
 /* A text is a field, a list several, anything else a function. `fields` is where names are kept. */
@@ -101,13 +102,31 @@ static zonda_dataset *build_sorted_merge_join(step *self) {
     return zonda_sorted_merge_join(self->input, chain_arg_dataset(self, 0), &options);
 }
 
+static zonda_dataset *build_aggregate(step *self) {
+    const char *by[KEY_FIELDS_MAX];
+    zonda_expr exprs[EXPRS_MAX];
+    zonda_aggregate_options options = { .by = option_key(self, "by", by),
+                                        .shards = chain_option_uint(self, "shards") };
+    zn_cursor cursor = zn_cursor_of(chain_arg(self, 0));
+    uint32_t count = zn_cursor_read(&cursor).count;
+    if (count > EXPRS_MAX) {
+        chain_give_up("at most %d expressions", EXPRS_MAX);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        exprs[i].name = chain_keep_text(self, zn_cursor_skip(&cursor));
+        exprs[i].expr = chain_keep_text(self, zn_cursor_skip(&cursor));
+    }
+    return zonda_aggregate(self->input, exprs, count, &options);
+}
+
 static const struct {
     const char *op;
     chain_build_step *build;
 } builders[] = {
-    { "group_by", build_group_by }, { "deduplicate", build_deduplicate },
-    { "sort", build_sort },         { "reshard", build_reshard },
-    { "join", build_join },         { "sorted_merge_join", build_sorted_merge_join },
+    { "group_by", build_group_by },   { "deduplicate", build_deduplicate },
+    { "sort", build_sort },           { "reshard", build_reshard },
+    { "join", build_join },           { "sorted_merge_join", build_sorted_merge_join },
+    { "aggregate", build_aggregate },
 };
 
 chain_build_step *chain_find_wide(zn_bytes op) {
