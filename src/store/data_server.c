@@ -2,9 +2,9 @@
 /* The serving side of fetch. Every FETCH gets one DATA with bytes or with the reason why there are
  * none; the server keeps nothing about its peers, so readers may repeat, reorder and go away. It
  * never blocks on a peer: an answer that a peer's queue does not take is dropped, and the reader
- * asks again, so a peer that does not read holds a few MiB at the most. In one turn a peer gets a
- * few answers only, more than the window of an honest reader. What is no FETCH is dropped and
- * counted, in a log line per second at the most. Started by the worker. */
+ * asks again, so a peer that does not read holds a few MiB at the most. Peers are served in turn,
+ * because a ROUTER takes messages from them in turn. What is no FETCH is dropped and counted, in a
+ * log line per second at the most. Started by the worker. */
 #include "store/data_server.h"
 
 #include <inttypes.h>
@@ -20,7 +20,6 @@
 
 enum {
     TURN_MESSAGES_MAX = 64,
-    TURN_PEER_MESSAGES_MAX = 16,
     /* Pieces that may wait for a peer: twice what an honest one asks for at a time, because a queue
      * counts what has left it in steps of half its size. */
     QUEUE_MAX = 16,
@@ -36,13 +35,6 @@ struct zn_data_server {
     uint64_t logged_ns;
 };
 
-/* Who has been served how often in this turn. */
-typedef struct turn {
-    zn_peer peers[TURN_MESSAGES_MAX];
-    size_t served[TURN_MESSAGES_MAX];
-    size_t count;
-} turn;
-
 static void drop(zn_data_server *server, const char *reason) {
     server->dropped++;
     uint64_t now = zn_clock_ns();
@@ -54,17 +46,19 @@ static void drop(zn_data_server *server, const char *reason) {
     }
 }
 
-static bool within_share(turn *now, const zn_peer *peer) {
-    size_t i = 0;
-    while (i < now->count && !zn_peer_equal(&now->peers[i], peer)) {
-        i++;
+/* A queue may look full because libzmq looks only now and then how much has left it; polling makes
+ * it look. */
+static void send_reply(zn_data_server *server, const zn_peer *peer, const zn_message *reply) {
+    zonda_error error = { 0 };
+    zonda_err code = zn_channel_send(server->channel, peer, reply, &error);
+    if (code != ZONDA_OK) {
+        zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = server->channel };
+        zn_poll(&item, 1, 0);
+        code = zn_channel_send(server->channel, peer, reply, &error);
     }
-    if (i == now->count) {
-        now->peers[i] = *peer;
-        now->served[i] = 0;
-        now->count++;
+    if (code != ZONDA_OK) {
+        drop(server, error.text);
     }
-    return ++now->served[i] <= TURN_PEER_MESSAGES_MAX;
 }
 
 static void answer(zn_data_server *server, const zn_peer *peer, const zn_msg_fetch *fetch) {
@@ -82,14 +76,11 @@ static void answer(zn_data_server *server, const zn_peer *peer, const zn_msg_fet
         reply.data.failure = &failure;
         reply.data.failure_count = 1;
     }
-    if (zn_channel_send(server->channel, peer, &reply, &error) != ZONDA_OK) {
-        drop(server, error.text);
-    }
+    send_reply(server, peer, &reply);
 }
 
-/* Answers what is there, up to the share of a turn; the rest waits in the socket. */
-static void serve_turn(zn_data_server *server, turn *now) {
-    now->count = 0;
+/* Answers what is there, up to a number; the rest waits in the socket. */
+static void serve_turn(zn_data_server *server) {
     for (size_t i = 0; i < TURN_MESSAGES_MAX; i++) {
         zn_peer peer;
         zn_message message;
@@ -103,8 +94,6 @@ static void serve_turn(zn_data_server *server, turn *now) {
             drop(server, error.text);
         } else if (message.number != ZN_MSG_FETCH) {
             drop(server, "not a FETCH");
-        } else if (!within_share(now, &peer)) {
-            drop(server, "a peer asks for too much at once");
         } else {
             answer(server, &peer, &message.fetch);
         }
@@ -113,7 +102,6 @@ static void serve_turn(zn_data_server *server, turn *now) {
 
 static void serve(zn_actor_pipe *pipe, void *context) {
     zn_data_server *server = context;
-    turn *now = ZN_NEW(turn);
     zn_actor_ready(pipe);
     while (!zn_actor_stopping(pipe)) {
         zn_poll_item items[] = {
@@ -121,9 +109,8 @@ static void serve(zn_actor_pipe *pipe, void *context) {
             { .kind = ZN_POLL_FD, .fd = zn_actor_pipe_fd(pipe) },
         };
         zn_poll(items, 2, -1);
-        serve_turn(server, now);
+        serve_turn(server);
     }
-    free(now);
 }
 
 zn_data_server *zn_data_server_start(const char *bind, const char *scratch, zonda_error *error) {
