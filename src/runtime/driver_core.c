@@ -245,8 +245,8 @@ static void on_status(zn_driver_core *core, const zn_driver_event *event) {
         on_stage_ended(core, event);
     } else {
         count_stage(core, status);
-        if (is_last_stage(core)) {
-            on_all_complete(core);
+        if (next_stage(core->plan, core->stage + 1) == core->plan->stage_count) {
+            on_all_complete(core); /* the last stage may have no tasks, and then no results */
         } else {
             start_next_stage(core, core->stage + 1);
         }

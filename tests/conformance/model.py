@@ -444,10 +444,10 @@ def join(model, data, right, broadcast=None, shards=None, **options):
 
 def sorted_merge_join(model, data, right, **options):
     right, how = model.run(right), Join(**options)
-    if len(data.shards) != len(right.shards):
+    if len(data.shards) != len(right.shards) and data.shards and right.shards:
         raise Fails("PLAN")
-    shards = []
-    for pair in zip(data.cut(), right.cut()):
+    shards = []  # a side without any has nothing for each of the other one's
+    for pair in itertools.zip_longest(data.cut(), right.cut(), fillvalue=[]):
         rows = [[(key(r), r) for r in shard] for key, shard in zip((how.left_key, how.right_key), pair)]
         for side in rows:
             keys = [key_order(key) for key, _ in side]

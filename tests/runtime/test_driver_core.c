@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The stage loop by scripted events. Each of the rules that keep a driver from taking a stage for
  * finished has its own test here; integration tests have them again over real sockets. */
+#include <zonda/wide.h>
+
 #include "driver_scene.h"
 
 /* One stage, from OPEN_JOB to CLOSED. */
@@ -88,6 +90,21 @@ static void test_driver_core_zero_task_stage_is_not_started(void **state) {
     open_scene(&scene, zonda_count(zonda_from_list(NULL, 0)), false);
     reach_start(&scene);
     assert_int_equal(scene.action.request.start_stage.stage, 1);
+    close_scene(&scene);
+}
+
+/* A stage of zero tasks at the end is not waited for: there are no results. */
+static void test_driver_core_zero_task_stage_at_the_end_is_no_wait(void **state) {
+    (void)state;
+    driver_scene scene;
+    zonda_join_options options = { .on = zonda_field("k"), .broadcast = ZONDA_BROADCAST_ALWAYS };
+    open_scene(&scene, zonda_join(zonda_from_list(NULL, 0), three_items(), &options), true);
+    reach_start(&scene);
+    assert_int_equal(scene.action.request.start_stage.stage, 0);
+    reply(&scene, started(0, 3));
+    reply(&scene, status(0, ZN_STAGE_COMPLETE, 3, 3));
+    assert_int_equal(scene.action.kind, ZN_DRIVER_REST);
+    assert_true(zn_driver_core_drained(scene.core));
     close_scene(&scene);
 }
 
@@ -421,6 +438,7 @@ int main(void) {
         cmocka_unit_test(test_driver_core_runs_stages_in_order),
         cmocka_unit_test(test_driver_core_empty_plan_opens_no_job),
         cmocka_unit_test(test_driver_core_zero_task_stage_is_not_started),
+        cmocka_unit_test(test_driver_core_zero_task_stage_at_the_end_is_no_wait),
         cmocka_unit_test(test_driver_core_waits_for_late_start_reply),
         cmocka_unit_test(test_driver_core_status_for_start_is_protocol_error),
         cmocka_unit_test(test_driver_core_started_mismatch_fails),

@@ -142,6 +142,7 @@ for how in RESULTS:
              left.join(right, on="id", how=how).sort("id"), given=files,
              lines=files["l/a.jsonl" if side == "right" else "r/a.jsonl"] if kept else "")
 case("join_of_no_shards", z.from_list([]).join(z.from_list([]), on="id", how="full"), records=[])
+case("join_broadcast_to_no_shards", z.from_list([]).join(z.from_list([{"id": 1}]), on="id", broadcast=True), records=[])
 case("join_with_no_shards", z.from_list([{"id": 1}]).join(z.from_list([]), on="id"), records=[])
 case("join_left_with_no_shards", z.from_list([{"id": 1}]).join(z.from_list([]), on="id", how="left"),
      records=[{"id": 1}])
@@ -259,6 +260,9 @@ case("sorted_merge_join_after_deduplicate",
 case("sorted_merge_join_empty_left", left.sorted_merge_join(right, on="id"), given=given("", '{"id":1}\n'), lines="")
 case("sorted_merge_join_empty_right", left.sorted_merge_join(right, on="id"), given=given('{"id":1}\n', ""), lines="")
 case("sorted_merge_join_no_shards", z.from_list([]).sorted_merge_join(z.from_list([]), on="id"), records=[])
+case("sorted_merge_join_of_a_side_without_shards",
+     left.sorted_merge_join(z.from_list([]), on="id", how="left").write("DIR/{shard}-of-{total}.jsonl"), given=SORTED,
+     files={"0-of-2.jsonl": SORTED["l/a.jsonl"], "1-of-2.jsonl": SORTED["l/b.jsonl"]})
 case("sorted_merge_join_suffix", left.sorted_merge_join(right, on="id", suffix="_r"), given=CLASH,
      lines='{"id":1,"v":1,"w":2,"v_r":3,"u":4}\n')
 case("sorted_merge_join_combine", left.sorted_merge_join(right, on="id", combine="{ left.v, right.v }"), given=CLASH,
