@@ -40,16 +40,21 @@ static zonda_err put_sorted(void *context, uint32_t partition, zn_bytes key, zn_
     return put_row(context, key, value, error);
 }
 
-/* Gives a value to the sorter, with the key of its group and its own of "sort_by". */
+/* Gives a value to the sorter, with the key of its group and its own of "sort_by". It is made in a
+ * buffer of its own: a row whose coming made others spill waits with its key in that of the
+ * shuffle. */
 static zonda_err sort_value(void *context, zn_bytes group, zn_bytes value, zonda_error *error) {
     combining *run = context;
-    zn_shuffle_key *key = run->self->key;
-    key->bytes.len = 0;
-    zn_buf_append(&key->bytes, group.data, group.len);
-    key->by_len = group.len;
-    zonda_err err = zn_shuffle_key_finish(key, run->self->task, value, error);
+    zn_shuffle_combine *self = run->self;
+    zn_shuffle_key key = *self->key;
+    key.bytes = self->row_key;
+    key.bytes.len = 0;
+    key.by_len = group.len;
+    zn_buf_append(&key.bytes, group.data, group.len);
+    zonda_err err = zn_shuffle_key_finish(&key, self->task, value, error);
+    self->row_key = key.bytes;
     return err == ZONDA_OK
-               ? zn_sorter_add(run->self->sorter, 0, zn_buf_bytes(&key->bytes), value, error)
+               ? zn_sorter_add(self->sorter, 0, zn_buf_bytes(&self->row_key), value, error)
                : err;
 }
 
@@ -123,6 +128,7 @@ void zn_shuffle_combine_close(zn_shuffle_combine *combine) {
     zn_function_unbind(&combine->function);
     zn_sorter_destroy(&combine->sorter);
     zn_buf_free(&combine->group);
+    zn_buf_free(&combine->row_key);
 }
 
 zonda_err zn_shuffle_combine_begin(zn_shuffle_combine *combine, zonda_task *task,

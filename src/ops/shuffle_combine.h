@@ -13,6 +13,7 @@ typedef struct zn_shuffle_combine {
     zn_sorter *sorter;     /* of what the function gives, if rows are sorted inside their keys */
     zonda_task *task;      /* that runs */
     zn_buf group;          /* encoding of the key whose first row was kept last */
+    zn_buf row_key;        /* of what the function gave */
     zn_combiner combiner;
 } zn_shuffle_combine;
 
