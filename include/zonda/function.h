@@ -14,11 +14,12 @@ extern "C" {
 typedef struct zonda_task zonda_task;
 
 /* A user function. `args` are `arg_count` decoded values that are valid during the call: map,
- * filter, flat_map and map_shard get one record; reduce gets the accumulated value and a record.
- * What it packs into `out` is its answer: map and reduce exactly one value, filter one value (false
- * and nil drop the record), flat_map and map_shard any number of values, one after the other.
- * Returns ZONDA_OK, or a code from zonda_task_fail. Runs on many threads at once, each with its own
- * task and state. */
+ * filter, flat_map and map_shard get one record; reduce gets the accumulated value and a record;
+ * combine of a join gets the left and the right record, nil where there is none. What it packs into
+ * `out` is its answer: map, reduce and combine exactly one value, filter one value (false and nil
+ * drop the record), flat_map and map_shard any number of values, one after the other. Returns
+ * ZONDA_OK, or a code from zonda_task_fail. Runs on many threads at once, each with its own task
+ * and state. */
 typedef zonda_err zonda_call(zonda_task *task, const msgpack_object *args, size_t arg_count,
                              msgpack_packer *out);
 
@@ -124,7 +125,7 @@ static inline zonda_func zonda_plugin_fn(const zonda_plugin *plugin, const char 
 }
 
 /* A Lua expression in which a bare name is a field of the record and `r` the record; in reduce `a`
- * is the accumulated value. */
+ * is the accumulated value; in combine of a join `left` and `right` are the records. */
 static inline zonda_func zonda_lua(const char *expression) {
     zonda_func func = { ZONDA_FUNC_LUA_EXPRESSION, expression, NULL };
     return func;

@@ -3,6 +3,8 @@
  * functions, and records that are no maps. */
 #include "test.h"
 
+#include <zonda/function.h>
+
 #include "base/limits.h"
 #include "fake_host.h"
 #include "ops/join_record.h"
@@ -36,7 +38,8 @@ static char *make(const char *args, const char *left, const char *right, zonda_e
         }
     }
     zn_op op = { .def = &test_op, .args = zn_buf_bytes(&map), .shard_count = 1 };
-    zonda_task task = { .attempt = { { 1 }, { 0 }, 0, 1 } };
+    static const zn_task_host host = { .scratch = "" };
+    zonda_task task = { .host = &host, .attempt = { { 1 }, { 0 }, 0, 1 } };
     assert_ok(zn_op_check_args(&test_op, op.args, error), *error);
     zn_join_record *record = NULL;
     assert_ok(zn_join_record_bind(&op, &record, error), *error);
@@ -154,6 +157,28 @@ static void test_join_record_needs_maps(void **state) {
     expect("{\"how\":\"anti\"}", "\"x\"", "", "\"x\"");
 }
 
+static zonda_err call_kinds(zonda_task *task, const msgpack_object *args, size_t arg_count,
+                            msgpack_packer *out) {
+    (void)task;
+    assert_int_equal(arg_count, 2);
+    msgpack_pack_array(out, 2);
+    for (size_t i = 0; i < arg_count; i++) {
+        msgpack_pack_int(out, (int)args[i].type);
+    }
+    return ZONDA_OK;
+}
+
+/* A function in C gets both records, and nil for one that is not there. */
+static void test_join_record_combine_in_c(void **state) {
+    (void)state;
+    zonda_error error = { 0 };
+    assert_ok(zonda_register("kinds", &(zonda_function){ .call = call_kinds }, &error), error);
+    const char *args = "{\"how\":\"full\",\"combine\":{\"kind\":\"c\",\"name\":\"kinds\"}}";
+    expect(args, "{}", "[]", "[7,6]");
+    expect(args, "{}", "", "[7,0]");
+    expect(args, "", "1", "[0,2]");
+}
+
 #ifdef ZN_HAVE_LUA
 #define LUA(text) "{\"kind\":\"lua-expression\",\"text\":\"" text "\"}"
 
@@ -190,6 +215,7 @@ int main(void) {
         cmocka_unit_test(test_join_record_suffix_tells_fields_apart),
         cmocka_unit_test(test_join_record_alone_is_unchanged),
         cmocka_unit_test(test_join_record_needs_maps),
+        cmocka_unit_test(test_join_record_combine_in_c),
 #ifdef ZN_HAVE_LUA
         cmocka_unit_test(test_join_record_combine_makes_the_record),
         cmocka_unit_test(test_join_record_combine_has_two_names),

@@ -263,6 +263,12 @@ case("sorted_merge_join_no_shards", z.from_list([]).sorted_merge_join(z.from_lis
 case("sorted_merge_join_of_a_side_without_shards",
      left.sorted_merge_join(z.from_list([]), on="id", how="left").write("DIR/{shard}-of-{total}.jsonl"), given=SORTED,
      files={"0-of-2.jsonl": SORTED["l/a.jsonl"], "1-of-2.jsonl": SORTED["l/b.jsonl"]})
+case("sorted_merge_join_of_no_shards_with_some",
+     z.from_list([]).sorted_merge_join(z.from_list([{"id": 1}, {"id": 2}]), on="id", how="full"),
+     records=[{"id": 1}, {"id": 2}])
+case("sorted_merge_join_after_group_by_of_nothing",
+     z.from_range(9, shards=3).map("{ k = r }").group_by("k", reduce=COUNT_ROWS, shards=4)
+     .sorted_merge_join(z.from_list([]).group_by("k", reduce=SUM_OF_V, shards=4), on="k"), records=[])
 case("sorted_merge_join_suffix", left.sorted_merge_join(right, on="id", suffix="_r"), given=CLASH,
      lines='{"id":1,"v":1,"w":2,"v_r":3,"u":4}\n')
 case("sorted_merge_join_combine", left.sorted_merge_join(right, on="id", combine="{ left.v, right.v }"), given=CLASH,
