@@ -13,12 +13,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/limits.h"
 #include "store/run_file.h"
 #include "store/run_stream.h"
 #include "store/tournament.h"
 
 enum {
-    FAN_IN_MIN = 8,     /* by force: with less, passes would never end */
+    FORCED_COUNT_MAX = 8, /* streams that are open even if the account has nothing left */
+    FORCED_BYTES_MAX = 4 * ZN_MIB,
     SOURCE_BYTES = 256, /* of memory for a source and its place in the tournament */
     TAG_BYTES = 4,
     ROWS_BETWEEN_QUESTIONS = 1024,
@@ -122,9 +124,14 @@ typedef struct demand {
     size_t count;
 } demand;
 
+/* Two streams always fit, and a few small ones: with less than that, passes would hardly end. */
 static bool fits(const zn_merge *merge, demand all, uint64_t room) {
     size_t max = merge->options.fan_in_max;
-    return all.count <= (max != 0 ? max : FAN_IN_MIN) || (max == 0 && all.bytes <= room);
+    if (max != 0) {
+        return all.count <= max;
+    }
+    return all.bytes <= room || all.count <= 2 ||
+           (all.count <= FORCED_COUNT_MAX && all.bytes <= FORCED_BYTES_MAX);
 }
 
 /* How many sources from `first` on become one: until all that is left fits, or no more can be open

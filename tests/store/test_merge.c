@@ -105,10 +105,13 @@ static void test_merge_memory_bounds_fan_in(void **state) {
     enum {
         STREAMS = 60
     };
-    for (uint64_t limit = 30000; limit <= 200000; limit += 170000) {
+    for (uint64_t limit = 60000; limit <= 20000000; limit += 19940000) {
         model expected = make_model(limit, 5000, 1, 50);
         fan from = deal(&expected, STREAMS, limit);
         open_streams(&from, SIZE_MAX, 0);
+        for (size_t i = 0; i < STREAMS; i++) {
+            from.streams[i].bytes = 300000;
+        }
         uint64_t spilled = 0;
         zn_memory memory = { .limit = limit };
         zn_merge_options options = {
@@ -117,9 +120,41 @@ static void test_merge_memory_bounds_fan_in(void **state) {
         zonda_error error = { 0 };
         zn_merge *merge = zn_merge_new(&options, from.streams, STREAMS, &error);
         assert_merged(merge, &expected);
-        assert_int_equal(spilled > 0, limit == 30000);
+        assert_int_equal(spilled > 0, limit == 60000);
         zn_merge_destroy(&merge);
         assert_int_equal(memory.used, 0);
+        free_fan(&from);
+        free_model(&expected);
+    }
+}
+
+/* With nothing left, a few small streams are open at once, but only two large ones. */
+static void test_merge_without_memory_opens_little(void **state) {
+    static const struct {
+        size_t streams;
+        uint64_t bytes;
+        bool spills;
+    } table[] = { { 2, 100 * ZN_MIB, false },
+                  { 3, 100 * ZN_MIB, true },
+                  { 8, 256 * ZN_KIB, false },
+                  { 9, 256 * ZN_KIB, true } };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        model expected = make_model(i, 200, 1, 50);
+        fan from = deal(&expected, table[i].streams, i);
+        open_streams(&from, SIZE_MAX, 0);
+        for (size_t k = 0; k < from.count; k++) {
+            from.streams[k].bytes = table[i].bytes;
+        }
+        uint64_t spilled = 0;
+        zn_memory memory = { .limit = 1 };
+        zn_merge_options options = {
+            .scratch = *state, .memory = &memory, .sorted = true, .spilled_bytes = &spilled
+        };
+        zonda_error error = { 0 };
+        zn_merge *merge = zn_merge_new(&options, from.streams, from.count, &error);
+        assert_merged(merge, &expected);
+        assert_int_equal(spilled > 0, table[i].spills);
+        zn_merge_destroy(&merge);
         free_fan(&from);
         free_model(&expected);
     }
@@ -223,6 +258,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         folder_test(test_merge_equals_model),
         folder_test(test_merge_memory_bounds_fan_in),
+        folder_test(test_merge_without_memory_opens_little),
         folder_test(test_merge_unsorted_concatenates),
         folder_test(test_merge_of_nothing_is_empty),
         folder_test(test_merge_failing_stream_is_passed_on),
