@@ -88,19 +88,22 @@ static void put_record(zn_buf *out, const rig_row *row) {
     zn_buf_free(&padding);
 }
 
-static void write_rows(zn_segment *segment, uint32_t partitions, const rig_rows *rows) {
+static void write_rows(const exchange_rig *rig, zn_segment *segment, uint32_t partitions,
+                       const rig_rows *rows) {
     zonda_error error = { 0 };
     zn_buf record = { 0 };
+    zn_bytes key = { .len = rig->key_padding + RIG_KEY_BYTES };
+    uint8_t *bytes = zn_calloc(1, key.len);
+    key.data = bytes;
     for (size_t i = 0; i < rows->count; i++) {
-        uint8_t key[RIG_KEY_BYTES];
-        put_key(rows->items[i].key, key);
+        put_key(rows->items[i].key, bytes + rig->key_padding);
         put_record(&record, &rows->items[i]);
         uint32_t partition = partitions > 1 ? partition_of(rows->items[i].key, partitions) : 0;
-        assert_ok(zn_segment_add_row(segment, partition, (zn_bytes){ key, sizeof key },
-                                     zn_buf_bytes(&record), &error),
+        assert_ok(zn_segment_add_row(segment, partition, key, zn_buf_bytes(&record), &error),
                   error);
     }
     zn_buf_free(&record);
+    free(bytes);
 }
 
 void exchange_rig_add(exchange_rig *rig, size_t stage, zn_index_kind kind, uint32_t partitions,
@@ -126,7 +129,7 @@ void exchange_rig_add(exchange_rig *rig, size_t stage, zn_index_kind kind, uint3
     zonda_error error = { 0 };
     zn_segment_totals totals;
     assert_ok(zn_segment_start_indexed(segment, kind, &error), error);
-    write_rows(segment, partitions, rows);
+    write_rows(rig, segment, partitions, rows);
     assert_ok(
         zn_segment_finish_indexed(segment, &reference->offset, &reference->length, &totals, &error),
         error);
@@ -218,12 +221,12 @@ static uint32_t take_number(zn_cursor *cursor) {
     return (uint32_t)zn_cursor_read(cursor).integer;
 }
 
-static rig_row read_row(const zn_row *row) {
+static rig_row read_row(const exchange_rig *rig, const zn_row *row) {
     zn_cursor cursor = zn_cursor_of(row->record);
     rig_row out = { 0 };
-    assert_int_equal(row->key.len, RIG_KEY_BYTES);
+    assert_int_equal(row->key.len, rig->key_padding + RIG_KEY_BYTES);
     for (size_t i = 0; i < RIG_KEY_BYTES; i++) {
-        out.key = out.key << 8 | row->key.data[i];
+        out.key = out.key << 8 | row->key.data[rig->key_padding + i];
     }
     assert_int_equal(zn_cursor_read(&cursor).count, 4);
     out.stage = take_number(&cursor);
@@ -250,7 +253,7 @@ zonda_err exchange_slot_read(exchange_slot *slot, uint64_t shard, rig_rows *out,
             break;
         }
         if (found) {
-            rig_rows_add(out, read_row(&row));
+            rig_rows_add(out, read_row(slot->rig, &row));
             assert_int_equal(input, out->items[out->count - 1].stage);
         }
     }

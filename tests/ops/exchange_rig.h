@@ -37,8 +37,9 @@ typedef struct exchange_rig {
     zn_reference references[RIG_STAGES][RIG_TASKS_MAX];
     char names[RIG_STAGES][RIG_TASKS_MAX][64];
     size_t task_counts[RIG_STAGES];
-    size_t page_max; /* results in one page */
-    size_t calls;    /* of the host for results */
+    size_t page_max;    /* results in one page */
+    size_t key_padding; /* bytes before the number in a key */
+    size_t calls;       /* of the host for results */
     zn_msg_results page;
     const char *endpoint; /* of the worker that has the segments */
     rig_rows rows;        /* all of them */

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "record/key.h"
 #include "store/data_server.h"
+#include "store/segment_index.h"
 
 /* What the ways have in common: tasks with rows from seeds. */
 typedef struct exchange_case {
@@ -151,6 +152,41 @@ static void test_exchange_by_range_is_the_sorted_whole(void **state) {
     }
 }
 
+static uint32_t roll(uint64_t *seed, uint32_t sides) {
+    *seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((*seed >> 33) % sides);
+}
+
+/* Whatever the numbers of tasks, shards and keys, and also where samples hold only the beginning of
+ * keys that differ behind it. ZONDA_SEED chooses the run. */
+static void test_exchange_by_range_of_random_rows_is_the_sorted_whole(void **state) {
+    (void)state;
+    const char *text = getenv("ZONDA_SEED");
+    uint64_t seed = text != NULL ? strtoull(text, NULL, 10) : 1;
+    print_message("ZONDA_SEED=%llu\n", (unsigned long long)seed);
+    for (int round = 0; round < 40; round++) {
+        exchange_case scene = { .by = "range",
+                                .kind = ZN_INDEX_SAMPLES,
+                                .partitions = 1,
+                                .sorted = true,
+                                .shards = 1 + roll(&seed, 20) };
+        exchange_rig rig;
+        exchange_rig_open(&rig);
+        /* Samples have 1024 bytes of a key: up to all of the number is cut off. */
+        rig.key_padding = roll(&seed, 2) * (ZN_SAMPLE_KEY_BYTES_MAX - roll(&seed, 5));
+        uint32_t keys = roll(&seed, 2) == 0 ? 1 + roll(&seed, 20) : 1u << 31;
+        for (uint32_t task = 0, tasks = 1 + roll(&seed, 12); task < tasks; task++) {
+            rig_rows rows =
+                exchange_rig_rows(&seed, roll(&seed, 400), keys, roll(&seed, 2000), 1, true);
+            exchange_rig_add(&rig, task % 3 == 2 ? 1 : 0, ZN_INDEX_SAMPLES, 1, &rows);
+            rig_rows_free(&rows);
+        }
+        sort_rows(&rig.rows);
+        check(&rig, &scene, NULL, &rig.rows);
+        exchange_rig_close(&rig);
+    }
+}
+
 /* Ranges of bytes keep the order of rows and differ by less than two rows. */
 static void test_exchange_by_bytes_keeps_the_order(void **state) {
     (void)state;
@@ -276,6 +312,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exchange_by_partition_merges_its_rows),
         cmocka_unit_test(test_exchange_by_range_is_the_sorted_whole),
+        cmocka_unit_test(test_exchange_by_range_of_random_rows_is_the_sorted_whole),
         cmocka_unit_test(test_exchange_by_bytes_keeps_the_order),
         cmocka_unit_test(test_exchange_by_task_merges_tasks_of_inputs),
         cmocka_unit_test(test_exchange_without_inputs_is_empty),
