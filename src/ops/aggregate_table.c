@@ -225,9 +225,26 @@ static void *add_entry(zn_aggregate_table *self, zn_bytes key, uint8_t tag, size
     return head + bytes - state_bytes;
 }
 
-void *zn_aggregate_table_find(zn_aggregate_table *table, zn_bytes key, uint8_t tag,
+uint32_t zn_aggregate_table_hash(zn_bytes key) {
+    return (uint32_t)zn_checksum(key);
+}
+
+void zn_aggregate_table_expect_slot(const zn_aggregate_table *table, uint32_t hash) {
+    __builtin_prefetch(&table->slots[hash & (table->slot_count - 1)]);
+}
+
+/* The first slot is nearly always the right one; an entry is seldom longer than two lines. */
+void zn_aggregate_table_expect_entry(const zn_aggregate_table *table, uint32_t hash) {
+    uint64_t slot = table->slots[hash & (table->slot_count - 1)];
+    if (slot != 0) {
+        const uint8_t *entry = table->entries + ((uint32_t)slot - 1) * (size_t)UNIT;
+        __builtin_prefetch(entry, 1);
+        __builtin_prefetch(entry + 64, 1);
+    }
+}
+
+void *zn_aggregate_table_find(zn_aggregate_table *table, zn_bytes key, uint32_t hash, uint8_t tag,
                               size_t state_bytes) {
-    uint32_t hash = (uint32_t)zn_checksum(key);
     uint64_t slot = table->slots[find_slot(table, key, hash)];
     if (slot != 0) {
         return entry_at(table, (uint32_t)slot - 1).state;

@@ -25,10 +25,17 @@ void zn_aggregate_table_destroy(zn_aggregate_table **table);
 void zn_aggregate_table_begin(zn_aggregate_table *table, zn_memory *memory);
 void zn_aggregate_table_end(zn_aggregate_table *table);
 
-/* The state of the key, made of `state_bytes` zeros if there is none; valid until the next call.
- * NULL if there is no room, which cannot be when the table is empty. */
-void *zn_aggregate_table_find(zn_aggregate_table *table, zn_bytes key, uint8_t tag,
+uint32_t zn_aggregate_table_hash(zn_bytes key);
+
+/* The state of the key, whose hash is given, made of `state_bytes` zeros if there is none; valid
+ * until the next call. NULL if there is no room, which cannot be when the table is empty. */
+void *zn_aggregate_table_find(zn_aggregate_table *table, zn_bytes key, uint32_t hash, uint8_t tag,
                               size_t state_bytes);
+
+/* Ask the memory for what finding a key with that hash will look at, without waiting: first for its
+ * slot, later, when that is there, for its entry. */
+void zn_aggregate_table_expect_slot(const zn_aggregate_table *table, uint32_t hash);
+void zn_aggregate_table_expect_entry(const zn_aggregate_table *table, uint32_t hash);
 
 /* Charges the account with bytes that the states hold outside, rounded up: all of them, not what is
  * new. False if that is too much, but they are charged then too. */

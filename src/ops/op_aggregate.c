@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/aggregate_batch.h"
 #include "ops/aggregate_fields.h"
 #include "ops/aggregate_state.h"
 #include "ops/aggregate_table.h"
@@ -44,9 +45,14 @@ typedef struct aggregation {
     zn_aggregate_fields fields;
     zn_key_source *by; /* NULL: all records are one group */
     zn_aggregate_table *table;
+    zn_aggregate_batch batch;
     zn_aggregate_heap heap;
-    zn_buf all; /* the key of all records where there is none: that of nil */
-    zn_buf key;
+    zn_op *op;
+    zonda_task *task; /* that runs */
+    zn_buf all;       /* the key of all records where there is none: that of nil */
+    uint32_t all_hash;
+    zn_buf new_key; /* of the record that came last */
+    zn_buf key;     /* of the record that is worked on */
     zn_buf row;
 } aggregation;
 
@@ -59,10 +65,12 @@ static void close_aggregate(zn_op *op) {
     zn_aggregate_free(&self->aggregate);
     zn_key_source_unbind(&self->by);
     zn_aggregate_table_destroy(&self->table);
+    zn_aggregate_batch_free(&self->batch);
     zn_buf_free(&self->heap.key);
     zn_buf_free(&self->key);
     zn_buf_free(&self->row);
     zn_buf_free(&self->all);
+    zn_buf_free(&self->new_key);
     free(self);
     op->state = NULL;
 }
@@ -76,18 +84,25 @@ static zonda_err open_aggregate(zn_op *op, zonda_error *error) {
     }
     aggregation *self = ZN_NEW(aggregation);
     op->state = self;
+    self->op = op;
     self->aggregate = aggregate;
     self->states_bytes = zn_aggregate_states_bytes(&aggregate);
     zn_aggregate_fields_make(&aggregate, &self->fields);
     self->table = zn_aggregate_table_new();
     self->heap.value_bytes = ZN_RECORD_BYTES_MAX / (4 * aggregate.count);
-    return aggregate.by_count > 0 ? zn_key_source_bind(op, "by", &self->by, error)
-                                  : zn_key_put(&self->all, (zn_bytes){ nil, sizeof nil }, error);
+    if (aggregate.by_count > 0) {
+        return zn_key_source_bind(op, "by", &self->by, error);
+    }
+    err = zn_key_put(&self->all, (zn_bytes){ nil, sizeof nil }, error);
+    self->all_hash = zn_aggregate_table_hash(zn_buf_bytes(&self->all));
+    return err;
 }
 
 static zonda_err begin_shard(zn_op *op, zonda_task *task, zonda_error *error) {
     aggregation *self = op->state;
     self->heap.room = UINT64_MAX;
+    self->task = task;
+    zn_aggregate_batch_begin(&self->batch);
     zn_aggregate_table_begin(self->table, task->host->memory);
     return self->by == NULL ? ZONDA_OK : zn_key_source_begin(self->by, task, error);
 }
@@ -152,22 +167,20 @@ static zonda_err give_on(zn_op *op, zonda_task *task, zonda_error *error) {
 }
 
 /* The state of the key; makes room for it if need be. */
-static zonda_err find_state(zn_op *op, zonda_task *task, uint8_t tag, size_t bytes, void **out,
+static zonda_err find_state(aggregation *self, uint32_t hash, uint8_t tag, size_t bytes, void **out,
                             zonda_error *error) {
-    aggregation *self = op->state;
     zn_bytes key = zn_buf_bytes(&self->key);
-    *out = zn_aggregate_table_find(self->table, key, tag, bytes);
+    *out = zn_aggregate_table_find(self->table, key, hash, tag, bytes);
     if (*out != NULL) {
         return ZONDA_OK;
     }
-    zonda_err err = give_on(op, task, error);
-    *out = err == ZONDA_OK ? zn_aggregate_table_find(self->table, key, tag, bytes) : NULL;
+    zonda_err err = give_on(self->op, self->task, error);
+    *out = err == ZONDA_OK ? zn_aggregate_table_find(self->table, key, hash, tag, bytes) : NULL;
     return err;
 }
 
-static zonda_err update_states(zn_op *op, zonda_task *task, uint8_t *states, zonda_error *error) {
+static zonda_err update_states(aggregation *self, uint8_t *states, zonda_error *error) {
     static const uint8_t present[] = { 0xc3 };
-    aggregation *self = op->state;
     uint8_t *state = states;
     for (uint32_t i = 0; i < self->aggregate.count; i++) {
         const zn_aggregate_expr *expr = &self->aggregate.exprs[i];
@@ -180,7 +193,7 @@ static zonda_err update_states(zn_op *op, zonda_task *task, uint8_t *states, zon
             zonda_err err = def->update(&self->heap, expr, state, value, error);
             if (err == ZONDA_OK && self->heap.large) {
                 self->heap.large = false;
-                err = emit_group(op, task, zn_buf_bytes(&self->key), states, error);
+                err = emit_group(self->op, self->task, zn_buf_bytes(&self->key), states, error);
             }
             if (err != ZONDA_OK) {
                 return err;
@@ -228,8 +241,7 @@ static zonda_err put_value_key(aggregation *self, uint32_t set, zn_bytes value,
 }
 
 /* Counts the record's value of a set; the first one stays as it was. */
-static zonda_err update_set(zn_op *op, zonda_task *task, uint32_t set, zonda_error *error) {
-    aggregation *self = op->state;
+static zonda_err update_set(aggregation *self, uint32_t set, zonda_error *error) {
     zn_bytes value = self->fields.values[self->fields.of_sets[set]];
     size_t group = self->key.len;
     if (value.len == 0) {
@@ -238,7 +250,8 @@ static zonda_err update_set(zn_op *op, zonda_task *task, uint32_t set, zonda_err
     zonda_err err = put_value_key(self, set, value, error);
     void *state = NULL;
     if (err == ZONDA_OK) {
-        err = find_state(op, task, TAG_VALUE, sizeof(occurrences), &state, error);
+        uint32_t hash = zn_aggregate_table_hash(zn_buf_bytes(&self->key));
+        err = find_state(self, hash, TAG_VALUE, sizeof(occurrences), &state, error);
     }
     self->key.len = group;
     if (err != ZONDA_OK) {
@@ -253,40 +266,63 @@ static zonda_err update_set(zn_op *op, zonda_task *task, uint32_t set, zonda_err
     return ZONDA_OK;
 }
 
-static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
-    aggregation *self = op->state;
-    self->key.len = 0;
-    zonda_err err = ZONDA_OK;
-    if (self->by != NULL) {
-        err = zn_key_source_put(self->by, task, record, &self->key, error);
-    }
-    if (err != ZONDA_OK) {
-        return err;
-    }
-    zn_buf_append(&self->key, self->all.data, self->all.len);
-    zn_aggregate_fields_find(&self->fields, record);
+/* Puts a record into the states of its group. */
+static zonda_err take_record(void *context, zn_bytes key, uint32_t hash, zn_bytes record,
+                             zonda_error *error) {
+    aggregation *self = context;
     void *states = NULL;
-    err = find_state(op, task, TAG_GROUP, self->states_bytes, &states, error);
+    self->key.len = 0;
+    zn_buf_append(&self->key, key.data, key.len);
+    zn_aggregate_fields_find(&self->fields, record);
+    zonda_err err = find_state(self, hash, TAG_GROUP, self->states_bytes, &states, error);
     if (err == ZONDA_OK) {
-        err = update_states(op, task, states, error);
+        err = update_states(self, states, error);
     }
     for (uint32_t i = 0; i < self->aggregate.set_count && err == ZONDA_OK; i++) {
-        err = update_set(op, task, i, error);
+        err = update_set(self, i, error);
     }
     if (err == ZONDA_OK && !zn_aggregate_table_charge(self->table, self->heap.bytes)) {
-        err = give_on(op, task, error);
+        err = give_on(self->op, self->task, error);
     }
     return err;
 }
 
+static zonda_err drain(aggregation *self, zonda_error *error) {
+    return zn_aggregate_batch_drain(&self->batch, self->table, self->task, take_record, self,
+                                    error);
+}
+
+static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+    aggregation *self = op->state;
+    if (self->by == NULL) {
+        return take_record(self, zn_buf_bytes(&self->all), self->all_hash, record, error);
+    }
+    self->new_key.len = 0;
+    zonda_err err = zn_key_source_put(self->by, task, record, &self->new_key, error);
+    if (err != ZONDA_OK) {
+        return err;
+    }
+    zn_bytes key = zn_buf_bytes(&self->new_key);
+    if (zn_aggregate_batch_takes(record.len)) {
+        bool full = zn_aggregate_batch_add(&self->batch, self->table, task, key, record);
+        return full ? drain(self, error) : ZONDA_OK;
+    }
+    err = drain(self, error);
+    return err == ZONDA_OK ? take_record(self, key, zn_aggregate_table_hash(key), record, error)
+                           : err;
+}
+
 static zonda_err end_shard(zn_op *op, zonda_task *task, zonda_error *error) {
     aggregation *self = op->state;
-    if (self->by != NULL) {
-        zn_key_source_end(self->by, task);
+    zonda_err err = drain(self, error);
+    if (err == ZONDA_OK) {
+        err = give_on(op, task, error);
     }
-    zonda_err err = give_on(op, task, error);
     if (err == ZONDA_OK) {
         zn_aggregate_table_end(self->table);
+        if (self->by != NULL) {
+            zn_key_source_end(self->by, task);
+        }
     }
     return err;
 }
