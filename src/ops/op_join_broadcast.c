@@ -106,6 +106,9 @@ static zonda_err read_right(broadcast *self, zonda_error *error) {
     zonda_err err = self->results == NULL
                         ? ZONDA_OK
                         : zn_stage_results_read(self->results, add_right, self, error);
+    if (err == ZONDA_OK && self->has_key) {
+        err = zn_error_set(error, ZONDA_ERR_CORRUPT, "the right side has a key without a record");
+    }
     return err != ZONDA_OK ? err : zn_join_table_finish(self->table, error);
 }
 

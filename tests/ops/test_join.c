@@ -266,7 +266,9 @@ static void test_join_equals_nested_loops(void **state) {
         uint64_t seed = random;
         side left = random_side(&random, round % SIDE_MAX);
         side right = random_side(&random, SIDE_MAX - round % SIDE_MAX);
-        print_message(round % 100 == 0 ? "seed %llu\n" : "", (unsigned long long)seed);
+        if (round % 100 == 0) {
+            print_message("seed %llu\n", (unsigned long long)seed);
+        }
         for (unsigned how = ZN_JOIN_INNER; how <= ZN_JOIN_ANTI; how++) {
             compare((zn_join_how)how, &left, &right, 4, UINT64_MAX, &spilled);
         }

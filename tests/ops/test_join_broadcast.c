@@ -174,17 +174,28 @@ static void test_join_broadcast_reads_again_after_a_failure(void **state) {
     zn_stage_exec_destroy(&stage);
 }
 
+static void expect_corrupt(const char *text) {
+    zn_stage_exec *stage = open_join("[{\"id\":1}]", 1, "\"stage\":0");
+    zonda_error error = fake_run_failing(stage, 0, 1);
+    assert_err(error.code, CORRUPT);
+    assert_string_equal(error.text, text);
+    zn_stage_exec_destroy(&stage);
+}
+
 /* A record where a key should be is no key. */
 static void test_join_broadcast_of_no_rows_is_corrupt(void **state) {
     (void)state;
     fake_json("7", &rows);
     result.records = zn_buf_bytes(&rows);
     result.records_out = 1;
-    zn_stage_exec *stage = open_join("[{\"id\":1}]", 1, "\"stage\":0");
-    zonda_error error = fake_run_failing(stage, 0, 1);
-    assert_err(error.code, CORRUPT);
-    assert_string_equal(error.text, "the right side has a record without a key");
-    zn_stage_exec_destroy(&stage);
+    expect_corrupt("the right side has a record without a key");
+}
+
+/* Nor is a key enough where there are to be pairs. */
+static void test_join_broadcast_of_a_key_alone_is_corrupt(void **state) {
+    (void)state;
+    add_row("1", NULL);
+    expect_corrupt("the right side has a key without a record");
 }
 
 /* Cancelled while it reads, a task has no outcome, and the next one reads again. */
@@ -234,6 +245,7 @@ int main(void) {
         TEST(test_join_broadcast_that_was_chosen_takes_its_memory),
         TEST(test_join_broadcast_reads_again_after_a_failure),
         TEST(test_join_broadcast_of_no_rows_is_corrupt),
+        TEST(test_join_broadcast_of_a_key_alone_is_corrupt),
         TEST(test_join_broadcast_is_cancelled_while_it_reads),
         TEST(test_join_rows_gives_keys_and_records),
     };
