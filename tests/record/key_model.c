@@ -14,8 +14,6 @@
 #include "base/assert.h"
 #include "base/digest.h"
 
-_Static_assert(LDBL_MANT_DIG >= 64, "a long double must hold every integer of 64 bits");
-
 uint64_t tree_random(uint64_t *seed) {
     *seed += 1;
     return zn_checksum((zn_bytes){ .data = (const uint8_t *)seed, .len = sizeof *seed });
@@ -25,8 +23,12 @@ static uint32_t below(uint64_t *seed, uint32_t limit) {
     return (uint32_t)(tree_random(seed) % limit);
 }
 
-static tree number_of(zn_value_type type, long double number) {
-    return (tree){ .type = ZN_VALUE_INT, .number_type = type, .number = number };
+static tree integer_of(__int128 integer) {
+    return (tree){ .type = ZN_VALUE_INT, .integer = integer };
+}
+
+static tree double_of(double fraction) {
+    return (tree){ .type = ZN_VALUE_INT, .is_double = true, .fraction = fraction };
 }
 
 /* An integer at a power of two, or next to it. */
@@ -39,10 +41,10 @@ static tree make_integer(uint64_t *seed) {
         magnitude = tree_random(seed) >> below(seed, 64);
     }
     if (below(seed, 2) == 0) {
-        return number_of(magnitude > INT64_MAX ? ZN_VALUE_UINT : ZN_VALUE_INT, magnitude);
+        return integer_of(magnitude);
     }
     magnitude = magnitude > UINT64_C(1) << 63 ? 5 : magnitude;
-    return number_of(ZN_VALUE_INT, -(long double)magnitude);
+    return integer_of(-(__int128)magnitude);
 }
 
 static double random_double(uint64_t *seed) {
@@ -65,12 +67,12 @@ static tree make_double(uint64_t *seed) {
         value = random_double(seed);
         break;
     default: /* next to an integer */
-        value = (double)make_integer(seed).number;
+        value = (double)make_integer(seed).integer;
         value =
             below(seed, 2) == 0 ? nextafter(value, below(seed, 2) == 0 ? -1e300 : 1e300) : value;
         break;
     }
-    return number_of(ZN_VALUE_DOUBLE, value);
+    return double_of(value);
 }
 
 static tree make_text(uint64_t *seed) {
@@ -122,12 +124,12 @@ void tree_free(tree *value) {
 }
 
 static void put_number(const tree *value, zn_buf *out) {
-    if (value->number_type == ZN_VALUE_DOUBLE) {
-        zn_put_double(out, (double)value->number);
-    } else if (value->number < 0) {
-        zn_put_int(out, (int64_t)value->number);
+    if (value->is_double) {
+        zn_put_double(out, value->fraction);
+    } else if (value->integer < 0) {
+        zn_put_int(out, (int64_t)value->integer);
     } else {
-        zn_put_uint(out, (uint64_t)value->number);
+        zn_put_uint(out, (uint64_t)value->integer);
     }
 }
 
@@ -158,6 +160,31 @@ void tree_put(const tree *value, zn_buf *out) {
     for (uint32_t i = 0; i < value->count; i++) {
         tree_put(&value->items[i], out);
     }
+}
+
+/* The whole part of a number, and what is left; numbers that are larger than all integers have one
+ * of 2^100. */
+static __int128 split_number(const tree *value, double *rest) {
+    const __int128 large = (__int128)1 << 100;
+    *rest = 0;
+    if (!value->is_double) {
+        return value->integer;
+    }
+    if (fabs(value->fraction) >= 0x1p100) {
+        *rest = value->fraction;
+        return value->fraction > 0 ? large : -large;
+    }
+    *rest = value->fraction - trunc(value->fraction);
+    return (__int128)trunc(value->fraction);
+}
+
+static int compare_numbers(const tree *a, const tree *b) {
+    double a_rest;
+    double b_rest;
+    __int128 a_whole = split_number(a, &a_rest);
+    __int128 b_whole = split_number(b, &b_rest);
+    int order = (a_whole > b_whole) - (a_whole < b_whole);
+    return order != 0 ? order : (a_rest > b_rest) - (a_rest < b_rest);
 }
 
 static int compare_bytes(zn_bytes a, zn_bytes b) {
@@ -220,6 +247,6 @@ int tree_compare(const tree *a, const tree *b) {
     case ZN_VALUE_MAP:
         return compare_items(a_items, list_items(a, a_items), b_items, list_items(b, b_items));
     default:
-        return (a->number > b->number) - (a->number < b->number);
+        return compare_numbers(a, b);
     }
 }

@@ -8,8 +8,9 @@
 typedef struct tree {
     zn_value_type type;
     bool truth;
-    zn_value_type number_type; /* INT, UINT or DOUBLE, for how it is written */
-    long double number;
+    bool is_double; /* of numbers, which are all of type INT here */
+    double fraction;
+    __int128 integer;
     zn_buf bytes;
     struct tree *items; /* of a map key, value, key, value, … in the order of writing */
     uint32_t count;     /* of items */
