@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/machine_memory.h"
 #include "wire/actor.h"
 #include "wire/endpoint.h"
@@ -72,6 +73,8 @@ static void choose_memory(zn_worker_options *options) {
         uint64_t slots = (uint64_t)options->slots * ((uint64_t)options->neighbours + 1);
         options->memory_bytes = zn_machine_memory_share(zn_machine_memory(""), slots);
     }
+    zn_log(ZONDA_LOG_INFO, "worker-memory", "slots=%u slot_bytes=%llu", options->slots,
+           (unsigned long long)options->memory_bytes);
 }
 
 static zonda_err check_options(const zn_worker_options *options, zonda_error *error) {

@@ -43,7 +43,7 @@ def processes_below(pid):
 class Cluster:
     """A coordinator and workers as real processes over "tcp" or "ipc"."""
 
-    def __init__(self, transport="tcp", workers=2, slots=2, coordinator=()):
+    def __init__(self, transport="tcp", workers=2, slots=2, coordinator=(), worker=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="zonda-cli-"))
         bind = "tcp://127.0.0.1:*" if transport == "tcp" else f"ipc://{self.folder}/control"
         self.log = open(self.folder / "log", "w+")
@@ -51,6 +51,7 @@ class Cluster:
                                             stdout=subprocess.PIPE, stderr=self.log)
         self.endpoint = self.coordinator.stdout.readline().split()[1]
         self.slots = slots
+        self.worker_options = worker
         self.workers = [self.add_worker() for _ in range(workers)]
 
     def add_worker(self):
@@ -58,7 +59,7 @@ class Cluster:
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         return subprocess.Popen(
-            [PROGRAM, "worker", "--connect", self.endpoint, "--slots", str(self.slots)],
+            [PROGRAM, "worker", "--connect", self.endpoint, "--slots", str(self.slots), *self.worker_options],
             stderr=self.log, env={**os.environ, "TMPDIR": str(scratch)})
 
     def scratch_left(self):

@@ -3,6 +3,8 @@
  * process. */
 #include "local_fixture.h"
 
+#include "base/limits.h"
+
 /* Items come back in order, each a shard of its own. */
 static void test_local_list_comes_back_in_order(void **state) {
     expect(*state, items("[3, \"a\", {\"b\": [1.5, null]}, true]"),
@@ -59,6 +61,16 @@ static void test_local_empty_datasets(void **state) {
     zonda_reduce_options options = { .identity = "\x07", .identity_bytes = 1 };
     expect(*state, zonda_reduce(zonda_from_range(0, NULL), zonda_fn("add"), &options), "7");
     expect(*state, zonda_count(zonda_filter(items("[2, 4]"), zonda_fn("is_odd"))), "0");
+}
+
+/* Memory that is too little to work with is refused when the cluster is opened. */
+static void test_local_too_little_memory_is_refused(void **state) {
+    (void)state;
+    zonda_error error = { 0 };
+    zonda_local_options options = { .slots = 1, .memory_bytes = ZN_MEMORY_BYTES_MIN - 1 };
+    assert_null(zonda_cluster_open_local(&options, &error));
+    assert_err(error.code, INVALID);
+    assert_non_null(strstr(error.text, "at least 8M"));
 }
 
 static void write_file(const char *path, const char *text) {
@@ -126,6 +138,7 @@ int main(void) {
         WITH_CLUSTER(test_local_count_over_many_shards),
         WITH_CLUSTER(test_local_reduce_and_chained_folds),
         WITH_CLUSTER(test_local_empty_datasets),
+        cmocka_unit_test(test_local_too_little_memory_is_refused),
         WITH_CLUSTER(test_local_reads_and_writes_files),
         WITH_CLUSTER(test_local_shared_data_is_seen),
         WITH_CLUSTER(test_local_missing_shared_data_fails),
