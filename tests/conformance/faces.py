@@ -109,7 +109,7 @@ def words_of_step(step, replace):
     if step.op in JOINS:
         return words + words_of_reads(step.args, replace) + words_of_options(step, replace)
     if step.op == "aggregate":
-        return words + [",".join(f"{n}={e}" for n, e in step.args[0].items())] + words_of_options(step, replace)
+        return words + [f"{n}={e}" for n, e in step.args[0].items()] + words_of_options(step, replace)
     if step.op in COMMANDS and isinstance(step.args[0], list):
         return words + words_of_options(step, replace) + ["--"] + [replace(word) for word in step.args[0]]
     if step.op in LISTS and not isinstance(step.args[0], list):

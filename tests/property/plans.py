@@ -143,7 +143,7 @@ class Maker:
                         lambda: plan.group_by("v", reduce=twins.KEY_ALONE).sort(expr(twins.SELF)).reshard(3),
                         lambda: plan.map(twins.FIELD_V).reduce(twins.LARGER),
                         lambda: plan.map(twins.FIELD_V).deduplicate(expr(twins.SELF)).limit(5),
-                        lambda: plan)()
+                        lambda: self.aggregate(plan), lambda: self.aggregate(plan))()
 
 
 def plan_of(seed, scale=200, padding=0):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MPL-2.0
 """aggregate: every function with and without values, keys of all kinds, what is an error."""
 from case import case, expr, z
-from twins import MODULO_3
+from twins import MODULO_3, NEVER, PAIR_OF_NUMBER
 
 ABC = {"in/a.jsonl": '{"k":"x","v":1,"o":{"p":true}}\n{"k":"y","v":2.5}\n{"k":"x","v":null}\n',
        "in/b.jsonl": "",
@@ -78,3 +78,101 @@ case("aggregate_a_skewed_key",
      z.from_range(2000, shards=8).map("{ k = r % 10 == 0 and r or 'hot', v = r }")
      .aggregate({"n": "count()", "q": "quantile(v, 0.5)", "s": "sum(v)"}, by="k").filter("r.k == 'hot'"),
      records=[{"k": "hot", "n": 1800, "q": 999, "s": sum(r for r in range(2000) if r % 10)}])
+
+# --- each function over everything
+
+rows = z.read("DIR/in/*.jsonl")
+GIVEN = {"in/a.jsonl": '{"s":"x","n":3,"v":0.5}\n{"s":"y","n":1}\n', "in/b.jsonl": '{"s":"x","n":5,"v":0.25}\n{"s":"y","n":-2,"v":1}\n',
+         "in/c.jsonl": '{"s":"x","n":null,"v":4}\n{"n":7}\n'}
+ALL = {"c": "count()", "f": "first(n)", "l": "last(n)", "m": "mean(n)", "s1": "sum(n)", "t": "max(n)", "u": "min(n)"}
+
+
+def numbers(*values):
+    return {"in/a.jsonl": "".join(f'{{"v":{v}}}\n' for v in values)}
+
+
+def one(text, **options):
+    """One expression over everything."""
+    return rows.aggregate({"r": text}, **options)
+
+
+case("aggregate_count", one("count()"), given=GIVEN, records=[{"r": 6}])
+case("aggregate_count_of_a_field", one("count(v)"), given=GIVEN, records=[{"r": 4}])
+case("aggregate_sum", one("sum(n)"), given=GIVEN, records=[{"r": 14}])
+case("aggregate_min_and_max", rows.aggregate({"a": "min(n)", "b": "max(n)"}), given=GIVEN, records=[{"a": -2, "b": 7}])
+case("aggregate_mean", one("mean(n)"), given=GIVEN, records=[{"r": 2.8}])
+case("aggregate_first_and_last", rows.aggregate({"a": "first(v)", "b": "last(v)"}), given=GIVEN, lines='{"a":0.5,"b":4}\n')
+case("aggregate_list", one("list(n)"), given=GIVEN, records=[{"r": [3, 1, 5, -2, 7]}])
+case("aggregate_distinct", rows.aggregate({"a": "distinct(s)", "b": "distinct(n)"}), given=GIVEN,
+     records=[{"a": ["x", "y"], "b": [-2, 1, 3, 5, 7]}])
+case("aggregate_quantiles", rows.aggregate({"a": "quantile(n, 0)", "b": "quantile(n, 0.5)", "c": "quantile(n, 0.9)",
+                                            "d": "quantile(n, 1)"}), given=GIVEN,
+     records=[{"a": -2, "b": 3, "c": 7, "d": 7}])
+case("aggregate_quantile_on_the_command_line",
+     cli=["read", "DIR/in/*.jsonl", "then", "aggregate", "a=quantile(n,0.5),b=count()"], given=GIVEN,
+     records=[{"a": 3, "b": 6}])
+case("aggregate_one_file", one("count()").write("DIR/out.jsonl"), given=GIVEN, files={"out.jsonl": '{"r":6}\n'})
+case("aggregate_of_empty_shards",
+     z.from_range(9, shards=3).filter(NEVER).map(PAIR_OF_NUMBER)
+     .aggregate({"c": "count()", "d": "distinct(v)", "f": "first(v)", "l": "list(v)", "m": "mean(v)", "q": "max(v)"}),
+     lines='{"c":0,"d":[],"f":null,"l":[],"m":null,"q":null}\n')
+case("aggregate_of_a_nested_field", one("sum(a.b)"), given={"in/a.jsonl": '{"a":{"b":1}}\n{"a":{"b":2}}\n{"a":{}}\n'},
+     records=[{"r": 3}])
+case("aggregate_large", z.from_range(50000, shards=5).map(PAIR_OF_NUMBER).aggregate({"c": "count()", "s": "sum(v)"}),
+     records=[{"c": 50000, "s": 1249975000}])
+
+# --- by keys
+
+case("aggregate_by", rows.aggregate(ALL, by="s", shards=1), given=GIVEN,
+     lines='{"s":null,"c":1,"f":7,"l":7,"m":7.0,"s1":7,"t":7,"u":7}\n{"s":"x","c":3,"f":3,"l":5,"m":4.0,"s1":8,"t":5,"u":3}\n'
+           '{"s":"y","c":2,"f":1,"l":-2,"m":-0.5,"s1":-1,"t":1,"u":-2}\n')
+case("aggregate_by_to_several_shards", rows.aggregate({"c": "count()"}, by="s", shards=3).sort("s", shards=1), given=GIVEN,
+     lines='{"s":null,"c":1}\n{"s":"x","c":3}\n{"s":"y","c":2}\n')
+case("aggregate_by_mixed_keys", rows.aggregate({"c": "count()"}, by="k", shards=1),
+     given={"in/a.jsonl": '{"k":1}\n{"k":"1"}\n{"k":-1}\n{"k":null}\n', "in/b.jsonl": '{"k":1.0}\n{"k":[1]}\n{"k":true}\n{}\n'},
+     lines='{"k":null,"c":2}\n{"k":true,"c":1}\n{"k":-1,"c":1}\n{"k":1,"c":2}\n{"k":"1","c":1}\n{"k":[1],"c":1}\n')
+case("aggregate_by_shards", z.from_range(9, shards=3).map(PAIR_OF_NUMBER).aggregate({"c": "count()"}, by="k", shards=4)
+     .map_shard("for r in items do end emit(shard.total)"), records=[4] * 4)
+case("aggregate_by_many_groups", z.from_range(20000, shards=4).map("{ k = r % 5000, v = r }")
+     .aggregate({"c": "count()", "s": "sum(v)"}, by="k").aggregate({"c": "sum(c)", "g": "count()", "s": "sum(s)"}),
+     records=[{"c": 20000, "g": 5000, "s": 199990000}])
+case("aggregate_list_by_is_in_order", z.from_range(12, shards=4).map("{ k = r % 3, v = r }")
+     .aggregate({"l": "list(v)"}, by="k", shards=1), records=[{"k": k, "l": list(range(k, 12, 3))} for k in range(3)])
+case("aggregate_distinct_by", z.from_range(30, shards=4).map("{ k = r % 2, v = r % 6 }")
+     .aggregate({"d": "distinct(v)", "q": "quantile(v, 0.5)"}, by="k", shards=1),
+     records=[{"k": 0, "d": [0, 2, 4], "q": 2}, {"k": 1, "d": [1, 3, 5], "q": 3}])
+case("aggregate_of_an_aggregate", z.from_range(100, shards=5).map("{ k = r % 10, v = r }")
+     .aggregate({"s": "sum(v)"}, by="k").aggregate({"m": "max(s)", "n": "min(s)"}), records=[{"m": 540, "n": 450}])
+case("aggregate_then_join", z.from_range(6, shards=2).map("{ k = r % 2, v = r }")
+     .join(z.from_range(6, shards=3).map("{ k = r % 2, w = r }").aggregate({"n": "count()"}, by="k"), on="k", broadcast=False)
+     .sort("v", shards=1), records=[{"k": v % 2, "v": v, "n": 3} for v in range(6)])
+case("aggregate_then_filter", rows.aggregate({"c": "count()"}, by="s").filter("r.c > 2").map("r.s"), given=GIVEN, records=["x"])
+
+# --- numbers
+
+case("aggregate_sum_of_integers_up_to_the_limit", one("sum(v)"), given=numbers(2**63 - 1, -5, 5), records=[{"r": 2**63 - 1}])
+case("aggregate_sum_passes_beyond_and_returns", one("sum(v)"), given=numbers(2**63 - 1, 10, -10, 2**63 - 1, -2**63 + 1),
+     records=[{"r": 2**63 - 1}])
+case("bad_aggregate_sum_overflows", one("sum(v)"), given=numbers(2**63 - 1, 1), fails="LIMIT",
+     words=["operator aggregate", "sum(v)", "64"])
+case("bad_aggregate_sum_underflows", one("sum(v)"), given=numbers(-2**63, -1), fails="LIMIT", words=["operator aggregate", "sum(v)"])
+case("bad_aggregate_sum_overflows_in_different_shards",
+     z.from_list([{"v": 2**62}] * 2).aggregate({"s": "sum(v)"}), fails="LIMIT", words=["sum(v)"])
+case("aggregate_sum_of_doubles_is_exact", one("sum(v)"), given=numbers(*[0.1] * 10), records=[{"r": 1.0}])
+case("aggregate_sum_of_doubles_does_not_depend_on_the_order",
+     z.from_list([{"v": v} for v in (1e308, 1.0, -1e308, 1e-9, 3.5)]).aggregate({"s": "sum(v)"}), records=[{"s": 4.500000001}])
+case("aggregate_sum_of_integers_and_doubles", one("sum(v)"), given=numbers(1, 0.5, 2), records=[{"r": 3.5}])
+case("aggregate_sum_of_whole_doubles_stays_a_double", one("sum(v)"), given=numbers(1.0, 2.0), lines='{"r":3.0}\n')
+case("aggregate_mean_of_doubles", one("mean(v)"), given=numbers(0.1, 0.2, 0.3), lines='{"r":0.19999999999999998}\n')
+case("aggregate_min_of_mixed_types", rows.aggregate({"a": "min(v)", "b": "max(v)"}),
+     given=numbers('"x"', 3, "true", "[1]", -1.5), lines='{"a":true,"b":[1]}\n')
+case("aggregate_min_of_equal_ones_is_the_first", rows.aggregate({"a": "min(v)", "b": "max(v)"}), given=numbers(1.0, 1),
+     lines='{"a":1.0,"b":1.0}\n')
+case("bad_aggregate_mean_of_a_list", one("mean(v)"), given=numbers("[1]"), fails="BAD_RECORD", words=["mean(v)", "array"])
+
+# --- errors
+
+case("bad_aggregate_without_brackets", one("count"), given=GIVEN, fails="PLAN", words=["count"])
+case("bad_aggregate_without_a_field", one("sum()"), given=GIVEN, fails="PLAN", words=["sum()"])
+case("bad_aggregate_key_is_nan", z.from_list([{"v": 1}]).aggregate({"c": "count()"}, by=expr("0/0")), fails="BAD_RECORD",
+     words=["operator aggregate"])
