@@ -3,7 +3,8 @@
  * the samples are known: each stands for the bytes from its row up to the next one, so a border is
  * the first sample, in the order of (key, input, task), with at least so many bytes before it.
  * Everything follows from the rows alone, so all workers find the same borders. Borders that fall
- * together leave shards empty between them. Used when a table is made. */
+ * together leave shards empty between them, and fewer ranges than shards leave the last ones empty.
+ * Used when a table is made. */
 #include "ops/exchange_divide.h"
 
 #include <stdlib.h>
@@ -14,7 +15,10 @@
 
 enum {
     SUFFIX_BYTES = 16, /* behind the key of a sample: input, task, number; big-endian */
-    KEEP_BYTES = 64 * ZN_KIB
+    KEEP_BYTES = 64 * ZN_KIB,
+    READ_TIMES = 8,           /* all ranges together may read all rows so often, */
+    READ_FREE = 512 * ZN_MIB, /* and so many bytes, */
+    READ_COST = 16 * ZN_KIB   /* where to read a block counts as so many bytes more */
 };
 
 /* A border of ranges; its key is in `keys`. */
@@ -28,7 +32,12 @@ typedef struct range_border {
 struct zn_exchange_division {
     zn_exchange_way way;
     uint64_t shards;
-    uint64_t total; /* bytes */
+    uint64_t parts;  /* shards that get something: all, or fewer ranges */
+    uint64_t total;  /* bytes */
+    uint64_t blocks; /* that they are in */
+    uint64_t tasks;  /* of inputs that samples are of */
+    uint32_t input;  /* the last of them */
+    uint32_t task;
     zn_sorter *sorter;
     uint64_t samples;
     zn_buf key;    /* of a sample, with what is behind it */
@@ -46,6 +55,7 @@ zn_exchange_division *zn_exchange_division_new(zn_exchange_way way, uint64_t sha
     zn_exchange_division *division = ZN_NEW(zn_exchange_division);
     division->way = way;
     division->shards = shards;
+    division->parts = shards;
     division->sorter = sorter;
     return division;
 }
@@ -67,6 +77,7 @@ void zn_exchange_division_destroy(zn_exchange_division **division) {
 
 void zn_exchange_division_add_bytes(zn_exchange_division *division, uint64_t bytes) {
     division->total += bytes;
+    division->blocks++;
 }
 
 static void append_big_endian(zn_buf *out, uint64_t value, unsigned bytes) {
@@ -82,6 +93,11 @@ static uint32_t read_big_endian(const uint8_t *in) {
 zonda_err zn_exchange_division_add_sample(zn_exchange_division *division, uint32_t input,
                                           uint32_t task, zn_bytes key, uint64_t bytes,
                                           zonda_error *error) {
+    if (division->tasks == 0 || division->input != input || division->task != task) {
+        division->tasks++;
+        division->input = input;
+        division->task = task;
+    }
     zn_buf_reset(&division->key, KEEP_BYTES);
     zn_buf_append(&division->key, key.data, key.len);
     append_big_endian(&division->key, input, 4);
@@ -97,9 +113,21 @@ zonda_err zn_exchange_division_add_sample(zn_exchange_division *division, uint32
 
 /* Bytes before the share of a shard, as exactly as whole numbers allow, without overflow. */
 static uint64_t share_begin(const zn_exchange_division *division, uint64_t shard) {
-    uint64_t whole = division->total / division->shards;
-    uint64_t rest = division->total % division->shards;
-    return whole * shard + rest * shard / division->shards;
+    uint64_t whole = division->total / division->parts;
+    uint64_t rest = division->total % division->parts;
+    return whole * shard + rest * shard / division->parts;
+}
+
+/* A range reads a block or more of every task, whatever it needs of it. So of little in many tasks
+ * fewer ranges are made than shards. */
+static uint64_t count_ranges(const zn_exchange_division *division) {
+    if (division->tasks == 0) {
+        return division->shards;
+    }
+    uint64_t block = division->total / division->blocks + READ_COST;
+    uint64_t ranges = (READ_TIMES * division->total + READ_FREE) / (division->tasks * block);
+    ranges = ranges < division->shards ? ranges : division->shards;
+    return ranges > 0 ? ranges : 1;
 }
 
 /* For the sorter: the samples in order. */
@@ -113,7 +141,7 @@ static zonda_err pass_sample(void *context, uint32_t partition, zn_bytes key, zn
     range_border border = { .offset = division->keys.len, .len = key.len - SUFFIX_BYTES };
     border.input = read_big_endian(key.data + border.len);
     border.task = read_big_endian(key.data + border.len + 4);
-    while (division->range_count + 1 < division->shards &&
+    while (division->range_count + 1 < division->parts &&
            division->passed >= share_begin(division, division->range_count + 1)) {
         ZN_GROW(division->ranges, division->range_count, division->range_capacity);
         division->ranges[division->range_count++] = border;
@@ -126,9 +154,11 @@ static zonda_err pass_sample(void *context, uint32_t partition, zn_bytes key, zn
 }
 
 zonda_err zn_exchange_division_settle(zn_exchange_division *division, zonda_error *error) {
-    return division->way == ZN_EXCHANGE_RANGE
-               ? zn_sorter_drain(division->sorter, pass_sample, division, error)
-               : ZONDA_OK;
+    if (division->way != ZN_EXCHANGE_RANGE) {
+        return ZONDA_OK;
+    }
+    division->parts = count_ranges(division);
+    return zn_sorter_drain(division->sorter, pass_sample, division, error);
 }
 
 /* Where a shard begins. */

@@ -27,7 +27,9 @@
 enum {
     OWNER_BYTES_MAX = 64,
     ROW_HEAD_BYTES_MAX = 5, /* of a binary value, the key */
-    VALUES_PER_ROW = 2
+    VALUES_PER_ROW = 2,
+    CUT_BLOCK_BYTES_MIN = 16 * ZN_KIB, /* of a result that is to be cut anywhere */
+    CUT_BLOCK_SHARE = 64               /* a block has one part of so many of what is before it */
 };
 
 struct zn_segment {
@@ -38,6 +40,7 @@ struct zn_segment {
     uint64_t end;      /* where the next block goes */
     bool started;
     bool indexed;              /* the started result has an index */
+    bool cut;                  /* and is to be cut into ranges */
     zn_index_builder *builder; /* made with the first indexed result */
     uint32_t partition;        /* of the rows in `records` */
     zn_segment_totals totals;
@@ -176,9 +179,20 @@ zonda_err zn_segment_start_indexed(zn_segment *segment, zn_index_kind kind, zond
     }
     zn_index_builder_start(segment->builder, kind);
     segment->indexed = true;
+    segment->cut = kind == ZN_INDEX_SAMPLES;
     segment->partition = 0;
     segment->totals = (zn_segment_totals){ 0 };
     return ZONDA_OK;
+}
+
+/* Raw bytes at which a block ends. Every range that a result is cut into reads whole blocks, so
+ * those of a small result are small: else each of many ranges would read all of it. */
+static size_t block_bytes(const zn_segment *segment) {
+    if (!segment->cut || segment->totals.bytes / CUT_BLOCK_SHARE >= ZN_BLOCK_RAW_BYTES) {
+        return ZN_BLOCK_RAW_BYTES;
+    }
+    size_t share = segment->totals.bytes / CUT_BLOCK_SHARE;
+    return share > CUT_BLOCK_BYTES_MIN ? share : CUT_BLOCK_BYTES_MIN;
 }
 
 zonda_err zn_segment_add_row(zn_segment *segment, uint32_t partition, zn_bytes key, zn_bytes record,
@@ -209,7 +223,7 @@ zonda_err zn_segment_add_row(zn_segment *segment, uint32_t partition, zn_bytes k
     segment->count += VALUES_PER_ROW;
     segment->totals.rows++;
     segment->totals.bytes += bytes;
-    return segment->records.len < ZN_BLOCK_RAW_BYTES ? ZONDA_OK : write_block(segment, error);
+    return segment->records.len < block_bytes(segment) ? ZONDA_OK : write_block(segment, error);
 }
 
 /* Writes the entries as records behind the blocks that they describe. */

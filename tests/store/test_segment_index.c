@@ -236,7 +236,7 @@ static void test_segment_index_samples_describe_all_rows(void **state) {
         size_t samples_min;
         size_t samples_max;
     } rows[] = { { 0, 100, 0, 0 },      { 1, 100, 1, 1 },        { 31, 100, 31, 31 },
-                 { 200, 10, 33, 33 },   { 10000, 100, 80, 135 }, { 300, 20000, 300, 300 },
+                 { 200, 10, 33, 33 },   { 10000, 100, 80, 200 }, { 300, 20000, 300, 300 },
                  { 50, 300000, 50, 50 } };
     zn_segment *segment = new_segment(*state);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -254,6 +254,26 @@ static void test_segment_index_samples_describe_all_rows(void **state) {
         assert_true(samples >= rows[i].samples_min);
         assert_true(samples <= rows[i].samples_max);
     }
+    zn_segment_destroy(&segment);
+}
+
+/* Blocks of a result that will be cut into ranges are small as long as it is small. */
+static void test_segment_blocks_to_be_cut_grow(void **state) {
+    zn_segment *segment = new_segment(*state);
+    zonda_error error = { 0 };
+    assert_ok(zn_segment_start_indexed(segment, ZN_INDEX_SAMPLES, &error), error);
+    for (uint32_t i = 0; i < 20000; i++) {
+        assert_int_equal(add_row(segment, 0, i, 1000), ZONDA_OK);
+    }
+    zn_segment_totals totals;
+    index_copy *copy = read_index(*state, segment, finish(segment, &totals));
+    assert_true(copy->entries[0].bytes >= 16 * ZN_KIB);
+    assert_true(copy->entries[0].bytes < 18 * ZN_KIB);
+    for (size_t i = 1; i + 1 < copy->count; i++) {
+        assert_true(copy->entries[i].bytes + 2000 >= copy->entries[i - 1].bytes);
+    }
+    assert_true(copy->entries[copy->count - 2].bytes >= ZN_BLOCK_RAW_BYTES);
+    free(copy);
     zn_segment_destroy(&segment);
 }
 
@@ -467,6 +487,7 @@ int main(void) {
         folder_test(test_segment_index_has_an_entry_per_partition),
         folder_test(test_segment_index_has_an_entry_per_block),
         folder_test(test_segment_index_samples_describe_all_rows),
+        folder_test(test_segment_blocks_to_be_cut_grow),
         cmocka_unit_test(test_segment_index_of_a_large_result_stays_small),
         folder_test(test_segment_largest_partitions_are_ranked),
         folder_test(test_segment_unfinished_indexed_result_is_cut_off),
