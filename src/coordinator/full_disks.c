@@ -51,6 +51,7 @@ void zn_full_disks_describe(const zn_full_disks *disks, zonda_error *error) {
                       (unsigned long long)disk->worker, disk->host, disk->text);
     }
     zn_error_copy(error->text, sizeof error->text, (const char *)text.data, text.len);
+    zn_error_at(error, "", 0, 0);
     zn_buf_free(&text);
 }
 

@@ -30,7 +30,8 @@ void zn_full_disks_note(zn_full_disks *disks, const char *host, uint64_t now_ns,
 /* Whether the disk of a worker was full within the last ZN_DISK_FULL_MS. */
 bool zn_full_disks_has(const zn_full_disks *disks, uint64_t worker, uint64_t now_ns);
 
-/* Makes the text of an error name all of them, as far as they have room there. */
+/* Makes the text of an error name all of them, as far as they have room there; it is not about one
+ * file any more. */
 void zn_full_disks_describe(const zn_full_disks *disks, zonda_error *error);
 
 void zn_full_disks_free(zn_full_disks *disks);

@@ -92,6 +92,7 @@ static void test_full_disks_everywhere_are_one_error(void **state) {
     zonda_error error;
     zn_failure_to_error(&status.failure[0], &error);
     assert_int_equal(error.code, ZONDA_ERR_DISK_FULL);
+    assert_string_equal(error.file, "");
     char first[200];
     char second[200];
     snprintf(first, sizeof first, "worker %llu on host: it broke (in.jsonl)",
