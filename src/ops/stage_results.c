@@ -81,12 +81,13 @@ static zonda_err show_fetched(void *context, zn_bytes records, uint32_t count, z
 
 static zonda_err read_reference(zn_stage_results *results, const zn_result *result,
                                 zonda_error *error) {
+    const zn_task_host *host = zn_stage_exec_host(results->op->stage);
     if (results->fetcher == NULL) {
         results->fetcher = zn_fetcher_new(ZN_CALL_TIMEOUT_MS);
+        zn_fetcher_set_cancel(results->fetcher, host->cancelled, host->context);
     }
     zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(results->fetcher));
-    zn_memory *memory = zn_stage_exec_host(results->op->stage)->memory;
-    zonda_err err = zn_fetcher_read(results->fetcher, &where.place, where.stretch, memory,
+    zonda_err err = zn_fetcher_read(results->fetcher, &where.place, where.stretch, host->memory,
                                     show_fetched, results, error);
     zn_result_place_free(&where);
     return err;

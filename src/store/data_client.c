@@ -48,6 +48,8 @@ struct zn_data_peer {
 
 struct zn_data_client {
     uint32_t timeout_ms;
+    bool (*cancelled)(void *context); /* may be NULL */
+    void *context;
     zn_data_peer **peers;
     size_t count;
     size_t capacity;
@@ -60,6 +62,12 @@ zn_data_client *zn_data_client_new(uint32_t timeout_ms) {
     zn_data_client *client = ZN_NEW(zn_data_client);
     client->timeout_ms = timeout_ms;
     return client;
+}
+
+void zn_data_client_set_cancel(zn_data_client *client, bool (*cancelled)(void *context),
+                               void *context) {
+    client->cancelled = cancelled;
+    client->context = context;
 }
 
 static void free_peer(zn_data_peer *peer) {
@@ -349,9 +357,13 @@ static zonda_err wait_for_news(zn_data_client *client, zn_data_peer *peer, const
     if (silent_ns >= timeout_ns) {
         return give_up(client, peer, piece, error);
     }
+    if (client->cancelled != NULL && client->cancelled(client->context)) {
+        return zn_error_set(error, ZONDA_ERR_CANCELLED, "the reading was cancelled");
+    }
     uint64_t left_ms = (timeout_ns - silent_ns) / ZN_NS_PER_MS + 1;
+    uint64_t most_ms = client->cancelled != NULL ? ZN_POLL_MS_MAX : ZN_CALL_RETRY_MS;
     zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = peer->channel };
-    if (zn_poll(&item, 1, left_ms < ZN_CALL_RETRY_MS ? (int)left_ms : ZN_CALL_RETRY_MS) == 0) {
+    if (zn_poll(&item, 1, (int)(left_ms < most_ms ? left_ms : most_ms)) == 0) {
         repeat_requests(peer);
     }
     if (receive(client, peer) == ZONDA_ERR_VERSION) {

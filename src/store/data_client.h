@@ -34,6 +34,9 @@ typedef struct zn_piece {
 
 /* How long a worker may be silent. */
 zn_data_client *zn_data_client_new(uint32_t timeout_ms);
+/* Asked now and then while a wait lasts; when it says so the wait ends with CANCELLED. */
+void zn_data_client_set_cancel(zn_data_client *client, bool (*cancelled)(void *context),
+                               void *context);
 /* No peer may be in use any more. */
 void zn_data_client_destroy(zn_data_client **client);
 
@@ -48,8 +51,8 @@ void zn_data_client_ask(zn_data_client *client, zn_data_peer *peer, zn_piece *pi
 
 /* Waits until a piece that was asked for is HERE. Errors, which all name segment, offset and
  * endpoint: WORKER_LOST (silent for too long), CORRUPT (it ends too early), VERSION, LIMIT and
- * INVALID (cannot connect), what the worker answered. The piece may be waited for again after
- * WORKER_LOST and VERSION. */
+ * INVALID (cannot connect), what the worker answered; and CANCELLED. The piece may be waited for
+ * again after WORKER_LOST, VERSION and CANCELLED. */
 zonda_err zn_data_client_wait(zn_data_client *client, zn_data_peer *peer, zn_piece *piece,
                               zonda_error *error);
 

@@ -19,6 +19,10 @@ zn_fetcher *zn_fetcher_new(uint32_t timeout_ms) {
     return fetcher;
 }
 
+void zn_fetcher_set_cancel(zn_fetcher *fetcher, bool (*cancelled)(void *context), void *context) {
+    zn_data_client_set_cancel(fetcher->client, cancelled, context);
+}
+
 const char *zn_fetcher_machine(const zn_fetcher *fetcher) {
     return fetcher->machine;
 }

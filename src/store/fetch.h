@@ -14,6 +14,10 @@ typedef struct zn_fetcher zn_fetcher;
 zn_fetcher *zn_fetcher_new(uint32_t timeout_ms);
 void zn_fetcher_destroy(zn_fetcher **fetcher);
 
+/* Who waits for a worker that is silent would do so for the whole timeout. `cancelled` is asked all
+ * the while, cheaply; when it says so reading fails with CANCELLED. */
+void zn_fetcher_set_cancel(zn_fetcher *fetcher, bool (*cancelled)(void *context), void *context);
+
 /* The machine that this is, for zn_result_place_of. Borrowed. */
 const char *zn_fetcher_machine(const zn_fetcher *fetcher);
 

@@ -183,6 +183,43 @@ static void test_block_reader_worker_vanishes_and_returns(void **state) {
     free(endpoint);
 }
 
+static bool soon(void *context) {
+    int *asked = context;
+    return ++*asked >= 3;
+}
+
+/* Waiting for a silent worker ends when it is cancelled, long before the timeout; afterwards the
+ * same readers read on, also those that had asked meanwhile. */
+static void test_block_reader_waiting_can_be_cancelled(void **state) {
+    zn_segment *segment = new_segment(*state);
+    zn_stretch at = write_result(segment, 1, 900);
+    char *endpoint = zn_format("ipc://%s/silent", (char *)*state);
+    zn_fetcher *fetcher = zn_fetcher_new(LONG_MS);
+    reading waits = open_at(fetcher, endpoint, NULL, at, 1, NULL);
+    reading also = open_at(fetcher, endpoint, NULL, at, 1, NULL);
+    zn_block_reader_prefetch(also.reader);
+    int asked = 0;
+    zn_fetcher_set_cancel(fetcher, soon, &asked);
+    zn_bytes values = { 0 };
+    uint32_t count = 0;
+    zonda_error error = { 0 };
+    assert_err(zn_block_reader_next(waits.reader, &values, &count, &error), CANCELLED);
+    assert_int_equal(error.code, ZONDA_ERR_CANCELLED);
+    assert_int_equal(asked, 3);
+    zn_fetcher_set_cancel(fetcher, NULL, NULL);
+    zn_data_server *server = start_server(endpoint, *state);
+    take_rest(&also);
+    take_rest(&waits);
+    assert_int_equal(waits.records, 900);
+    assert_int_equal(also.records, 900);
+    zn_block_reader_close(&waits.reader);
+    zn_block_reader_close(&also.reader);
+    zn_fetcher_destroy(&fetcher);
+    zn_data_server_stop(&server);
+    zn_segment_destroy(&segment);
+    free(endpoint);
+}
+
 /* The answers to readers that were closed do not disturb those that come after, and do not make
  * them wait. */
 static void test_block_reader_closed_ones_leave_no_trace(void **state) {
@@ -217,6 +254,7 @@ int main(void) {
         folder_test(test_block_reader_more_workers_than_connections),
         folder_test(test_block_reader_more_files_than_descriptors),
         folder_test(test_block_reader_worker_vanishes_and_returns),
+        folder_test(test_block_reader_waiting_can_be_cancelled),
         folder_test(test_block_reader_closed_ones_leave_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
