@@ -2,12 +2,16 @@
 /* Ranges of pages. Buffers that take most of a slot's memory come from here and not from the heap:
  * there a large block that is freed may stay with the process for as long as a small one lies
  * behind it, and growing one copies it, so that old and new are there at once. Used by the buffer
- * of the sorter. */
+ * of the sorter, and by the hash table of aggregate. */
 #include "base/pages.h"
 
 #include <sys/mman.h>
 
 #include "base/assert.h"
+
+enum {
+    LARGE_BYTES_MIN = 8 << 20 /* large pages of 2 MiB, of which the last one may be half empty */
+};
 
 void zn_pages_resize(zn_pages *pages, size_t bytes) {
     ZN_ASSERT(bytes % ZN_PAGES_STEP == 0);
@@ -25,4 +29,10 @@ void zn_pages_resize(zn_pages *pages, size_t bytes) {
     ZN_ASSERT(data != MAP_FAILED);
     pages->data = data;
     pages->bytes = bytes;
+}
+
+void zn_pages_expect_random(const zn_pages *pages) {
+    if (pages->bytes >= LARGE_BYTES_MIN) {
+        (void)madvise(pages->data, pages->bytes, MADV_HUGEPAGE);
+    }
 }

@@ -26,4 +26,8 @@ static inline size_t zn_pages_round(size_t bytes) {
  * out of memory aborts. */
 void zn_pages_resize(zn_pages *pages, size_t bytes);
 
+/* Says that the range, if it is a large one, will be touched all over at random: then large pages
+ * spare the processor much looking up. A hint; to be given again when it has grown. */
+void zn_pages_expect_random(const zn_pages *pages);
+
 #endif

@@ -14,10 +14,11 @@
 #include "base/assert.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/pages.h"
 
 enum {
-    SLOTS_MIN = 1024,
-    ENTRIES_MIN = 32 * ZN_KIB,
+    SLOT_BYTES_MIN = 8 * ZN_KIB,
+    ENTRY_BYTES_MIN = 32 * ZN_KIB,
     CHARGE_STEP = 64 * ZN_KIB,
     HEAD_BYTES = 8,
     TAG_AT = 4,
@@ -26,25 +27,29 @@ enum {
 };
 
 struct zn_aggregate_table {
-    uint64_t *slots; /* hash << 32 | place + 1; 0: empty; linear probing */
-    size_t slot_count;
+    zn_pages slots; /* of 8 bytes: hash << 32 | place + 1; 0: empty; linear probing */
     size_t count;
-    uint8_t *entries; /* each: head, key, state, all from a unit on; the head is the length of the
+    zn_pages entries; /* each: head, key, state, all from a unit on; the head is the length of the
                          key (4 bytes), the tag (1), one unused, the units of the state (2) */
     size_t len;
-    size_t capacity;
     zn_memory *memory;
     uint64_t limit;
     uint64_t charged; /* of the account */
     uint64_t outside; /* of that for what states hold */
 };
 
+static inline uint64_t *slots_of(const zn_pages *pages) {
+    return (void *)pages->data;
+}
+
+static inline size_t slot_count_of(const zn_pages *pages) {
+    return pages->bytes / sizeof(uint64_t);
+}
+
 zn_aggregate_table *zn_aggregate_table_new(void) {
     zn_aggregate_table *self = ZN_NEW(zn_aggregate_table);
-    self->slot_count = SLOTS_MIN;
-    self->slots = zn_calloc(self->slot_count, sizeof *self->slots);
-    self->capacity = ENTRIES_MIN;
-    self->entries = zn_alloc(self->capacity);
+    zn_pages_resize(&self->slots, SLOT_BYTES_MIN);
+    zn_pages_resize(&self->entries, ENTRY_BYTES_MIN);
     return self;
 }
 
@@ -54,8 +59,8 @@ void zn_aggregate_table_destroy(zn_aggregate_table **table) {
         return;
     }
     zn_aggregate_table_end(self);
-    free(self->slots);
-    free(self->entries);
+    zn_pages_resize(&self->slots, 0);
+    zn_pages_resize(&self->entries, 0);
     free(self);
     *table = NULL;
 }
@@ -87,7 +92,7 @@ void zn_aggregate_table_begin(zn_aggregate_table *table, zn_memory *memory) {
     zn_aggregate_table_end(table);
     table->memory = memory;
     table->limit = zn_memory_left(memory) / 2;
-    force(table, table->capacity + table->slot_count * sizeof *table->slots);
+    force(table, table->slots.bytes + table->entries.bytes);
 }
 
 void zn_aggregate_table_end(zn_aggregate_table *table) {
@@ -97,26 +102,15 @@ void zn_aggregate_table_end(zn_aggregate_table *table) {
 }
 
 void zn_aggregate_table_clear(zn_aggregate_table *table) {
-    size_t slots = table->slot_count;
-    size_t capacity = table->capacity;
-    if (slots > SLOTS_MIN) {
-        free(table->slots);
-        table->slot_count = SLOTS_MIN;
-        table->slots = zn_calloc(table->slot_count, sizeof *table->slots);
-    } else if (table->count > 0) {
-        memset(table->slots, 0, slots * sizeof *table->slots);
-    }
-    if (capacity > ENTRIES_MIN) {
-        free(table->entries);
-        table->capacity = ENTRIES_MIN;
-        table->entries = zn_alloc(table->capacity);
+    size_t before = table->slots.bytes + table->entries.bytes;
+    zn_pages_resize(&table->slots, SLOT_BYTES_MIN);
+    zn_pages_resize(&table->entries, ENTRY_BYTES_MIN);
+    if (table->count > 0) {
+        memset(table->slots.data, 0, table->slots.bytes);
     }
     table->count = 0;
     table->len = 0;
-    if (table->charged > 0) {
-        give(table, table->outside + (capacity - table->capacity) +
-                        (slots - table->slot_count) * sizeof *table->slots);
-    }
+    give(table, table->outside + before - table->slots.bytes - table->entries.bytes);
     table->outside = 0;
 }
 
@@ -138,7 +132,7 @@ static size_t round_up(size_t bytes) {
 }
 
 static zn_aggregate_entry entry_at(const zn_aggregate_table *self, size_t place) {
-    uint8_t *head = self->entries + place * UNIT;
+    uint8_t *head = self->entries.data + place * UNIT;
     uint32_t key_len;
     memcpy(&key_len, head, sizeof key_len);
     return (zn_aggregate_entry){ .key = { head + HEAD_BYTES, key_len },
@@ -148,48 +142,53 @@ static zn_aggregate_entry entry_at(const zn_aggregate_table *self, size_t place)
 
 /* Twice as many slots. */
 static bool grow_slots(zn_aggregate_table *self) {
-    size_t count = self->slot_count * 2;
-    if (!take(self, count * sizeof *self->slots)) {
+    zn_pages grown = { 0 };
+    size_t count = slot_count_of(&self->slots);
+    if (!take(self, 2 * self->slots.bytes)) {
         return false;
     }
-    uint64_t *slots = zn_calloc(count, sizeof *slots);
-    for (size_t i = 0; i < self->slot_count; i++) {
-        if (self->slots[i] != 0) {
-            size_t at = (size_t)(self->slots[i] >> 32) & (count - 1);
+    zn_pages_resize(&grown, 2 * self->slots.bytes);
+    zn_pages_expect_random(&grown);
+    const uint64_t *old = slots_of(&self->slots);
+    uint64_t *slots = slots_of(&grown);
+    for (size_t i = 0; i < count; i++) {
+        if (old[i] != 0) {
+            size_t at = (size_t)(old[i] >> 32) & (2 * count - 1);
             while (slots[at] != 0) {
-                at = (at + 1) & (count - 1);
+                at = (at + 1) & (2 * count - 1);
             }
-            slots[at] = self->slots[i];
+            slots[at] = old[i];
         }
     }
-    free(self->slots);
-    give(self, self->slot_count * sizeof *self->slots);
-    self->slots = slots;
-    self->slot_count = count;
+    give(self, self->slots.bytes);
+    zn_pages_resize(&self->slots, 0);
+    self->slots = grown;
     return true;
 }
 
 /* Room for an entry of `bytes`. */
 static bool grow_entries(zn_aggregate_table *self, size_t bytes) {
     size_t needed = self->len + bytes;
-    if (needed <= self->capacity) {
+    size_t capacity = self->entries.bytes;
+    if (needed <= capacity) {
         return true;
     }
-    size_t capacity = self->capacity + self->capacity / 2;
-    capacity = round_up(capacity < needed ? needed : capacity);
-    if (capacity / UNIT >= UINT32_MAX || !take(self, capacity - self->capacity)) {
+    size_t more = capacity + capacity / 2;
+    size_t grown = zn_pages_round(more < needed ? needed : more);
+    if (grown / UNIT >= UINT32_MAX || !take(self, grown - capacity)) {
         return false;
     }
-    self->entries = zn_realloc(self->entries, capacity, 1);
-    self->capacity = capacity;
+    zn_pages_resize(&self->entries, grown);
+    zn_pages_expect_random(&self->entries);
     return true;
 }
 
 /* The slot of the key, or the empty one where it belongs. */
 static size_t find_slot(const zn_aggregate_table *self, zn_bytes key, uint32_t hash) {
-    size_t mask = self->slot_count - 1;
+    const uint64_t *slots = slots_of(&self->slots);
+    size_t mask = slot_count_of(&self->slots) - 1;
     for (size_t at = hash & mask;; at = (at + 1) & mask) {
-        uint64_t slot = self->slots[at];
+        uint64_t slot = slots[at];
         if (slot == 0) {
             return at;
         }
@@ -204,13 +203,13 @@ static void *add_entry(zn_aggregate_table *self, zn_bytes key, uint8_t tag, size
     size_t bytes = HEAD_BYTES + round_up(key.len) + state_bytes;
     ZN_ASSERT(key.len <= UINT32_MAX && state_bytes % UNIT == 0);
     ZN_ASSERT(state_bytes / UNIT <= UINT16_MAX);
-    if (self->count >= self->slot_count / 2 && !grow_slots(self)) {
+    if (self->count >= slot_count_of(&self->slots) / 2 && !grow_slots(self)) {
         return NULL;
     }
     if (!grow_entries(self, bytes)) {
         return NULL;
     }
-    uint8_t *head = self->entries + self->len;
+    uint8_t *head = self->entries.data + self->len;
     uint32_t key_len = (uint32_t)key.len;
     memset(head, 0, bytes);
     memcpy(head, &key_len, sizeof key_len);
@@ -219,7 +218,7 @@ static void *add_entry(zn_aggregate_table *self, zn_bytes key, uint8_t tag, size
     memcpy(head + STATE_AT, &state_units, sizeof state_units);
     memcpy(head + HEAD_BYTES, key.data, key.len);
     size_t at = find_slot(self, key, hash);
-    self->slots[at] = (uint64_t)hash << 32 | (uint32_t)(self->len / UNIT + 1);
+    slots_of(&self->slots)[at] = (uint64_t)hash << 32 | (uint32_t)(self->len / UNIT + 1);
     self->len += bytes;
     self->count++;
     return head + bytes - state_bytes;
@@ -230,14 +229,14 @@ uint32_t zn_aggregate_table_hash(zn_bytes key) {
 }
 
 void zn_aggregate_table_expect_slot(const zn_aggregate_table *table, uint32_t hash) {
-    __builtin_prefetch(&table->slots[hash & (table->slot_count - 1)]);
+    __builtin_prefetch(&slots_of(&table->slots)[hash & (slot_count_of(&table->slots) - 1)]);
 }
 
 /* The first slot is nearly always the right one; an entry is seldom longer than two lines. */
 void zn_aggregate_table_expect_entry(const zn_aggregate_table *table, uint32_t hash) {
-    uint64_t slot = table->slots[hash & (table->slot_count - 1)];
+    uint64_t slot = slots_of(&table->slots)[hash & (slot_count_of(&table->slots) - 1)];
     if (slot != 0) {
-        const uint8_t *entry = table->entries + ((uint32_t)slot - 1) * (size_t)UNIT;
+        const uint8_t *entry = table->entries.data + ((uint32_t)slot - 1) * (size_t)UNIT;
         __builtin_prefetch(entry, 1);
         __builtin_prefetch(entry + 64, 1);
     }
@@ -245,7 +244,7 @@ void zn_aggregate_table_expect_entry(const zn_aggregate_table *table, uint32_t h
 
 void *zn_aggregate_table_find(zn_aggregate_table *table, zn_bytes key, uint32_t hash, uint8_t tag,
                               size_t state_bytes) {
-    uint64_t slot = table->slots[find_slot(table, key, hash)];
+    uint64_t slot = slots_of(&table->slots)[find_slot(table, key, hash)];
     if (slot != 0) {
         return entry_at(table, (uint32_t)slot - 1).state;
     }
@@ -257,7 +256,7 @@ bool zn_aggregate_table_next(zn_aggregate_table *table, size_t *at, zn_aggregate
         return false;
     }
     uint16_t state_units;
-    memcpy(&state_units, table->entries + *at + STATE_AT, sizeof state_units);
+    memcpy(&state_units, table->entries.data + *at + STATE_AT, sizeof state_units);
     *out = entry_at(table, *at / UNIT);
     *at += HEAD_BYTES + round_up(out->key.len) + (size_t)state_units * UNIT;
     return true;
