@@ -92,23 +92,14 @@ void zn_row_buffer_sort(zn_row_buffer *buffer) {
     zn_row_sort(entries, buffer->count, entries + buffer->count, buffer->rows.data);
 }
 
-static void shrink(zn_row_buffer *buffer, zn_pages *pages, size_t bytes) {
-    if (pages->bytes > bytes) {
-        zn_memory_give(buffer->memory, pages->bytes - bytes);
-        zn_pages_resize(pages, bytes);
-    }
-}
-
-void zn_row_buffer_clear(zn_row_buffer *buffer, uint64_t keep_max) {
+void zn_row_buffer_clear(zn_row_buffer *buffer) {
     buffer->rows_used = 0;
     buffer->count = 0;
-    if (zn_row_buffer_bytes(buffer) > keep_max) {
-        size_t half = zn_pages_round((size_t)(keep_max / 2));
-        shrink(buffer, &buffer->rows, half);
-        shrink(buffer, &buffer->entries, half);
-    }
 }
 
 void zn_row_buffer_free(zn_row_buffer *buffer) {
-    zn_row_buffer_clear(buffer, 0);
+    zn_row_buffer_clear(buffer);
+    zn_memory_give(buffer->memory, zn_row_buffer_bytes(buffer));
+    zn_pages_resize(&buffer->rows, 0);
+    zn_pages_resize(&buffer->entries, 0);
 }

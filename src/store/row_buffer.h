@@ -39,10 +39,10 @@ static inline zn_row zn_row_buffer_at(const zn_row_buffer *buffer, size_t index)
     return zn_row_at(buffer->rows.data, entries[index].place);
 }
 
-/* Drops the rows. Keeps at most `keep_max` bytes of memory, or a little. */
-void zn_row_buffer_clear(zn_row_buffer *buffer, uint64_t keep_max);
+/* Drops the rows and keeps the memory. */
+void zn_row_buffer_clear(zn_row_buffer *buffer);
 
-/* Drops the rows and the memory. */
+/* Drops both. */
 void zn_row_buffer_free(zn_row_buffer *buffer);
 
 #endif

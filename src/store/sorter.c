@@ -6,7 +6,9 @@
  *
  * A row that does not fit into an empty buffer is taken by force and spilled at once. A buffer
  * below SHARE_BYTES_MIN never spills: without that, an account that others have used up would make
- * a run of every row. Used by the writing side of shuffles. */
+ * a run of every row. Between tasks nothing is held: a slot has the sorters of many stages.
+ *
+ * Used by the writing side of shuffles. */
 #include "store/sorter.h"
 
 #include <stdlib.h>
@@ -18,7 +20,6 @@
 
 enum {
     SHARE_BYTES_MIN = 256 * ZN_KIB,
-    KEEP_BYTES = 256 * ZN_KIB,             /* of the buffer between tasks */
     KEYS_BYTES_MAX = 2 * ZN_KEY_BYTES_MAX, /* of a row: one that groups, one that sorts inside */
     TAG_BYTES_MAX = 5,
     ROWS_BETWEEN_QUESTIONS = 1024,
@@ -253,8 +254,11 @@ static zonda_err spill(zn_sorter *sorter, zonda_error *error) {
     }
     sorter->run_count += code == ZONDA_OK ? 1 : 0;
     sorter->spilled_bytes = zn_run_file_bytes(sorter->file);
-    bool large = zn_row_buffer_bytes(&sorter->buffer) > sorter->share;
-    zn_row_buffer_clear(&sorter->buffer, large ? KEEP_BYTES : UINT64_MAX);
+    if (zn_row_buffer_bytes(&sorter->buffer) > sorter->share) {
+        zn_row_buffer_free(&sorter->buffer);
+    } else {
+        zn_row_buffer_clear(&sorter->buffer);
+    }
     return code;
 }
 
@@ -262,11 +266,10 @@ static zonda_err spill(zn_sorter *sorter, zonda_error *error) {
 
 static void begin(zn_sorter *sorter) {
     const zn_sorter_options *options = &sorter->options;
-    uint64_t held = zn_row_buffer_bytes(&sorter->buffer);
     uint64_t left = zn_memory_left(options->memory);
     sorter->share = options->bytes_max;
     if (sorter->share == 0) {
-        uint64_t half = left == UINT64_MAX ? left : (left + held) / 2;
+        uint64_t half = left == UINT64_MAX ? left : left / 2;
         sorter->share = half > SHARE_BYTES_MIN ? half : SHARE_BYTES_MIN;
     }
     sorter->begun = true;
@@ -377,7 +380,7 @@ zonda_err zn_sorter_drain(zn_sorter *sorter, zn_sorter_put *put, void *context,
 
 void zn_sorter_reset(zn_sorter *sorter) {
     close_file(sorter);
-    zn_row_buffer_clear(&sorter->buffer, KEEP_BYTES);
+    zn_row_buffer_free(&sorter->buffer);
     sorter->begun = false;
     sorter->merged_bytes = 0;
     sorter->spilled_bytes = 0;
