@@ -2,7 +2,9 @@
 /* A hash table of records by key: buckets of keys, and behind the first record of a key a list of
  * the others in the order of their arrival. Keys and records lie behind each other in one buffer,
  * numbers point into an array of entries, so the table is three pieces of memory, however many
- * records there are. */
+ * records there are. A bucket has the hash of its key, so that a search looks at hardly any key but
+ * the right one; buckets that are taken are passed over to the next (linear probing), and half of
+ * them are free. */
 #include "ops/join_table.h"
 
 #include <inttypes.h>
@@ -12,19 +14,23 @@
 #include "record/key.h"
 
 enum {
-    BUCKETS_MIN = 64
+    BUCKET_BITS_MIN = 7
 };
 
-#define NONE UINT32_MAX
+#define NONE ZN_JOIN_TABLE_NONE
 
 typedef struct entry {
     size_t at;            /* of the key, or of the record if it is not the first of its key */
     size_t record_bytes;  /* behind the key */
     uint32_t key_bytes;   /* 0: not the first of its key */
-    uint32_t next_key;    /* in the bucket */
     uint32_t next_record; /* of the key */
     uint32_t last_record; /* of the key, if this is its first */
 } entry;
+
+typedef struct bucket {
+    uint32_t hash;
+    uint32_t first; /* record of the key; NONE: the bucket is free */
+} bucket;
 
 struct zn_join_table {
     zn_memory *memory;
@@ -33,27 +39,29 @@ struct zn_join_table {
     entry *entries;
     size_t count;
     size_t capacity;
-    uint32_t *buckets; /* a power of two of them */
-    uint32_t bucket_count;
-    uint32_t key_count;
+    bucket *buckets;
+    unsigned bucket_bits;
+    size_t key_count;
     uint64_t charged;
     uint64_t wanted; /* bytes that the table has, or would have were they allowed */
     bool refused;
 };
 
-static void clear_buckets(zn_join_table *table, uint32_t count) {
-    table->buckets = zn_realloc(table->buckets, count, sizeof *table->buckets);
-    table->bucket_count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        table->buckets[i] = NONE;
+static bucket *new_buckets(unsigned bits) {
+    size_t count = (size_t)1 << bits;
+    bucket *buckets = zn_calloc(count, sizeof *buckets);
+    for (size_t i = 0; i < count; i++) {
+        buckets[i].first = NONE;
     }
+    return buckets;
 }
 
 zn_join_table *zn_join_table_new(zn_memory *memory, bool limited) {
     zn_join_table *table = ZN_NEW(zn_join_table);
     table->memory = memory;
     table->limited = limited;
-    clear_buckets(table, BUCKETS_MIN);
+    table->bucket_bits = BUCKET_BITS_MIN;
+    table->buckets = new_buckets(BUCKET_BITS_MIN);
     return table;
 }
 
@@ -72,7 +80,7 @@ void zn_join_table_destroy(zn_join_table **table) {
 
 /* Asks for memory for `bytes` of keys and records more, with what the entry takes. */
 static bool charge(zn_join_table *table, size_t bytes) {
-    uint64_t more = bytes + sizeof(entry) + 2 * sizeof *table->buckets;
+    uint64_t more = bytes + sizeof(entry) + 4 * sizeof *table->buckets;
     table->wanted += more;
     if (!table->limited) {
         zn_memory_force(table->memory, more);
@@ -84,56 +92,66 @@ static bool charge(zn_join_table *table, size_t bytes) {
     return true;
 }
 
-static zn_bytes key_of(const zn_join_table *table, const entry *at) {
-    return (zn_bytes){ table->bytes.data + at->at, at->key_bytes };
+static uint32_t hash_of(zn_bytes key) {
+    return zn_key_partition(key, UINT32_MAX);
 }
 
-static uint32_t *bucket_of(const zn_join_table *table, zn_bytes key) {
-    return &table->buckets[zn_key_partition(key, table->bucket_count)];
+static bool is_key(const zn_join_table *table, uint32_t number, zn_bytes key) {
+    const entry *at = &table->entries[number];
+    return zn_bytes_equal((zn_bytes){ table->bytes.data + at->at, at->key_bytes }, key);
 }
 
-/* The first record of a key, or NONE. */
-static uint32_t find(const zn_join_table *table, zn_bytes key) {
-    uint32_t at = *bucket_of(table, key);
-    while (at != NONE && !zn_bytes_equal(key_of(table, &table->entries[at]), key)) {
-        at = table->entries[at].next_key;
+/* The bucket of a key, or the free one where it belongs. */
+static bucket *bucket_of(const zn_join_table *table, zn_bytes key, uint32_t hash) {
+    size_t last = ((size_t)1 << table->bucket_bits) - 1;
+    size_t at = hash >> (32 - table->bucket_bits);
+    while (table->buckets[at].first != NONE &&
+           (table->buckets[at].hash != hash || !is_key(table, table->buckets[at].first, key))) {
+        at = at == last ? 0 : at + 1;
     }
-    return at;
+    return &table->buckets[at];
 }
 
-static void link_key(zn_join_table *table, uint32_t number) {
-    entry *first = &table->entries[number];
-    uint32_t *bucket = bucket_of(table, key_of(table, first));
-    first->next_key = *bucket;
-    *bucket = number;
+uint32_t zn_join_table_find(const zn_join_table *table, zn_bytes key) {
+    return bucket_of(table, key, hash_of(key))->first;
 }
 
-/* Twice as many buckets once there are as many keys. */
+/* Twice as many buckets once half of them are taken. */
 static void grow_buckets(zn_join_table *table) {
-    if (table->key_count < table->bucket_count || table->bucket_count > NONE / 2) {
+    size_t count = (size_t)1 << table->bucket_bits;
+    if (table->key_count < count / 2 || table->bucket_bits == 32) {
         return;
     }
-    clear_buckets(table, 2 * table->bucket_count);
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->entries[i].key_bytes > 0) {
-            link_key(table, (uint32_t)i);
+    bucket *buckets = new_buckets(table->bucket_bits + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (table->buckets[i].first == NONE) {
+            continue;
         }
+        size_t at = table->buckets[i].hash >> (32 - table->bucket_bits - 1);
+        while (buckets[at].first != NONE) {
+            at = at == 2 * count - 1 ? 0 : at + 1;
+        }
+        buckets[at] = table->buckets[i];
     }
+    free(table->buckets);
+    table->buckets = buckets;
+    table->bucket_bits++;
 }
 
-static void add_key(zn_join_table *table, zn_bytes key, uint32_t number) {
+static void add_key(zn_join_table *table, zn_bytes key, uint32_t hash, uint32_t number) {
     entry *added = &table->entries[number];
     added->key_bytes = (uint32_t)key.len;
     added->last_record = number;
-    zn_buf_append(&table->bytes, key.data, key.len);
     grow_buckets(table);
+    *bucket_of(table, key, hash) = (bucket){ .hash = hash, .first = number };
+    zn_buf_append(&table->bytes, key.data, key.len);
     table->key_count++;
-    link_key(table, number);
 }
 
 zonda_err zn_join_table_add(zn_join_table *table, zn_bytes key, zn_bytes record,
                             zonda_error *error) {
-    uint32_t first = find(table, key);
+    uint32_t hash = hash_of(key);
+    uint32_t first = bucket_of(table, key, hash)->first;
     if (first != NONE && record.len == 0) {
         return ZONDA_OK; /* known already */
     }
@@ -147,11 +165,10 @@ zonda_err zn_join_table_add(zn_join_table *table, zn_bytes key, zn_bytes record,
     }
     uint32_t number = (uint32_t)table->count;
     ZN_GROW(table->entries, table->count, table->capacity);
-    table->entries[table->count] = (entry){
-        .at = table->bytes.len, .record_bytes = record.len, .next_key = NONE, .next_record = NONE
-    };
+    table->entries[table->count] =
+        (entry){ .at = table->bytes.len, .record_bytes = record.len, .next_record = NONE };
     if (first == NONE) {
-        add_key(table, key, number);
+        add_key(table, key, hash, number);
     } else {
         table->entries[table->entries[first].last_record].next_record = number;
         table->entries[first].last_record = number;
@@ -184,18 +201,14 @@ zonda_err zn_join_table_finish(zn_join_table *table, zonda_error *error) {
     return ZONDA_ERR_LIMIT;
 }
 
-zonda_err zn_join_table_each(const zn_join_table *table, zn_bytes key, zn_join_table_visit *visit,
+zonda_err zn_join_table_each(const zn_join_table *table, uint32_t first, zn_join_table_visit *visit,
                              void *context, zonda_error *error) {
     zonda_err err = ZONDA_OK;
-    for (uint32_t at = find(table, key); at != NONE && err == ZONDA_OK;) {
+    for (uint32_t at = first; at != NONE && err == ZONDA_OK;) {
         const entry *found = &table->entries[at];
         const uint8_t *record = table->bytes.data + found->at + found->key_bytes;
         err = visit(context, (zn_bytes){ record, found->record_bytes }, error);
         at = found->next_record;
     }
     return err;
-}
-
-bool zn_join_table_has(const zn_join_table *table, zn_bytes key) {
-    return find(table, key) != NONE;
 }

@@ -23,12 +23,14 @@ zonda_err zn_join_table_add(zn_join_table *table, zn_bytes key, zn_bytes record,
  * the size, the limit and what to do. */
 zonda_err zn_join_table_finish(zn_join_table *table, zonda_error *error);
 
-/* Calls `visit` for each record of the key, in the order in which they came; ends at its first
- * error. */
-typedef zonda_err zn_join_table_visit(void *context, zn_bytes record, zonda_error *error);
-zonda_err zn_join_table_each(const zn_join_table *table, zn_bytes key, zn_join_table_visit *visit,
-                             void *context, zonda_error *error);
+/* The first record of a key; ZN_JOIN_TABLE_NONE if there is none. */
+#define ZN_JOIN_TABLE_NONE UINT32_MAX
+uint32_t zn_join_table_find(const zn_join_table *table, zn_bytes key);
 
-bool zn_join_table_has(const zn_join_table *table, zn_bytes key);
+/* Calls `visit` for each record of a key that was found, in the order in which they came; ends at
+ * its first error. */
+typedef zonda_err zn_join_table_visit(void *context, zn_bytes record, zonda_error *error);
+zonda_err zn_join_table_each(const zn_join_table *table, uint32_t first, zn_join_table_visit *visit,
+                             void *context, zonda_error *error);
 
 #endif

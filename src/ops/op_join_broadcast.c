@@ -154,9 +154,11 @@ static zonda_err push_left(zn_op *op, zonda_task *task, zn_bytes record, zonda_e
     }
     zn_bytes key = zn_buf_bytes(&self->key);
     zn_join_how how = zn_join_record_how(self->record);
-    bool has_partner = !zn_key_has_nil(key) && zn_join_table_has(self->table, key);
+    uint32_t first =
+        zn_key_has_nil(key) ? ZN_JOIN_TABLE_NONE : zn_join_table_find(self->table, key);
+    bool has_partner = first != ZN_JOIN_TABLE_NONE;
     if (has_partner && has_pairs(self)) {
-        return zn_join_table_each(self->table, key, emit_pair, self, error);
+        return zn_join_table_each(self->table, first, emit_pair, self, error);
     }
     bool wanted = has_partner ? how == ZN_JOIN_SEMI : zn_join_how_keeps_left(how);
     return wanted ? emit_pair(self, (zn_bytes){ 0 }, error) : ZONDA_OK;

@@ -32,7 +32,8 @@ static char *records_of(const zn_join_table *table, uint32_t key) {
     uint8_t bytes[4];
     zonda_error error = { 0 };
     zn_buf text = { 0 };
-    assert_ok(zn_join_table_each(table, number_key(key, bytes), collect, &text, &error), error);
+    uint32_t first = zn_join_table_find(table, number_key(key, bytes));
+    assert_ok(zn_join_table_each(table, first, collect, &text, &error), error);
     zn_buf_append_byte(&text, '\0');
     return (char *)text.data;
 }
@@ -59,7 +60,7 @@ static void test_join_table_keeps_the_order_of_a_key(void **state) {
         free(records);
     }
     uint8_t bytes[4];
-    assert_false(zn_join_table_has(table, number_key(KEYS, bytes)));
+    assert_int_equal(zn_join_table_find(table, number_key(KEYS, bytes)), ZN_JOIN_TABLE_NONE);
     char *none = records_of(table, KEYS);
     assert_string_equal(none, "");
     free(none);
@@ -79,7 +80,7 @@ static void test_join_table_of_keys_keeps_each_once(void **state) {
     }
     assert_int_equal(memory.used, used);
     uint8_t bytes[4];
-    assert_true(zn_join_table_has(table, number_key(7, bytes)));
+    assert_int_equal(zn_join_table_find(table, number_key(7, bytes)), 0);
     zn_join_table_destroy(&table);
 }
 
