@@ -131,6 +131,14 @@ static zonda_err end_result(zn_op *op, zonda_task *task, zonda_error *error) {
     return zn_segment_finish(self->segment, &self->offset, &self->length, error);
 }
 
+static void abort_result(zn_op *op, zonda_task *task) {
+    (void)task;
+    collector *self = op->state;
+    if (self->segment != NULL) {
+        zn_segment_abandon(self->segment);
+    }
+}
+
 bool zn_collect_result(const zn_op *op, zn_bytes *records, zn_reference *reference) {
     const collector *self = op->state;
     if (!self->spilled && !self->indexed) {
@@ -154,6 +162,7 @@ static const zn_op_runtime run_collect = {
     .begin = begin_result,
     .push = push_record,
     .end = end_result,
+    .abort = abort_result,
 };
 
 const zn_op_def zn_op_collect = {

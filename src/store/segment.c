@@ -101,6 +101,12 @@ static bool cut_off(zn_segment *segment) {
     return segment->fd < 0 || ftruncate(segment->fd, (off_t)segment->finished) == 0;
 }
 
+void zn_segment_abandon(zn_segment *segment) {
+    if (segment->started && cut_off(segment)) {
+        segment->started = false; /* otherwise the next start tries again */
+    }
+}
+
 zonda_err zn_segment_start(zn_segment *segment, zonda_error *error) {
     if (segment->started && !cut_off(segment)) {
         return zn_file_failed(error, segment->path, "cannot cut off an unfinished result");

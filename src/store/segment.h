@@ -16,6 +16,10 @@ zn_segment *zn_segment_new(const char *scratch, zn_job_id job, zn_stage_id stage
                            const char *owner);
 void zn_segment_destroy(zn_segment **segment);
 
+/* Drops the result that is started and not finished, if there is one, and gives back its room now:
+ * the next start may be long in coming. */
+void zn_segment_abandon(zn_segment *segment);
+
 const char *zn_segment_name(const zn_segment *segment);
 
 /* Starts a new result; then records are added; then finish gives where they are. A result that is

@@ -118,6 +118,34 @@ static void test_segment_unfinished_is_cut_off(void **state) {
     free(path);
 }
 
+/* What is abandoned gives its room back at once, before and between other results. */
+static void test_segment_abandoned_is_cut_off_at_once(void **state) {
+    zn_segment *segment = new_segment(*state);
+    char *path = zn_format("%s/%s", (char *)*state, zn_segment_name(segment));
+    zn_segment_abandon(segment);
+    uint64_t end = 0;
+    for (int round = 0; round < 3; round++) {
+        uint64_t offset = 0;
+        uint64_t length = 0;
+        zonda_error error = { 0 };
+        assert_ok(zn_segment_start(segment, &error), error);
+        add_texts(segment, 30000, 'x');
+        zn_segment_abandon(segment);
+        zn_segment_abandon(segment);
+        struct stat status;
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_size, end);
+        assert_ok(zn_segment_start(segment, &error), error);
+        add_texts(segment, 5, 'a');
+        assert_ok(zn_segment_finish(segment, &offset, &length, &error), error);
+        assert_int_equal(offset, end);
+        assert_result(*state, segment, offset, length, 5, 'a');
+        end += length;
+    }
+    zn_segment_destroy(&segment);
+    free(path);
+}
+
 /* A new writer of the same name goes on behind what is there. */
 static void test_segment_second_writer_keeps_the_first(void **state) {
     uint64_t offsets[2];
@@ -306,6 +334,7 @@ int main(void) {
         folder_test(test_segment_results_read_back),
         folder_test(test_segment_is_made_lazily),
         folder_test(test_segment_unfinished_is_cut_off),
+        folder_test(test_segment_abandoned_is_cut_off_at_once),
         folder_test(test_segment_second_writer_keeps_the_first),
         folder_test(test_segment_missing_scratch_is_io),
         folder_test(test_segment_full_disk_is_cut_back),
