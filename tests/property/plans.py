@@ -116,6 +116,7 @@ class Maker:
         exprs = {name: text for name, text in
                  (("n", "count()"), ("s", "sum(v)"), ("lo", "min(v)"), ("hi", "max(k)"), ("f", "first(k)"),
                   ("e", "last(v)"), ("l", "list(v)"), ("d", "distinct(k)")) if self.chance(0.5)} or {"n": "count()"}
+        exprs = dict(sorted(exprs.items()))  # as Lua has them
         return plan.aggregate(exprs, **({"by": by} if by is not None else {}))
 
     def wide(self, plan):

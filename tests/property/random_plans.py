@@ -3,7 +3,7 @@
 """Random plans against the model: what each gives in process, on a cluster, and with so little memory
 that it goes through files, must be what tests/conformance/model.py says, byte by byte.
 
-    random_plans.py inproc | tcp | memory [--seed FIRST] [--plans N]
+    random_plans.py inproc | tcp | memory | memory-tcp [--seed FIRST] [--plans N]
 
 A plan is made from its seed alone; a failure prints the seed and the plan as a script. The suite runs
 a fixed set of seeds; `--seed random` takes others, and prints where it began."""
@@ -21,7 +21,7 @@ from model import Fails, NotModelled, expected
 from partitions import Partitions
 from plans import plan_of
 from run import Site
-from harness import PROGRAM
+from harness import PROGRAM, Cluster
 
 # Records that are larger than the memory of the smallest slot together, but not one by one.
 LARGE = {"scale": 2500, "padding": 12000}
@@ -54,20 +54,34 @@ def on_site(site):
     return run
 
 
-def in_little_memory(plan, folder):
-    """The same with a slot memory of MEMORY_MIN; must have used files unless there was little to do."""
-    script = folder.path / "plan.lua"
-    script.write_text(folder.place(f"return {lua_chain(plan)}\n"), encoding="utf-8")
-    done = subprocess.run([PROGRAM, "run", "--json", "--slots", "2", "--memory", MEMORY_MIN, script],
-                          capture_output=True, text=True, timeout=300, encoding="utf-8")
-    for line in done.stderr.splitlines():
-        if line.startswith('{"event":"done"'):
-            spilled = json.loads(line)["counters"].get("spilled_bytes", {"sum": 0})
-            in_little_memory.spilled_plans += spilled["sum"] > 0
-    return done.stdout if done.returncode == 0 else done.stderr
+class LittleMemory:
+    """Runs plans with a slot memory of MEMORY_MIN, in this process or on a cluster with such workers."""
 
+    def __init__(self, on_cluster):
+        flags = ["--memory", MEMORY_MIN]
+        self.cluster = Cluster("tcp", workers=2, slots=1, worker=flags) if on_cluster else None
+        self.flags = ["--connect", self.cluster.endpoint] if on_cluster else ["--slots", "2", *flags]
+        self.spilled_plans = 0
 
-in_little_memory.spilled_plans = 0
+    def __call__(self, plan, folder):
+        script = folder.path / "plan.lua"
+        script.write_text(folder.place(f"return {lua_chain(plan)}\n"), encoding="utf-8")
+        done = subprocess.run([PROGRAM, "run", "--json", *self.flags, script], capture_output=True, timeout=300,
+                              text=True, encoding="utf-8")
+        for line in done.stderr.splitlines():
+            if line.startswith('{"event":"done"'):
+                spilled = json.loads(line)["counters"].get("spilled_bytes", {"sum": 0})
+                self.spilled_plans += spilled["sum"] > 0
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    def close(self):
+        return self.cluster.close() if self.cluster is not None else []
+
+    def problems(self, plans):
+        """Plans that were meant to use files and did not."""
+        print(f"{self.spilled_plans} plans used files")
+        enough = self.spilled_plans >= plans // 4
+        return [] if enough else ["too few plans used files: the memory is not small enough"]
 
 
 def check(seed, run, partitions, size):
@@ -92,7 +106,7 @@ def check(seed, run, partitions, size):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("how", choices=["inproc", "tcp", "memory"])
+    parser.add_argument("how", choices=["inproc", "tcp", "memory", "memory-tcp"])
     parser.add_argument("--seed", default="1", help="of the first plan, or random")
     parser.add_argument("--plans", type=int, default=150)
     args = parser.parse_args()
@@ -112,11 +126,13 @@ def run_plans(args, run, size):
 
 def main():
     args = parse_arguments()
-    if args.how == "memory":
-        problems = run_plans(args, in_little_memory, LARGE)
-        print(f"{in_little_memory.spilled_plans} plans used files")
-        if in_little_memory.spilled_plans < args.plans // 4:
-            problems.append("too few plans used files: the memory is not small enough")
+    if args.how.startswith("memory"):
+        run = LittleMemory(on_cluster=args.how == "memory-tcp")
+        try:
+            problems = run_plans(args, run, LARGE) + run.problems(args.plans)
+        finally:
+            statuses = run.close()
+        problems += [f"the cluster ended with {statuses}"] if any(statuses) else []
     else:
         site = Site(args.how, 3)
         try:
