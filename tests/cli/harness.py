@@ -54,12 +54,14 @@ class Cluster:
         self.worker_options = worker
         self.workers = [self.add_worker() for _ in range(workers)]
 
-    def add_worker(self):
+    def add_worker(self, before=()):
+        """`before`: words of a program that starts it."""
         # TMPDIR is ours, so that what a worker leaves behind is seen.
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         return subprocess.Popen(
-            [PROGRAM, "worker", "--connect", self.endpoint, "--slots", str(self.slots), *self.worker_options],
+            [*before, PROGRAM, "worker", "--connect", self.endpoint, "--slots", str(self.slots),
+             *self.worker_options],
             stderr=self.log, env={**os.environ, "TMPDIR": str(scratch)})
 
     def scratch_left(self):

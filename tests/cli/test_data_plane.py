@@ -137,22 +137,42 @@ def traffic(pid):
 
 
 class Traffic(TestCase):
-    def test_the_coordinator_carries_no_rows(self):
+    def setUp(self):
+        super().setUp()
         noise = random.Random(4)
-        rows = "".join('{"k":%d,"text":"%s"}\n' % (i % 7, noise.randbytes(500).hex()) for i in range(8000))
-        data = self.write("rows.jsonl", rows)
-        cluster = self.cluster(workers=2, slots=1)
+        self.rows = "".join('{"k":%d,"text":"%s"}\n' % (i % 7, noise.randbytes(500).hex()) for i in range(8000))
+        self.data = self.write("rows.jsonl", self.rows)
+
+    def group(self, cluster):
+        """All rows through a shuffle and back to the driver."""
         wait_until(lambda: zonda("workers", "--connect", cluster.endpoint).stdout.count("\n") >= 3)
+        result = cluster.run("read", self.data, "--split-bytes", "1000000", "then", "group-by", "k", "--reduce",
+                             "for r in rows do emit(r) end")
+        self.expect(result, 0)
+        self.assertEqual(sorted(result.stdout.splitlines()), sorted(self.rows.splitlines()))
+
+    def test_hosts_that_share_no_files_ask_each_other(self):
+        # What another machine is: another name, and a scratch folder that nobody else sees.
+        alone = ["unshare", "--uts", "--mount", "sh", "-c",
+                 'hostname "$0" && mount -t tmpfs none "$TMPDIR" && exec "$@"']
+        probe = subprocess.run([*alone, "probe", "true"], env={**os.environ, "TMPDIR": str(self.folder)},
+                               stderr=subprocess.DEVNULL, check=False)
+        if probe.returncode != 0:
+            self.skipTest("processes cannot get a host name and mounts of their own here")
+        cluster = self.cluster(workers=0, slots=1)
+        cluster.workers += [cluster.add_worker([*alone, name]) for name in ("left", "right")]
+        self.group(cluster)
+        self.assertEqual(cluster.scratch_left(), [], "the scratch folders should not be seen from here")
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_the_coordinator_carries_no_rows(self):
+        cluster = self.cluster(workers=2, slots=1)
         before = traffic(cluster.coordinator.pid)
         if before is None:
             self.skipTest("the sockets of another process cannot be looked at here")
-        # Through a shuffle and back to the driver.
-        result = cluster.run("read", data, "--split-bytes", "1000000", "then", "group-by", "k", "--reduce",
-                             "for r in rows do emit(r) end")
-        self.expect(result, 0)
-        self.assertEqual(sorted(result.stdout.splitlines()), sorted(rows.splitlines()))
+        self.group(cluster)
         carried = traffic(cluster.coordinator.pid) - before
-        self.assertLess(carried, len(rows) / 50)
+        self.assertLess(carried, len(self.rows) / 50)
         self.assertEqual(cluster.close(), [0, 0, 0])
 
 
