@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """What the tests of the program share: running it, clusters of real processes, folders."""
+import json
 import os
 import pathlib
 import shutil
@@ -69,6 +70,11 @@ class Cluster:
 
     def run(self, *words, **options):
         return zonda("run", "--connect", self.endpoint, *words, **options)
+
+    def is_running(self):
+        """Whether workers hold tasks of some job."""
+        jobs = zonda("jobs", "--json", "--connect", self.endpoint).stdout
+        return any(job["running"] > 0 for job in json.loads(jobs or "[]"))
 
     def kill(self):
         """For a test that failed, or does not care: nothing may stay behind."""

@@ -116,7 +116,7 @@ class Folder(TestCase):
         driver = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint, *self.PIPELINE],
                                   cwd=self.folder, text=True, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE)
-        wait_until(lambda: "running" in zonda("jobs", "--connect", cluster.endpoint).stdout)
+        wait_until(lambda: zonda("jobs", "--json", "--connect", cluster.endpoint).stdout != "[]\n")
         gone = self.folder.with_name(self.folder.name + "-moved")
         self.folder.rename(gone)
         self.addCleanup(gone.rename, self.folder)
@@ -195,7 +195,7 @@ class Interrupt(TestCase):
         cluster = self.cluster()
 
         def running(process):
-            wait_until(lambda: "running" in zonda("jobs", "--connect", cluster.endpoint).stdout)
+            wait_until(cluster.is_running)
 
         self.interrupt(["--connect", cluster.endpoint, *self.SLOW], running)
         result = cluster.run("from-range", "10", "then", "count")
@@ -240,10 +240,7 @@ class Grace(TestCase):
                                            *Interrupt.SLOW], stdout=subprocess.PIPE)
                 self.addCleanup(driver.stdout.close)
 
-                def jobs():
-                    return zonda("jobs", "--connect", cluster.endpoint).stdout
-
-                wait_until(lambda: "running" in jobs())
+                wait_until(cluster.is_running)
                 driver.kill()
                 driver.wait()
                 wait_until(lambda: zonda("jobs", "--json", "--connect",
