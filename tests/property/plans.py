@@ -64,7 +64,8 @@ class Maker:
 
     def narrow(self, plan):
         return self.one(lambda: plan.filter(twins.SMALL_V), lambda: plan.flat_map(twins.TWICE),
-                        lambda: plan.map(twins.ADD_ONE_TO_V), lambda: plan.filter(twins.NEVER)
+                        lambda: plan.map(twins.ADD_ONE_TO_V), lambda: plan.limit(self.random.randrange(300)),
+                        lambda: plan.take_per_shard(self.random.randrange(60)), lambda: plan.filter(twins.NEVER)
                         if self.chance(0.1) else plan)()
 
     def group_by(self, plan):
