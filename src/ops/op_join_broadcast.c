@@ -7,8 +7,7 @@
  * met.
  *
  * The table stays from task to task and is charged to the slot's account for as long as the
- * stage is open. If the user asked for a broadcast, it must fit into the account; if the planner
- * chose it, because the right side is small, it is taken whatever the account says. */
+ * stage is open; what the account refuses lies in a temporary file. */
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -30,7 +29,6 @@ typedef struct broadcast {
     zn_key_source *keys;       /* of the left side */
     zn_stage_results *results; /* NULL: the right side has no shards */
     zn_join_table *table;      /* NULL: not read yet */
-    bool limited;
     zn_buf key;
     bool has_key; /* while the right side is read: its record comes next */
     /* The running call, for callbacks. */
@@ -63,7 +61,6 @@ static zonda_err open_broadcast(zn_op *op, zonda_error *error) {
     broadcast *self = ZN_NEW(broadcast);
     op->state = self;
     self->op = op;
-    zn_value_field_bool(op->args, "limited", &self->limited);
     zonda_err err = zn_join_record_bind(op, &self->record, error);
     if (err == ZONDA_OK && zn_join_how_keeps_right(zn_join_record_how(self->record))) {
         err = zn_error_set(error, ZONDA_ERR_PLAN, "a broadcast join cannot keep right records");
@@ -109,14 +106,18 @@ static zonda_err read_right(broadcast *self, zonda_error *error) {
     if (err == ZONDA_OK && self->has_key) {
         err = zn_error_set(error, ZONDA_ERR_CORRUPT, "the right side has a key without a record");
     }
-    return err != ZONDA_OK ? err : zn_join_table_finish(self->table, error);
+    if (err == ZONDA_OK) {
+        zn_join_table_finish(self->table);
+    }
+    return err;
 }
 
 static zonda_err make_table(broadcast *self, zonda_error *error) {
     if (self->table != NULL) {
         return ZONDA_OK;
     }
-    self->table = zn_join_table_new(zn_stage_exec_host(self->op->stage)->memory, self->limited);
+    const zn_task_host *host = zn_stage_exec_host(self->op->stage);
+    self->table = zn_join_table_new(host->memory, host->scratch);
     zonda_err err = read_right(self, error);
     if (err != ZONDA_OK) {
         zn_join_table_destroy(&self->table);
@@ -154,8 +155,13 @@ static zonda_err push_left(zn_op *op, zonda_task *task, zn_bytes record, zonda_e
     }
     zn_bytes key = zn_buf_bytes(&self->key);
     zn_join_how how = zn_join_record_how(self->record);
-    uint32_t first =
-        zn_key_has_nil(key) ? ZN_JOIN_TABLE_NONE : zn_join_table_find(self->table, key);
+    uint32_t first = ZN_JOIN_TABLE_NONE;
+    if (!zn_key_has_nil(key)) {
+        err = zn_join_table_find(self->table, key, &first, error);
+    }
+    if (err != ZONDA_OK) {
+        return err;
+    }
     bool has_partner = first != ZN_JOIN_TABLE_NONE;
     if (has_partner && has_pairs(self)) {
         return zn_join_table_each(self->table, first, emit_pair, self, error);
@@ -201,10 +207,6 @@ static const zn_arg_def broadcast_args[] = {
       .type = ZN_ARG_BOOL,
       .use = ZN_ARG_OPTION,
       .doc = "that stage had no shards" },
-    { .name = "limited",
-      .type = ZN_ARG_BOOL,
-      .use = ZN_ARG_OPTION,
-      .doc = "the right side must fit into the memory of a slot" },
 };
 
 const zn_op_def zn_op_join_broadcast = { .name = "join_broadcast",

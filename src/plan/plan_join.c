@@ -165,7 +165,7 @@ static zonda_err end_broadcast(joining *join, zonda_error *error) {
 }
 
 /* Every task of the left side reads the right one as a whole. */
-static zonda_err add_broadcast(joining *join, bool limited, zonda_error *error) {
+static zonda_err add_broadcast(joining *join, zonda_error *error) {
     zn_plan_build *build = join->build;
     zn_stage_input input = { .stage = build->plan->stage_count, .by = ZN_INPUT_ALL };
     zonda_err err = end_broadcast(join, error);
@@ -183,9 +183,6 @@ static zonda_err add_broadcast(joining *join, bool limited, zonda_error *error) 
         zn_arguments_bool(&args, "empty", true);
     } else {
         zn_plan_add_stage_input(&build->draft, &input);
-    }
-    if (limited) {
-        zn_arguments_bool(&args, "limited", true);
     }
     err = zn_arguments_finish(&args, &map, error);
     if (err == ZONDA_OK) {
@@ -280,7 +277,7 @@ zonda_err zn_plan_add_join(zn_plan_build *build, const zonda_dataset *node, zond
     bool asked = broadcast == ZN_JOIN_BROADCAST_ALWAYS;
     if (err == ZONDA_OK &&
         (asked || (broadcast == ZN_JOIN_BROADCAST_AUTO && is_small(&join, first)))) {
-        err = add_broadcast(&join, asked, error);
+        err = add_broadcast(&join, error);
     } else if (err == ZONDA_OK) {
         uint64_t more = join.left_tasks > join.right_tasks ? join.left_tasks : join.right_tasks;
         uint64_t shards = zn_plan_wide_shards(join.args, more);

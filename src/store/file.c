@@ -137,3 +137,25 @@ void zn_file_close(int *fd) {
         errno = kept;
     }
 }
+
+/* Not every file system knows files without a name. */
+static int open_named(const char *scratch) {
+    char *path = zn_format("%s/temporary-XXXXXX", scratch);
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) {
+        unlink(path);
+    }
+    free(path);
+    return fd;
+}
+
+int zn_file_temporary(const char *folder, zonda_error *error) {
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        fd = open_named(folder);
+    }
+    if (fd < 0) {
+        zn_file_failed(error, folder, "cannot make a temporary file");
+    }
+    return fd;
+}

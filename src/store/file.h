@@ -20,6 +20,9 @@ long zn_file_read_at(int fd, uint8_t *out, size_t size, uint64_t offset);
 bool zn_file_write(int fd, zn_bytes bytes);
 bool zn_file_write_at(int fd, zn_bytes bytes, uint64_t offset);
 
+/* A file without a name in a folder, to read and write; -1 with `error` (IO, DISK_FULL). */
+int zn_file_temporary(const char *folder, zonda_error *error);
+
 /* What tells one state of a file from another. */
 typedef struct zn_file_info {
     uint64_t bytes;

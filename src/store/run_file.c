@@ -43,24 +43,9 @@ struct zn_run_reader {
     uint64_t charged;
 };
 
-/* Not every file system knows files without a name. */
-static int open_named(const char *scratch) {
-    char *path = zn_format("%s/run-XXXXXX", scratch);
-    int fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0) {
-        unlink(path);
-    }
-    free(path);
-    return fd;
-}
-
 zn_run_file *zn_run_file_new(const char *scratch, zonda_error *error) {
-    int fd = open(scratch, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = zn_file_temporary(scratch, error);
     if (fd < 0) {
-        fd = open_named(scratch);
-    }
-    if (fd < 0) {
-        zn_file_failed(error, scratch, "cannot make a temporary file");
         return NULL;
     }
     zn_run_file *file = ZN_NEW(zn_run_file);

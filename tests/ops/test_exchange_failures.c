@@ -220,8 +220,8 @@ static void test_exchange_wrong_plans_are_refused(void **state) {
         "{\"inputs\":[{\"stage\":0,\"tasks\":4}]}",
         "{\"inputs\":[{\"stage\":0,\"tasks\":4,\"by\":\"luck\"}]}",
         "{\"inputs\":[{\"stage\":0,\"tasks\":4,\"by\":\"task\"}]}",
-        "{\"inputs\":[{\"stage\":0,\"tasks\":2,\"by\":\"range\"},"
-        "{\"stage\":1,\"tasks\":2,\"by\":\"bytes\"}]}",
+        ("{\"inputs\":[{\"stage\":0,\"tasks\":2,\"by\":\"range\"},"
+         "{\"stage\":1,\"tasks\":2,\"by\":\"bytes\"}]}"),
     };
     exchange_rig rig;
     exchange_rig_open(&rig);

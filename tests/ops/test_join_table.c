@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The table of a broadcast join: what is in it comes out in order, and its memory is accounted. */
-#include "test.h"
-
+#include "../store/folder.h"
+#include "base/limits.h"
 #include "ops/join_table.h"
 #include "record/value.h"
 
@@ -28,29 +28,31 @@ static zonda_err collect(void *context, zn_bytes record, zonda_error *error) {
     return ZONDA_OK;
 }
 
-static char *records_of(const zn_join_table *table, uint32_t key) {
+static uint32_t find(zn_join_table *table, uint32_t key) {
     uint8_t bytes[4];
     zonda_error error = { 0 };
+    uint32_t first = 0;
+    assert_ok(zn_join_table_find(table, number_key(key, bytes), &first, &error), error);
+    return first;
+}
+
+static char *records_of(zn_join_table *table, uint32_t key) {
+    zonda_error error = { 0 };
     zn_buf text = { 0 };
-    uint32_t first = zn_join_table_find(table, number_key(key, bytes));
-    assert_ok(zn_join_table_each(table, first, collect, &text, &error), error);
+    assert_ok(zn_join_table_each(table, find(table, key), collect, &text, &error), error);
     zn_buf_append_byte(&text, '\0');
     return (char *)text.data;
 }
 
-/* Records of a key come in the order in which they were added, however the table has grown. */
-static void test_join_table_keeps_the_order_of_a_key(void **state) {
-    (void)state;
-    zn_memory memory = { .limit = UINT64_MAX };
-    zn_join_table *table = zn_join_table_new(&memory, true);
+/* Adds many records of many keys, and looks all of them up. */
+static void check_order(zn_memory *memory, const char *folder) {
+    zn_join_table *table = zn_join_table_new(memory, folder);
     char text[16];
     for (uint32_t i = 0; i < RECORDS; i++) {
         snprintf(text, sizeof text, "r%u", i);
         add(table, i % KEYS, text);
     }
-    zonda_error error = { 0 };
-    assert_ok(zn_join_table_finish(table, &error), error);
-    assert_true(memory.used > RECORDS * sizeof text);
+    zn_join_table_finish(table);
     for (uint32_t key = 0; key < KEYS; key++) {
         char expected[64];
         snprintf(expected, sizeof expected, "r%u r%u r%u r%u ", key, key + KEYS, key + 2 * KEYS,
@@ -59,76 +61,86 @@ static void test_join_table_keeps_the_order_of_a_key(void **state) {
         assert_string_equal(records, expected);
         free(records);
     }
-    uint8_t bytes[4];
-    assert_int_equal(zn_join_table_find(table, number_key(KEYS, bytes)), ZN_JOIN_TABLE_NONE);
+    assert_int_equal(find(table, KEYS), ZN_JOIN_TABLE_NONE);
     char *none = records_of(table, KEYS);
     assert_string_equal(none, "");
     free(none);
+    zn_join_table_destroy(&table);
+    assert_int_equal(memory->used, 0);
+}
+
+/* Records of a key come in the order in which they were added, however the table has grown. */
+static void test_join_table_keeps_the_order_of_a_key(void **state) {
+    zn_memory memory = { .limit = UINT64_MAX };
+    check_order(&memory, *state);
+    assert_true(memory.peak > (uint64_t)RECORDS * 6);
+}
+
+/* The same when keys and records have to go to a file, early or late. */
+static void test_join_table_spills_what_the_account_refuses(void **state) {
+    for (uint64_t limit = 0; limit <= 2 * ZN_MIB; limit += 100 * ZN_KIB) {
+        zn_memory memory = { .limit = limit };
+        check_order(&memory, *state);
+    }
+    assert_int_equal(folder_count(*state), 0);
+}
+
+/* Records larger than what a file gathers, and a key that is looked for while they are added. */
+static void test_join_table_spills_large_records(void **state) {
+    zn_memory memory = { .limit = 100 };
+    zn_join_table *table = zn_join_table_new(&memory, *state);
+    char *large = zn_alloc(ZN_MIB + 1);
+    memset(large, 'x', ZN_MIB);
+    large[ZN_MIB] = '\0';
+    for (uint32_t key = 0; key < 4; key++) {
+        add(table, key, large);
+        add(table, 0, "small");
+    }
+    char *records = records_of(table, 0);
+    assert_int_equal(strlen(records), ZN_MIB + 1 + 4 * strlen("small "));
+    free(records);
+    assert_true(memory.used < ZN_MIB);
+    free(large);
+    zn_join_table_destroy(&table);
+    assert_int_equal(memory.used, 0);
+}
+
+static void test_join_table_without_a_folder_for_its_file_fails(void **state) {
+    (void)state;
+    zn_memory memory = { .limit = 100 };
+    zn_join_table *table = zn_join_table_new(&memory, "/nowhere/at/all");
+    uint8_t bytes[4];
+    zonda_error error = { 0 };
+    char record[200];
+    memset(record, 'x', sizeof record);
+    assert_err(zn_join_table_add(table, number_key(1, bytes),
+                                 (zn_bytes){ (const uint8_t *)record, sizeof record }, &error),
+               IO);
     zn_join_table_destroy(&table);
     assert_int_equal(memory.used, 0);
 }
 
 /* Where only keys are wanted a key is kept once. */
 static void test_join_table_of_keys_keeps_each_once(void **state) {
-    (void)state;
     zn_memory memory = { .limit = UINT64_MAX };
-    zn_join_table *table = zn_join_table_new(&memory, true);
+    zn_join_table *table = zn_join_table_new(&memory, *state);
     add(table, 7, "");
     uint64_t used = memory.used;
     for (unsigned i = 0; i < 1000; i++) {
         add(table, 7, "");
     }
     assert_int_equal(memory.used, used);
-    uint8_t bytes[4];
-    assert_int_equal(zn_join_table_find(table, number_key(7, bytes)), 0);
+    assert_int_equal(find(table, 7), 0);
     zn_join_table_destroy(&table);
-}
-
-/* What does not fit is counted to the end, so that the error can say how much it is. */
-static void test_join_table_above_the_limit_says_its_size(void **state) {
-    (void)state;
-    zn_memory memory = { .limit = 1000 };
-    zn_join_table *table = zn_join_table_new(&memory, true);
-    for (uint32_t i = 0; i < 100; i++) {
-        add(table, i, "0123456789");
-    }
-    assert_true(memory.used <= 1000);
-    zonda_error error = { 0 };
-    assert_err(zn_join_table_finish(table, &error), LIMIT);
-    assert_true(error.permanent);
-    unsigned long long size = 0;
-    assert_int_equal(sscanf(error.text, "the right side takes %llu bytes of memory", &size), 1);
-    assert_in_range(size, 100 * 14, 100 * 14 * 10);
-    assert_non_null(strstr(error.text, "the limit of 1000; give slots more memory, or join "
-                                       "without broadcast"));
-    zn_join_table_destroy(&table);
-    assert_int_equal(memory.used, 0);
-}
-
-/* The planner's choice is no reason to fail. */
-static void test_join_table_without_limit_is_charged_by_force(void **state) {
-    (void)state;
-    zn_memory memory = { .limit = 1000 };
-    zn_join_table *table = zn_join_table_new(&memory, false);
-    for (uint32_t i = 0; i < 100; i++) {
-        add(table, i, "0123456789");
-    }
-    zonda_error error = { 0 };
-    assert_ok(zn_join_table_finish(table, &error), error);
-    assert_true(memory.used > 1000);
-    char *records = records_of(table, 99);
-    assert_string_equal(records, "0123456789 ");
-    free(records);
-    zn_join_table_destroy(&table);
-    assert_int_equal(memory.used, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join_table_keeps_the_order_of_a_key),
-        cmocka_unit_test(test_join_table_of_keys_keeps_each_once),
-        cmocka_unit_test(test_join_table_above_the_limit_says_its_size),
-        cmocka_unit_test(test_join_table_without_limit_is_charged_by_force),
+        folder_test(test_join_table_keeps_the_order_of_a_key),
+        folder_test(test_join_table_of_keys_keeps_each_once),
+        folder_test(test_join_table_spills_what_the_account_refuses),
+        folder_test(test_join_table_spills_large_records),
+        folder_test(test_join_table_without_a_folder_for_its_file_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
