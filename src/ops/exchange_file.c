@@ -66,8 +66,8 @@ static bool has_header(const zn_exchange_file *file) {
            memcmp(found, expected, sizeof found) == 0;
 }
 
-static zonda_err lock(const zn_exchange_file *file, bool (*cancelled)(void *context),
-                      void *context, zonda_error *error) {
+static zonda_err lock(const zn_exchange_file *file, bool (*cancelled)(void *context), void *context,
+                      zonda_error *error) {
     const struct timespec pause = { .tv_nsec = LOCK_WAIT_MS * (long)ZN_NS_PER_MS };
     while (flock(file->fd, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {

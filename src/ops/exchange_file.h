@@ -8,8 +8,8 @@
 #ifndef ZN_OPS_EXCHANGE_FILE_H
 #define ZN_OPS_EXCHANGE_FILE_H
 
-#include "base/error.h"
 #include "base/buf.h"
+#include "base/error.h"
 
 typedef struct zn_exchange_file zn_exchange_file;
 

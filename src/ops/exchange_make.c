@@ -137,9 +137,9 @@ static zonda_err note_range(making *m, const zn_exchange_stretch *blocks,
     }
     zonda_err code = ZONDA_OK;
     for (size_t i = 0; code == ZONDA_OK && i < entry->sample_count; i++) {
-        code = zn_exchange_division_add_sample(m->division, blocks->input, blocks->task,
-                                               entry->samples[i].key, entry->samples[i].bytes,
-                                               error);
+        code =
+            zn_exchange_division_add_sample(m->division, blocks->input, blocks->task,
+                                            entry->samples[i].key, entry->samples[i].bytes, error);
     }
     return code;
 }

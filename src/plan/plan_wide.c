@@ -103,10 +103,13 @@ static const struct {
     const char *op;
     zonda_err (*add)(zn_plan_build *build, const zonda_dataset *node, zonda_error *error);
 } wides[] = {
-    { "group_by", zn_plan_add_shuffled }, { "deduplicate", zn_plan_add_shuffled },
-    { "sort", zn_plan_add_shuffled },     { "reshard", zn_plan_add_shuffled },
+    { "group_by", zn_plan_add_shuffled },
+    { "deduplicate", zn_plan_add_shuffled },
+    { "sort", zn_plan_add_shuffled },
+    { "reshard", zn_plan_add_shuffled },
     { "aggregate", zn_plan_add_aggregate },
-    { "join", zn_plan_add_join },         { "sorted_merge_join", zn_plan_add_sorted_merge_join },
+    { "join", zn_plan_add_join },
+    { "sorted_merge_join", zn_plan_add_sorted_merge_join },
 };
 
 zonda_err zn_plan_add_wide(zn_plan_build *build, const zonda_dataset *node, zonda_error *error) {
