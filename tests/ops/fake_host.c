@@ -52,7 +52,9 @@ static bool answer_cancelled(void *context) {
     if (host->cancel_after == 0) {
         return true;
     }
-    host->cancel_after -= host->cancel_after == UINT64_MAX ? 0 : 1;
+    if (host->cancel_after != UINT64_MAX) { /* else nothing is written: slots may share a host */
+        host->cancel_after--;
+    }
     return false;
 }
 
