@@ -5,13 +5,32 @@
  * of the sorter, and by the hash table of aggregate. */
 #include "base/pages.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/assert.h"
+#include "base/sanitizer.h"
 
 enum {
     LARGE_BYTES_MIN = 8 << 20 /* large pages of 2 MiB, of which the last one may be half empty */
 };
+
+#ifdef ZN_THREAD_SANITIZER
+/* ThreadSanitizer does not see mremap, and takes what it moves for memory that other threads have
+ * used before at the new place. */
+static void *move(void *data, size_t before, size_t bytes) {
+    void *moved = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (moved != MAP_FAILED) {
+        memcpy(moved, data, before < bytes ? before : bytes);
+        munmap(data, before);
+    }
+    return moved;
+}
+#else
+static void *move(void *data, size_t before, size_t bytes) {
+    return mremap(data, before, bytes, MREMAP_MAYMOVE);
+}
+#endif
 
 void zn_pages_resize(zn_pages *pages, size_t bytes) {
     ZN_ASSERT(bytes % ZN_PAGES_STEP == 0);
@@ -24,7 +43,7 @@ void zn_pages_resize(zn_pages *pages, size_t bytes) {
     } else if (pages->bytes == 0) {
         data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     } else {
-        data = mremap(pages->data, pages->bytes, bytes, MREMAP_MAYMOVE);
+        data = move(pages->data, pages->bytes, bytes);
     }
     ZN_ASSERT(data != MAP_FAILED);
     pages->data = data;

@@ -5,13 +5,7 @@
 #ifndef ZN_WIRE_HANDOVER_H
 #define ZN_WIRE_HANDOVER_H
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ZN_THREAD_SANITIZER 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define ZN_THREAD_SANITIZER 1
-#endif
+#include "base/sanitizer.h"
 
 #ifdef ZN_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
