@@ -53,7 +53,8 @@ enum {
     ZN_ATTEMPTS_DISK_MIN = 3, /* that find the disk full before it is given up everywhere */
     ZN_WORKERS_MAX = 20000,
     ZN_SLOTS_MAX = 4096,
-    ZN_HELLO_JOBS_MAX = 256, /* of earlier registrations of a worker */
+    ZN_MEMBER_JOBS_MAX = 4096, /* of which a worker may hold something */
+    ZN_HELLO_JOBS_MAX = 256,   /* of earlier registrations of a worker */
 
     /* Batches. */
     ZN_RUNS_MAX = 4096,            /* runs in one TASK */

@@ -29,6 +29,11 @@ void zn_scheduler_look_at_drivers(zn_scheduler *scheduler);
 /* Their time of grace begins anew. */
 void zn_scheduler_excuse_drivers(zn_scheduler *scheduler);
 
+/* The worker may have segments or tasks of a job that it was not given, or not since it let go of
+ * it: from an earlier registration, or because a TASK came late. It is told DONE when the job is
+ * over, or at once if it is. */
+void zn_scheduler_has_job(zn_scheduler *scheduler, zn_member *member, uint64_t id);
+
 /* One worker fewer to wait for; the last one lets a closing job go. */
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t job);
 

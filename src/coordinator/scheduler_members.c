@@ -106,22 +106,20 @@ static void send_welcome(zn_scheduler *scheduler, const zn_member *member) {
     zn_scheduler_tell(scheduler, member, &message);
 }
 
-/* A worker that was here before may have segments of jobs that it will get no task of: it is told
- * DONE when the job is over, or at once if it is. */
-static void take_over_jobs(zn_scheduler *scheduler, zn_member *member, const zn_msg_hello *hello) {
-    for (size_t i = 0; i < hello->jobs_count; i++) {
-        uint64_t id = hello->jobs[i].job;
-        zn_live_job *job = zn_key_map_get(&scheduler->job_map, id);
-        zn_member_touch(member, id);
-        zn_touched_job *touched = zn_member_touched(member, id);
-        bool is_over = job == NULL || job->state == ZN_JOB_CLOSING;
-        if (is_over && !touched->done) {
-            touched->done = true;
-            if (job != NULL) {
-                job->waiting++;
-            }
-            zn_scheduler_tell_done(scheduler, member, id);
+void zn_scheduler_has_job(zn_scheduler *scheduler, zn_member *member, uint64_t id) {
+    zn_live_job *job = zn_key_map_get(&scheduler->job_map, id);
+    if (member->touched_count >= ZN_MEMBER_JOBS_MAX) {
+        return;
+    }
+    zn_member_touch(member, id);
+    zn_touched_job *touched = zn_member_touched(member, id);
+    bool is_over = job == NULL || job->state == ZN_JOB_CLOSING;
+    if (is_over && !touched->done) {
+        touched->done = true;
+        if (job != NULL) {
+            job->waiting++;
         }
+        zn_scheduler_tell_done(scheduler, member, id);
     }
 }
 
@@ -147,7 +145,9 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
     zn_key_map_put(&scheduler->epoch_map, member->epoch, member);
     zn_scheduler_refresh_member(scheduler, member);
     send_welcome(scheduler, member);
-    take_over_jobs(scheduler, member, hello);
+    for (size_t i = 0; i < hello->jobs_count; i++) {
+        zn_scheduler_has_job(scheduler, member, hello->jobs[i].job);
+    }
     zn_log(ZONDA_LOG_INFO, "worker-joined", "worker=%llu epoch=%llu host=%s pid=%llu slots=%u",
            (unsigned long long)member->id, (unsigned long long)member->epoch, member->host,
            (unsigned long long)member->pid, member->slots);

@@ -126,6 +126,9 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
         zn_log(ZONDA_LOG_DEBUG, "stale-result", "worker=%llu job=%llu stage=%llu",
                (unsigned long long)member->id, (unsigned long long)outcomes->job,
                (unsigned long long)outcomes->stage);
+        if (job == NULL || job->state == ZN_JOB_CLOSING) {
+            zn_scheduler_has_job(scheduler, member, outcomes->job);
+        }
         return;
     }
     for (size_t i = 0; i < outcomes->outcomes_count; i++) {

@@ -55,7 +55,7 @@ static void inflict(sim *s) {
         break;
     default:
         if (worker->alive) {
-            sim_slot_kill(s, index, (uint32_t)sim_roll(s, worker->slot_count), 0);
+            sim_slot_crash(s, index, (uint32_t)sim_roll(s, worker->slot_count));
         }
         break;
     }

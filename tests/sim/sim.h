@@ -78,6 +78,8 @@ void sim_worker_step(sim *s, uint32_t index, zn_worker_event event);
 void sim_slot_event(sim *s, const sim_event *event);
 void sim_slot_start(sim *s, uint32_t worker, uint32_t slot);
 void sim_slot_give(sim *s, uint32_t worker, uint32_t slot, const zn_message *message);
+/* A slot dies in the middle of what it does, unless that would be once too often. */
+bool sim_slot_crash(sim *s, uint32_t worker, uint32_t slot);
 void sim_slot_kill(sim *s, uint32_t worker, uint32_t slot, uint64_t delay_ns);
 void sim_slot_reset(sim_slot *slot);
 

@@ -88,6 +88,24 @@ void sim_slot_kill(sim *s, uint32_t worker, uint32_t index, uint64_t delay_ns) {
     event->value = position;
 }
 
+/* Three crashes of a task fail its job, and rightly so; here none has more than two. */
+bool sim_slot_crash(sim *s, uint32_t worker, uint32_t index) {
+    sim_slot *slot = &s->workers[worker].slots[index];
+    bool running = slot->state == SIM_SLOT_RUNNING || slot->state == SIM_SLOT_COMMITTING;
+    sim_driver *driver = NULL;
+    size_t number = 0;
+    if (running && sim_find_stage(s, &slot->orders[0].body, &driver, &number) != NULL) {
+        const zn_run *run = &slot->orders[0].task.runs[slot->run];
+        uint32_t *crashes = &driver->crashes[number][run->first + slot->in_run];
+        if (*crashes == 2) {
+            return false;
+        }
+        ++*crashes;
+    }
+    sim_slot_kill(s, worker, index, 0);
+    return true;
+}
+
 /* ---- running ---- */
 
 static void drop_order(sim_slot *slot) {
@@ -201,16 +219,13 @@ static void finish_task(sim *s, const sim_event *event) {
     sim_slot *slot = slot_of(s, event);
     sim_driver *driver = NULL;
     size_t number = 0;
-    uint64_t task = task_of(slot);
     uint64_t attempt = slot->orders[0].task.runs[slot->run].attempt;
     const sim_stage *stage = sim_find_stage(s, &slot->orders[0].body, &driver, &number);
     if (stage == NULL) {
         sim_fail(s, "a slot runs a stage that nobody made");
         return;
     }
-    if (sim_chance(s, stage->crash_per_mille) && driver->crashes[number][task] < 2) {
-        driver->crashes[number][task]++;
-        sim_slot_kill(s, event->node, event->slot, 0);
+    if (sim_chance(s, stage->crash_per_mille) && sim_slot_crash(s, event->node, event->slot)) {
         return;
     }
     if (attempt <= 2 && sim_chance(s, stage->fail_per_mille)) {
