@@ -199,37 +199,39 @@ zonda_err zn_join_table_find(zn_join_table *table, zn_bytes key, uint32_t *first
     return code;
 }
 
+/* Where a key with this hash goes that is in none of the buckets. */
+static bucket *free_bucket(bucket *buckets, unsigned bits, uint32_t hash) {
+    size_t last = ((size_t)1 << bits) - 1;
+    size_t at = hash >> (32 - bits);
+    while (buckets[at].first != NONE) {
+        at = at == last ? 0 : at + 1;
+    }
+    return &buckets[at];
+}
+
 /* Twice as many buckets once half of them are taken. */
 static void grow_buckets(zn_join_table *table) {
     size_t count = (size_t)1 << table->bucket_bits;
     if (table->key_count < count / 2 || table->bucket_bits == 32) {
         return;
     }
-    bucket *buckets = new_buckets(table->bucket_bits + 1);
+    unsigned bits = table->bucket_bits + 1;
+    bucket *buckets = new_buckets(bits);
     for (size_t i = 0; i < count; i++) {
-        if (table->buckets[i].first == NONE) {
-            continue;
+        if (table->buckets[i].first != NONE) {
+            *free_bucket(buckets, bits, table->buckets[i].hash) = table->buckets[i];
         }
-        size_t at = table->buckets[i].hash >> (32 - table->bucket_bits - 1);
-        while (buckets[at].first != NONE) {
-            at = at == 2 * count - 1 ? 0 : at + 1;
-        }
-        buckets[at] = table->buckets[i];
     }
     free(table->buckets);
     table->buckets = buckets;
-    table->bucket_bits++;
+    table->bucket_bits = bits;
 }
 
 /* A new key: no bucket has it, so the first free one is its own. */
 static void take_bucket(zn_join_table *table, uint32_t hash, uint32_t number) {
     grow_buckets(table);
-    size_t last = ((size_t)1 << table->bucket_bits) - 1;
-    size_t at = hash >> (32 - table->bucket_bits);
-    while (table->buckets[at].first != NONE) {
-        at = at == last ? 0 : at + 1;
-    }
-    table->buckets[at] = (bucket){ .hash = hash, .first = number };
+    *free_bucket(table->buckets, table->bucket_bits, hash) =
+        (bucket){ .hash = hash, .first = number };
     table->key_count++;
 }
 

@@ -357,12 +357,7 @@ static const zn_arg_def aggregate_args[] = {
       .use = ZN_ARG_OPTION,
       .leads = true,
       .doc = "what records of a group have in common; without it all are one group" },
-    { .name = "shards",
-      .type = ZN_ARG_UINT,
-      .use = ZN_ARG_OPTION,
-      .min = 1,
-      .max = ZN_STAGE_TASKS_MAX,
-      .doc = "shards of the result; else as many as there are, at most 256" },
+    ZN_WIDE_SHARDS_ARG,
 };
 
 enum {

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "ops/exchange.h"
 #include "ops/op_list.h"
 #include "ops/shuffle.h"
@@ -76,12 +75,7 @@ static const zn_arg_def deduplicate_args[] = {
       .type = ZN_ARG_KEY,
       .use = ZN_ARG_POSITIONAL,
       .doc = "field, fields or function that tells which records are alike" },
-    { .name = "shards",
-      .type = ZN_ARG_UINT,
-      .use = ZN_ARG_OPTION,
-      .min = 1,
-      .max = ZN_STAGE_TASKS_MAX,
-      .doc = "shards of the result; else as many as there are, at most 256" },
+    ZN_WIDE_SHARDS_ARG,
 };
 
 const zn_op_def zn_op_deduplicate = { .name = "deduplicate",

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
 #include "ops/exchange.h"
 #include "ops/group.h"
 #include "ops/op_list.h"
@@ -129,12 +128,7 @@ static const zn_arg_def group_by_args[] = {
       .doc =
           "as `reduce`, before records are sent, on any part of a group: what it gives, `reduce` "
           "and itself can take again" },
-    { .name = "shards",
-      .type = ZN_ARG_UINT,
-      .use = ZN_ARG_OPTION,
-      .min = 1,
-      .max = ZN_STAGE_TASKS_MAX,
-      .doc = "shards of the result; else as many as there are, at most 256" },
+    ZN_WIDE_SHARDS_ARG,
 };
 
 const zn_op_def zn_op_group_by = { .name = "group_by",

@@ -2,7 +2,6 @@
 /* sort: each shard of the input is sorted where it is made; each shard of the output is a range of
  * keys, found from samples of all inputs, and merges what they have in it. Equal keys keep their
  * order, in either direction. */
-#include "base/limits.h"
 #include "ops/op_list.h"
 #include "ops/pass_rows.h"
 #include "ops/shuffle.h"
@@ -16,12 +15,7 @@ static const zn_arg_def sort_args[] = {
       .type = ZN_ARG_BOOL,
       .use = ZN_ARG_OPTION,
       .doc = "the largest first; equal ones stay as they come" },
-    { .name = "shards",
-      .type = ZN_ARG_UINT,
-      .use = ZN_ARG_OPTION,
-      .min = 1,
-      .max = ZN_STAGE_TASKS_MAX,
-      .doc = "shards of the result; else as many as there are, at most 256" },
+    ZN_WIDE_SHARDS_ARG,
 };
 
 const zn_op_def zn_op_sort = { .name = "sort",

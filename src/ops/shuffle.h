@@ -22,6 +22,7 @@
 #ifndef ZN_OPS_SHUFFLE_H
 #define ZN_OPS_SHUFFLE_H
 
+#include "base/limits.h"
 #include "ops/op.h"
 
 extern const zn_op_runtime zn_shuffle_runtime;
@@ -32,5 +33,13 @@ enum {
     ZN_SHUFFLE_ARG_COUNT = 8
 };
 #define ZN_SHUFFLE_ARGS .args = zn_shuffle_args, .arg_count = ZN_SHUFFLE_ARG_COUNT
+
+/* The argument of wide operators that says how many shards their result has. */
+#define ZN_WIDE_SHARDS_ARG                                                                         \
+    {                                                                                              \
+        .name = "shards", .type = ZN_ARG_UINT, .use = ZN_ARG_OPTION, .min = 1,                     \
+        .max = ZN_STAGE_TASKS_MAX,                                                                 \
+        .doc = "shards of the result; else as many as there are, at most 256"                      \
+    }
 
 #endif
