@@ -44,7 +44,11 @@ extern "C" {
     X(UNSUPPORTED, 24, "not supported")                                                            \
     X(STALE, 25, "overtaken by a newer one")                                                       \
     X(INTERNAL, 26, "internal error")                                                              \
-    X(DISK_FULL, 27, "the disk is full")
+    X(DISK_FULL, 27, "the disk is full")                                                           \
+    X(HUNG, 28, "a task made no progress")                                                         \
+    X(STATE, 29, "the state directory cannot be used")                                             \
+    X(KEYS, 30, "the keys do not fit")                                                             \
+    X(PLAN_CHANGED, 31, "a job of that name has another plan")
 
 typedef enum zonda_err {
 #define ZONDA_ERR_ENUM(name, number, text) ZONDA_ERR_##name = number,
@@ -59,15 +63,19 @@ typedef struct zonda_error {
     zonda_err code;
     bool permanent; /* trying again cannot help */
     bool has_shard;
-    uint32_t attempt;     /* from 1 */
-    uint64_t shard;       /* from 0 */
-    uint64_t worker;      /* id of the worker that ran the attempt */
-    uint64_t line;        /* in `file`, from 1 */
-    uint64_t column;      /* bytes, from 1 */
-    char op[64];          /* operator name, such as "map" */
-    char file[512];       /* input or output file */
-    char text[1024];      /* one sentence with the values that matter */
-    char traceback[1024]; /* of the user function, where there is one */
+    uint32_t attempt;      /* from 1 */
+    uint64_t shard;        /* from 0 */
+    uint64_t worker;       /* id of the worker that ran the attempt */
+    uint64_t line;         /* in `file`, from 1 */
+    uint64_t column;       /* bytes, from 1 */
+    bool has_lost;         /* a result of an earlier stage could not be read: */
+    uint32_t lost_stage;   /* the stage, */
+    uint32_t lost_attempt; /* the attempt, and */
+    uint64_t lost_task;    /* the task that made it */
+    char op[64];           /* operator name, such as "map" */
+    char file[512];        /* input or output file */
+    char text[1024];       /* one sentence with the values that matter */
+    char traceback[1024];  /* of the user function, where there is one */
 } zonda_error;
 
 /* The constant name of a code ("BAD_RECORD"), never NULL. Any thread. */

@@ -50,6 +50,7 @@ enum {
     ZN_ATTEMPTS_USER_MAX = 3,
     ZN_ATTEMPTS_INFRA_MAX = 20,
     ZN_ATTEMPTS_CRASH_MAX = 3,
+    ZN_ATTEMPTS_MAX = 1000,   /* that a job may ask for, in each class */
     ZN_ATTEMPTS_DISK_MIN = 3, /* that find the disk full before it is given up everywhere */
     ZN_WORKERS_MAX = 20000,
     ZN_SLOTS_MAX = 4096,
@@ -69,6 +70,10 @@ enum {
     ZN_EXPLAIN_ATTEMPTS_MAX = 64,
     ZN_FAILURES_KEPT_MAX = 16, /* failed attempts that a stage remembers */
 
+    /* History. */
+    ZN_HISTORY_PAGE_MAX = 256, /* jobs in one answer */
+    ZN_HISTORY_JOBS = 10000,   /* that are kept by default */
+
     /* Blobs. */
     ZN_BLOB_CHUNK_BYTES = ZN_MIB,
     ZN_PLUGIN_BYTES_MAX = 256 * ZN_MIB, /* one shared library */
@@ -82,6 +87,7 @@ enum {
     ZN_CALL_TIMEOUT_MS = 30000,
     ZN_CALL_RETRY_MS = 2000, /* a request is sent again after this silence */
     ZN_POLL_MS_MAX = 50,
+    ZN_HANG_MS_MAX = 86400000,
     ZN_DISK_FULL_MS = 10000, /* a worker whose disk was full is tried again after this time */
     ZN_DRIVERS_MAX = 65536,  /* that are known to be connected */
     ZN_CLIENTS_MAX = 4096,   /* control clients whose last reply is kept */

@@ -14,6 +14,10 @@ void zn_failure_from_error(const zonda_error *error, zn_failure *out) {
         .shard = error->shard,
         .attempt = error->attempt,
         .worker = error->worker,
+        .has_lost = error->has_lost,
+        .lost_stage = error->lost_stage,
+        .lost_task = error->lost_task,
+        .lost_attempt = error->lost_attempt,
         .line = error->line,
         .column = error->column,
         .op = zn_bytes_of_text(error->op),
@@ -38,6 +42,10 @@ void zn_failure_to_error(const zn_failure *failure, zonda_error *out) {
     out->shard = failure->shard;
     out->attempt = (uint32_t)failure->attempt;
     out->worker = failure->worker;
+    out->has_lost = failure->has_lost != 0;
+    out->lost_stage = (uint32_t)failure->lost_stage;
+    out->lost_task = failure->lost_task;
+    out->lost_attempt = (uint32_t)failure->lost_attempt;
     out->line = failure->line;
     out->column = failure->column;
     copy_text(out->op, sizeof out->op, failure->op);

@@ -21,6 +21,21 @@ typedef enum zn_job_state {
     ZN_JOB_CLOSING = 3,
 } zn_job_state;
 
+/* How a job in the history ended. */
+typedef enum zn_past_state {
+    ZN_PAST_COMPLETE = 0,
+    ZN_PAST_FAILED = 1,
+    ZN_PAST_CANCELLED = 2,
+} zn_past_state;
+
+/* A worker, for people. */
+typedef enum zn_worker_state {
+    ZN_WORKER_THERE = 0,
+    ZN_WORKER_DRAINING = 1, /* gets no more tasks */
+    ZN_WORKER_AWAY = 2,     /* is to come back: it was asked to, or the coordinator was restarted */
+    ZN_WORKER_LEAVING = 3,  /* was told that the cluster ends */
+} zn_worker_state;
+
 typedef enum zn_stage_state {
     ZN_STAGE_RUNNING = 1,
     ZN_STAGE_COMPLETE = 2,

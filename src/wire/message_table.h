@@ -46,6 +46,10 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(WORKERS, workers, 20, ZN_WORKERS_FIELDS, "control reply", "all workers") \
     X(EXPLAIN, explain, 21, ZN_EXPLAIN_FIELDS, "any → coordinator", "asks what a job, stage or task is doing and what it waits for") \
     X(EXPLANATION, explanation, 22, ZN_EXPLANATION_FIELDS, "control reply", "how far it is and why what waits is waiting") \
+    X(DRAIN_WORKER, drain_worker, 23, ZN_DRAIN_WORKER_FIELDS, "any → coordinator", "gives a worker no more tasks and lets it leave when nothing needs it; repeated until it has left") \
+    X(WORKER_DRAINING, worker_draining, 24, ZN_WORKER_DRAINING_FIELDS, "control reply", "what still keeps the worker") \
+    X(LIST_HISTORY, list_history, 25, ZN_LIST_HISTORY_FIELDS, "any → coordinator", "asks for jobs that have ended") \
+    X(HISTORY, history, 26, ZN_HISTORY_FIELDS, "control reply", "jobs that have ended") \
     X(WELCOME, welcome, 32, ZN_WELCOME_FIELDS, "coordinator → worker", "registered") \
     X(TASK, task, 33, ZN_TASK_FIELDS, "coordinator → worker → slot", "tasks to run") \
     X(RESULT, outcomes, 34, ZN_OUTCOMES_FIELDS, "slot → worker → coordinator", "what became of tasks") \
@@ -56,6 +60,10 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(COMMIT, commit, 39, ZN_COMMIT_FIELDS, "slot → worker → coordinator", "may this attempt publish its output?") \
     X(COMMITTED, committed, 40, ZN_COMMITTED_FIELDS, "coordinator → worker → slot", "the answer to COMMIT") \
     X(REJOIN, rejoin, 41, ZN_REJOIN_FIELDS, "coordinator → worker", "register again with HELLO") \
+    X(HOLDING, holding, 42, ZN_HOLDING_FIELDS, "worker → coordinator", "attempts that it goes on with after it has registered again") \
+    X(WITHDRAW, withdraw, 43, ZN_WITHDRAW_FIELDS, "coordinator → worker", "end these attempts: somebody else was first, or has the tasks") \
+    X(DRAIN, drain, 44, ZN_DRAIN_FIELDS, "worker ⇄ coordinator", "from a worker: I want to leave when nothing needs me; to a worker: no more tasks come, hand back what has not begun") \
+    X(HANDBACK, handback, 45, ZN_HANDBACK_FIELDS, "worker → coordinator", "attempts that it will not begin") \
     X(GET_BLOB, get_blob, 48, ZN_GET_BLOB_FIELDS, "slot → worker → coordinator", "asks for a part of a blob") \
     X(BLOB, blob, 49, ZN_BLOB_FIELDS, "coordinator → worker → slot", "a part of a blob") \
     X(FETCH, fetch, 50, ZN_FETCH_FIELDS, "reader → worker", "asks for bytes of a segment") \

@@ -20,7 +20,8 @@
     S(data, ZN_ENDPOINT_BYTES_MAX, "worker: its data endpoint")                                    \
     S(folder, ZN_PATH_BYTES_MAX, "worker: where it keeps segments, absolute; empty: only served")  \
     S(machine, ZN_NAME_BYTES_MAX, "worker: tells machines apart; empty: unknown")                  \
-    L(jobs, kept_job, ZN_HELLO_JOBS_MAX, "worker: what it may still have segments of")
+    L(jobs, kept_job, ZN_HELLO_JOBS_MAX, "worker: what it may still have segments of")             \
+    U(epoch, UINT64_MAX, "worker: its last registration, whose attempts it keeps; 0: none")
 
 #define ZN_ENDPOINTS_FIELDS(U, I, S, B, L)                                                         \
     U(request, UINT64_MAX, "the call that this answers")                                           \
@@ -36,11 +37,19 @@
 #define ZN_OPEN_JOB_FIELDS(U, I, S, B, L)                                                          \
     ZN_CALL_FIELDS(U)                                                                              \
     S(name, ZN_NAME_BYTES_MAX, "name of the job")                                                  \
-    B(fingerprint, ZN_DIGEST_BYTES, "of the plan")
+    B(fingerprint, ZN_DIGEST_BYTES, "of the plan")                                                 \
+    U(resume, 1, "1: go on with the open job of that name, if there is one")                       \
+    U(detach, 1, "1: the job stays when its driver goes")                                          \
+    U(user_attempts, ZN_ATTEMPTS_MAX, "that may fail by the user's code; 0: as usual")             \
+    U(infra_attempts, ZN_ATTEMPTS_MAX, "that may be lost with workers or disks; 0: as usual")      \
+    U(crash_attempts, ZN_ATTEMPTS_MAX, "that may kill their slot; 0: as usual")                    \
+    U(no_backups, 1, "1: no second attempts of slow tasks")                                        \
+    U(hang_ms, ZN_HANG_MS_MAX, "without progress an attempt is killed after this time; 0: never")
 
 #define ZN_JOB_OPENED_FIELDS(U, I, S, B, L)                                                        \
     U(request, UINT64_MAX, "the call that this answers")                                           \
-    U(job, UINT64_MAX, "job id")
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(resumed, 1, "1: the job was there before")
 
 #define ZN_PUT_BLOB_FIELDS(U, I, S, B, L)                                                          \
     ZN_CALL_FIELDS(U)                                                                              \
@@ -99,7 +108,8 @@
     ZN_CALL_FIELDS(U)                                                                              \
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
-    U(first, ZN_STAGE_TASKS_MAX, "first task wanted")
+    U(first, ZN_STAGE_TASKS_MAX, "first task wanted")                                              \
+    L(lost, lost_result, 1, "one that could not be read where it should be")
 
 #define ZN_RESULTS_FIELDS(U, I, S, B, L)                                                           \
     U(request, UINT64_MAX, "the call that this answers")                                           \

@@ -18,6 +18,27 @@
     U(request, UINT64_MAX, "the call that this answers")                                           \
     L(workers, worker_info, ZN_WORKERS_MAX, "by id")
 
+#define ZN_DRAIN_WORKER_FIELDS(U, I, S, B, L)                                                      \
+    ZN_CALL_FIELDS(U)                                                                              \
+    U(worker, UINT64_MAX, "worker id")                                                             \
+    S(reason, ZN_NAME_BYTES_MAX, "for people")
+
+#define ZN_WORKER_DRAINING_FIELDS(U, I, S, B, L)                                                   \
+    U(request, UINT64_MAX, "the call that this answers")                                           \
+    U(worker, UINT64_MAX, "worker id")                                                             \
+    U(running, UINT64_MAX, "tasks that it still runs")                                             \
+    U(results, UINT64_MAX, "results of open jobs that it still has")                               \
+    U(gone, 1, "1: it has left")
+
+#define ZN_LIST_HISTORY_FIELDS(U, I, S, B, L)                                                      \
+    ZN_CALL_FIELDS(U)                                                                              \
+    U(before, UINT64_MAX, "only jobs that ended before this one in the list; 0: the last ones")    \
+    U(count, ZN_HISTORY_PAGE_MAX, "how many, at most; 0: as many as a page has")
+
+#define ZN_HISTORY_FIELDS(U, I, S, B, L)                                                           \
+    U(request, UINT64_MAX, "the call that this answers")                                           \
+    L(jobs, past_job, ZN_HISTORY_PAGE_MAX, "the last one first")
+
 #define ZN_EXPLAIN_FIELDS(U, I, S, B, L)                                                           \
     ZN_CALL_FIELDS(U)                                                                              \
     U(job, UINT64_MAX, "job id")                                                                   \

@@ -4,6 +4,7 @@
 #define ZN_WIRE_MESSAGE_TABLE_RECORDS_H
 
 #include "base/limits.h"
+#include "wire/message_table_reports.h"
 
 #define ZN_RUN_FIELDS(U, I, S, B, L)                                                               \
     U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
@@ -33,7 +34,24 @@
     S(op, ZN_NAME_BYTES_MAX, "operator")                                                           \
     S(file, ZN_PATH_BYTES_MAX, "file")                                                             \
     S(text, ZN_ERROR_TEXT_BYTES_MAX, "what happened")                                              \
-    S(traceback, ZN_ERROR_TEXT_BYTES_MAX, "of the user function")
+    S(traceback, ZN_ERROR_TEXT_BYTES_MAX, "of the user function")                                  \
+    U(has_lost, 1, "a result of an earlier stage could not be read: the next three say which")     \
+    U(lost_stage, ZN_STAGES_MAX, "stage that made it")                                             \
+    U(lost_task, ZN_STAGE_TASKS_MAX, "task that made it")                                          \
+    U(lost_attempt, UINT32_MAX, "attempt that made it")
+
+#define ZN_LOST_RESULT_FIELDS(U, I, S, B, L)                                                       \
+    U(stage, ZN_STAGES_MAX, "stage that made it")                                                  \
+    U(task, ZN_STAGE_TASKS_MAX, "task that made it")                                               \
+    U(attempt, UINT32_MAX, "attempt that made it")
+
+#define ZN_RUNNING_TASK_FIELDS(U, I, S, B, L)                                                      \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    U(task, ZN_STAGE_TASKS_MAX, "task")                                                            \
+    U(attempt, UINT32_MAX, "attempt")                                                              \
+    U(age_ms, UINT64_MAX, "since its slot began it")                                               \
+    U(still_ms, UINT64_MAX, "since it last made progress")
 
 #define ZN_REFERENCE_FIELDS(U, I, S, B, L)                                                         \
     S(segment, ZN_NAME_BYTES_MAX, "name of the segment on its worker")                             \
@@ -74,57 +92,8 @@
     U(worker, UINT64_MAX, "worker that has them, 0: none")                                         \
     S(endpoint, ZN_ENDPOINT_BYTES_MAX, "its data endpoint")                                        \
     S(folder, ZN_PATH_BYTES_MAX, "the folder where it has them; empty: unknown")                   \
-    S(machine, ZN_NAME_BYTES_MAX, "machine of that folder; empty: unknown")
-
-#define ZN_JOB_INFO_FIELDS(U, I, S, B, L)                                                          \
-    U(job, UINT64_MAX, "job id")                                                                   \
-    S(name, ZN_NAME_BYTES_MAX, "name")                                                             \
-    U(state, 255, "zn_job_state")                                                                  \
-    U(stages, ZN_STAGES_MAX, "stages started")                                                     \
-    U(total, UINT64_MAX, "tasks of all started stages")                                            \
-    U(completed, UINT64_MAX, "of them completed")                                                  \
-    U(running, UINT64_MAX, "of them handed to workers")                                            \
-    U(retries, UINT64_MAX, "attempts after the first")                                             \
-    U(age_ms, UINT64_MAX, "since it was opened")
-
-#define ZN_WORKER_INFO_FIELDS(U, I, S, B, L)                                                       \
-    U(worker, UINT64_MAX, "worker id")                                                             \
-    U(epoch, UINT64_MAX, "its registration")                                                       \
-    S(host, ZN_NAME_BYTES_MAX, "host name")                                                        \
-    U(pid, UINT64_MAX, "process id on that host")                                                  \
-    U(slots, ZN_SLOTS_MAX, "slots")                                                                \
-    U(running, UINT64_MAX, "tasks that it holds")                                                  \
-    U(completed, UINT64_MAX, "tasks that it completed")                                            \
-    U(silent_ms, UINT64_MAX, "since it was last heard")
-
-#define ZN_STAGE_INFO_FIELDS(U, I, S, B, L)                                                        \
-    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
-    S(name, ZN_NAME_BYTES_MAX, "its operators")                                                    \
-    U(state, 255, "zn_stage_state")                                                                \
-    U(total, ZN_STAGE_TASKS_MAX, "tasks")                                                          \
-    U(completed, ZN_STAGE_TASKS_MAX, "completed")                                                  \
-    U(running, ZN_STAGE_TASKS_MAX, "handed to workers")                                            \
-    U(retries, UINT64_MAX, "attempts after the first")                                             \
-    U(failures, UINT64_MAX, "attempts that failed")                                                \
-    U(age_ms, UINT64_MAX, "since it was started")                                                  \
-    U(active_ms, UINT64_MAX, "from the first task handed out to its end, or to now")               \
-    L(failure, failure, 1, "of the attempt that failed last")
-
-#define ZN_REASON_FIELDS(U, I, S, B, L)                                                            \
-    U(code, 255, "zn_wait_reason")                                                                 \
-    U(blocking, 1, "the job makes no progress because of this")                                    \
-    S(text, ZN_NAME_BYTES_MAX, "the same for people, with the numbers that matter")
-
-#define ZN_ATTEMPT_INFO_FIELDS(U, I, S, B, L)                                                      \
-    U(state, 255, "zn_attempt_state")                                                              \
-    U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
-    U(count, ZN_STAGE_TASKS_MAX, "tasks that this is about")                                       \
-    U(attempt, UINT32_MAX, "attempt, 0: several")                                                  \
-    U(worker, UINT64_MAX, "worker id, 0: none")                                                    \
-    S(host, ZN_NAME_BYTES_MAX, "its host; empty: it is gone")                                      \
-    U(pid, UINT64_MAX, "its process id on that host")                                              \
-    U(age_ms, UINT64_MAX, "since it was handed out (whole seconds) or failed")                     \
-    L(failure, failure, 1, "why it failed")
+    S(machine, ZN_NAME_BYTES_MAX, "machine of that folder; empty: unknown")                        \
+    U(attempt, UINT32_MAX, "attempt that made it, if it is large")
 
 #define ZN_KEPT_JOB_FIELDS(U, I, S, B, L) U(job, UINT64_MAX, "job id")
 
@@ -132,6 +101,7 @@
     X(run, ZN_RUN_FIELDS)                                                                          \
     X(counter, ZN_COUNTER_FIELDS)                                                                  \
     X(spread, ZN_SPREAD_FIELDS)                                                                    \
+    X(lost_result, ZN_LOST_RESULT_FIELDS)                                                          \
     X(failure, ZN_FAILURE_FIELDS)                                                                  \
     X(reference, ZN_REFERENCE_FIELDS)                                                              \
     X(part, ZN_PART_FIELDS)                                                                        \
@@ -143,6 +113,9 @@
     X(stage_info, ZN_STAGE_INFO_FIELDS)                                                            \
     X(reason, ZN_REASON_FIELDS)                                                                    \
     X(attempt_info, ZN_ATTEMPT_INFO_FIELDS)                                                        \
-    X(kept_job, ZN_KEPT_JOB_FIELDS)
+    X(kept_job, ZN_KEPT_JOB_FIELDS)                                                                \
+    X(running_task, ZN_RUNNING_TASK_FIELDS)                                                        \
+    X(past_stage, ZN_PAST_STAGE_FIELDS)                                                            \
+    X(past_job, ZN_PAST_JOB_FIELDS)
 
 #endif

@@ -20,14 +20,16 @@
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
     B(body, ZN_DIGEST_BYTES, "blob with the operators")                                            \
-    L(runs, run, ZN_RUNS_MAX, "what to run")
+    L(runs, run, ZN_RUNS_MAX, "what to run")                                                       \
+    U(hang_ms, ZN_HANG_MS_MAX, "without progress an attempt is killed after this time; 0: never")
 
 #define ZN_OUTCOMES_FIELDS(U, I, S, B, L)                                                          \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
     U(sequence, UINT64_MAX, "from 1, without gaps in an epoch; from a slot: number of the chunk")  \
     U(job, UINT64_MAX, "job id")                                                                   \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
-    L(outcomes, outcome, ZN_OUTCOMES_MAX, "what became of tasks")
+    L(outcomes, outcome, ZN_OUTCOMES_MAX, "what became of tasks")                                  \
+    U(spent_us, UINT64_MAX, "time of slots that these tasks took, together")
 
 #define ZN_CREDIT_FIELDS(U, I, S, B, L)                                                            \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
@@ -37,7 +39,8 @@
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
     U(sent, UINT64_MAX, "sequence of the last TASK or RESULT that the sender sent")                \
     U(received, UINT64_MAX,                                                                        \
-      "sequence of the last one that it received; from a slot: the chunk that has ended")
+      "sequence of the last one that it received; from a slot: the chunk that has ended")          \
+    L(running, running_task, ZN_SLOTS_MAX, "from a worker: what its slots are in")
 
 #define ZN_DONE_FIELDS(U, I, S, B, L)                                                              \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
@@ -65,5 +68,27 @@
 
 #define ZN_REJOIN_FIELDS(U, I, S, B, L)                                                            \
     U(epoch, UINT64_MAX, "registration that is not known or no longer valid")
+
+#define ZN_HOLDING_FIELDS(U, I, S, B, L)                                                           \
+    U(epoch, UINT64_MAX, "registration of the worker")                                             \
+    U(sequence, UINT64_MAX, "one of those of RESULTs")                                             \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    L(runs, run, ZN_RUNS_MAX, "attempts of earlier registrations that have not ended")
+
+#define ZN_HANDBACK_FIELDS(U, I, S, B, L)                                                          \
+    U(epoch, UINT64_MAX, "registration of the worker")                                             \
+    U(sequence, UINT64_MAX, "one of those of RESULTs")                                             \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    L(runs, run, ZN_RUNS_MAX, "attempts that it will not begin")
+
+#define ZN_WITHDRAW_FIELDS(U, I, S, B, L)                                                          \
+    U(epoch, UINT64_MAX, "registration of the worker")                                             \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    L(runs, run, ZN_RUNS_MAX, "attempts that are to end; no outcomes are wanted")
+
+#define ZN_DRAIN_FIELDS(U, I, S, B, L) U(epoch, UINT64_MAX, "registration of the worker")
 
 #endif

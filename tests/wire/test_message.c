@@ -223,7 +223,7 @@ static void test_message_print_is_one_readable_line(void **state) {
     const char *text = (const char *)line.data;
     assert_memory_equal(text, "TASK{epoch=1 sequence=2 job=0 stage=0 body=ab00", 47);
     assert_non_null(strstr(text, "…+8 runs=[{first=3 count=2 attempt=1} {"));
-    assert_non_null(strstr(text, " …+2]}"));
+    assert_non_null(strstr(text, " …+2] hang_ms=0}"));
     line.len = 0;
     message = (zn_message){ .number = ZN_MSG_CANCEL_JOB,
                             .cancel_job = { .reason = zn_bytes_of_text("a\n\"é") } };

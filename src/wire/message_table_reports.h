@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Part of message_table.h: records of answers for people and their tools. */
+#ifndef ZN_WIRE_MESSAGE_TABLE_REPORTS_H
+#define ZN_WIRE_MESSAGE_TABLE_REPORTS_H
+
+#include "base/limits.h"
+
+#define ZN_JOB_INFO_FIELDS(U, I, S, B, L)                                                          \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    S(name, ZN_NAME_BYTES_MAX, "name")                                                             \
+    U(state, 255, "zn_job_state")                                                                  \
+    U(stages, ZN_STAGES_MAX, "stages started")                                                     \
+    U(total, UINT64_MAX, "tasks of all started stages")                                            \
+    U(completed, UINT64_MAX, "of them completed")                                                  \
+    U(running, UINT64_MAX, "of them handed to workers")                                            \
+    U(retries, UINT64_MAX, "attempts after the first")                                             \
+    U(age_ms, UINT64_MAX, "since it was opened")
+
+#define ZN_WORKER_INFO_FIELDS(U, I, S, B, L)                                                       \
+    U(worker, UINT64_MAX, "worker id")                                                             \
+    U(epoch, UINT64_MAX, "its registration")                                                       \
+    S(host, ZN_NAME_BYTES_MAX, "host name")                                                        \
+    U(pid, UINT64_MAX, "process id on that host")                                                  \
+    U(slots, ZN_SLOTS_MAX, "slots")                                                                \
+    U(running, UINT64_MAX, "tasks that it holds")                                                  \
+    U(completed, UINT64_MAX, "tasks that it completed")                                            \
+    U(silent_ms, UINT64_MAX, "since it was last heard")                                            \
+    U(state, 255, "zn_worker_state")                                                               \
+    U(failed, UINT64_MAX, "attempts that failed on it")                                            \
+    S(reason, ZN_NAME_BYTES_MAX, "why it is drained")
+
+#define ZN_STAGE_INFO_FIELDS(U, I, S, B, L)                                                        \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    S(name, ZN_NAME_BYTES_MAX, "its operators")                                                    \
+    U(state, 255, "zn_stage_state")                                                                \
+    U(total, ZN_STAGE_TASKS_MAX, "tasks")                                                          \
+    U(completed, ZN_STAGE_TASKS_MAX, "completed")                                                  \
+    U(running, ZN_STAGE_TASKS_MAX, "handed to workers")                                            \
+    U(retries, UINT64_MAX, "attempts after the first")                                             \
+    U(failures, UINT64_MAX, "attempts that failed")                                                \
+    U(age_ms, UINT64_MAX, "since it was started")                                                  \
+    U(active_ms, UINT64_MAX, "from the first task handed out to its end, or to now")               \
+    L(failure, failure, 1, "of the attempt that failed last")
+
+#define ZN_REASON_FIELDS(U, I, S, B, L)                                                            \
+    U(code, 255, "zn_wait_reason")                                                                 \
+    U(blocking, 1, "the job makes no progress because of this")                                    \
+    S(text, ZN_NAME_BYTES_MAX, "the same for people, with the numbers that matter")
+
+#define ZN_ATTEMPT_INFO_FIELDS(U, I, S, B, L)                                                      \
+    U(state, 255, "zn_attempt_state")                                                              \
+    U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
+    U(count, ZN_STAGE_TASKS_MAX, "tasks that this is about")                                       \
+    U(attempt, UINT32_MAX, "attempt, 0: several")                                                  \
+    U(worker, UINT64_MAX, "worker id, 0: none")                                                    \
+    S(host, ZN_NAME_BYTES_MAX, "its host; empty: it is gone")                                      \
+    U(pid, UINT64_MAX, "its process id on that host")                                              \
+    U(age_ms, UINT64_MAX, "since it was handed out (whole seconds) or failed")                     \
+    L(failure, failure, 1, "why it failed")
+
+#define ZN_PAST_STAGE_FIELDS(U, I, S, B, L)                                                        \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    S(name, ZN_NAME_BYTES_MAX, "its operators")                                                    \
+    U(state, 255, "zn_stage_state")                                                                \
+    U(total, ZN_STAGE_TASKS_MAX, "tasks")                                                          \
+    U(completed, ZN_STAGE_TASKS_MAX, "completed")                                                  \
+    U(retries, UINT64_MAX, "attempts after the first")                                             \
+    U(failures, UINT64_MAX, "attempts that failed")                                                \
+    U(active_ms, UINT64_MAX, "from the first task handed out to its end")                          \
+    U(records_in, UINT64_MAX, "by accepted attempts")                                              \
+    U(records_out, UINT64_MAX, "by accepted attempts")                                             \
+    U(bytes_in, UINT64_MAX, "by accepted attempts")                                                \
+    U(bytes_out, UINT64_MAX, "by accepted attempts")                                               \
+    L(counters, counter, 256, "user counters of accepted attempts")
+
+#define ZN_PAST_JOB_FIELDS(U, I, S, B, L)                                                          \
+    U(place, UINT64_MAX, "in the history, from 1")                                                 \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    S(name, ZN_NAME_BYTES_MAX, "name")                                                             \
+    U(state, 255, "zn_past_state")                                                                 \
+    U(opened_ms, UINT64_MAX, "since 1970-01-01 UTC")                                               \
+    U(ended_ms, UINT64_MAX, "since 1970-01-01 UTC")                                                \
+    L(stages, past_stage, ZN_EXPLAIN_STAGES_MAX, "the first of its stages")                        \
+    L(failure, failure, 1, "why it failed or was cancelled")
+
+#endif
