@@ -128,7 +128,7 @@ static zonda_err fill_page(const zn_scheduler *scheduler, const zn_live_stage *s
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
         const zn_member *holder = NULL;
         if (result->home != NULL) {
-            holder = zn_scheduler_member(scheduler, result->home->epoch);
+            holder = zn_scheduler_holder(scheduler, result->home->holder);
         }
         if (result->home != NULL && holder == NULL) {
             if (page->count > 0) {

@@ -157,7 +157,7 @@ static void explain_task(const zn_scheduler *scheduler, const zn_live_stage *sta
         if (result->home != NULL) {
             info->worker = result->home->worker;
             info->attempt = result->home->attempt;
-            member = zn_scheduler_member(scheduler, result->home->epoch);
+            member = zn_scheduler_holder(scheduler, result->home->holder);
         }
         if (member != NULL) {
             set_worker(info, member);

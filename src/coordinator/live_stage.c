@@ -122,12 +122,12 @@ static void widen_spreads(zn_live_stage *stage, const zn_outcome *outcome) {
 }
 
 void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
-                            const zn_outcome *outcome, uint64_t epoch, uint64_t worker) {
+                            const zn_outcome *outcome, uint64_t holder, uint64_t worker) {
     ZN_ASSERT(stage->running >= count);
     stage->running -= count;
     zn_task_result *result = neighbour_result(stage, first, count, outcome);
     if (result == NULL) {
-        result = zn_task_result_new(outcome, epoch, worker);
+        result = zn_task_result_new(outcome, holder, worker);
     }
     result->tasks += count;
     stage->away += result->home != NULL ? count : 0;
@@ -199,13 +199,13 @@ static void lose_run(zn_live_stage *stage, zn_task_run run) {
     zn_task_result_release(result, run.count);
 }
 
-uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t epoch) {
+uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder) {
     uint64_t lost = 0;
     zn_task_run run = { 0, 0, 0 };
     uint32_t at = 0;
     while (stage->away > 0 && zn_task_set_next(&stage->results, at, &run)) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
-        if (result->home != NULL && result->home->epoch == epoch) {
+        if (result->home != NULL && result->home->holder == holder) {
             lost += run.count;
             lose_run(stage, run);
         }

@@ -96,7 +96,7 @@ void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run);
  * and largest values of tasks whose results are lost later: being deterministic, they come again.
  */
 void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
-                            const zn_outcome *outcome, uint64_t epoch, uint64_t worker);
+                            const zn_outcome *outcome, uint64_t holder, uint64_t worker);
 
 /* The tasks that run and are needed: not those that were skipped. */
 static inline uint64_t zn_live_stage_running(const zn_live_stage *stage) {
@@ -111,9 +111,9 @@ bool zn_live_stage_has_enough(zn_live_stage *stage);
  * `running` until they are reported. */
 void zn_live_stage_skip_rest(zn_live_stage *stage);
 
-/* Makes those completed tasks pending again whose results lay with an epoch that is over. Returns
+/* Makes those completed tasks pending again whose results lay with a worker that is gone. Returns
  * how many. */
-uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t epoch);
+uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder);
 
 /* Forgets what is pending, for a stage that has ended. */
 void zn_live_stage_drop_pending(zn_live_stage *stage);

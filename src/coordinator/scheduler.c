@@ -123,6 +123,10 @@ zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch) {
     return epoch == 0 ? NULL : zn_key_map_get(&scheduler->epoch_map, epoch);
 }
 
+zn_member *zn_scheduler_holder(const zn_scheduler *scheduler, uint64_t client) {
+    return zn_key_map_get(&scheduler->client_map, client);
+}
+
 void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member,
                        const zn_message *message) {
     zn_scheduler_outbox_send(&scheduler->outbox, member->epoch, &member->peer, message, NULL);

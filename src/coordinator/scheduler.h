@@ -120,6 +120,9 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
 /* The worker whose current registration this is, or NULL. */
 zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch);
 
+/* The worker with this client id, which may have no registration just now, or NULL. */
+zn_member *zn_scheduler_holder(const zn_scheduler *scheduler, uint64_t client);
+
 uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler);
 
 void zn_scheduler_destroy(zn_scheduler **scheduler);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Workers join, are lost, leave, and register again. All of these end an epoch in the same way: the
- * tasks held in it go back to their stages one attempt higher, completed tasks of running stages
- * whose results lay with it are run again, and jobs stop waiting for its DONE. Only a loss counts
- * against the tasks (class infrastructure); leaving and registering again are nobody's fault. */
+ * tasks held in it go back to their stages one attempt higher, and jobs stop waiting for its DONE.
+ * Only a loss counts against the tasks (class infrastructure); leaving and registering again are
+ * nobody's fault. Results belong to the worker, not to the epoch: they are lost when it is lost or
+ * leaves, or registers as one that has kept nothing. */
 #include "coordinator/scheduler_internal.h"
 
 #include <stdlib.h>
@@ -37,14 +38,14 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
     }
 }
 
-/* Runs again what is completed but lies in segments of the epoch. */
-static void lose_results(zn_scheduler *scheduler, uint64_t epoch) {
+/* Runs again what is completed but lies in segments of the worker. */
+static void lose_results(zn_scheduler *scheduler, uint64_t holder) {
     zn_live_job *job = NULL;
     TAILQ_FOREACH(job, &scheduler->jobs, link) {
         for (size_t i = 0; job->state == ZN_JOB_OPEN && i < job->stage_count; i++) {
             zn_live_stage *stage = job->stages[i];
             if (stage->state == ZN_STAGE_RUNNING && stage->away > 0 &&
-                zn_live_stage_lose_results(stage, epoch) > 0) {
+                zn_live_stage_lose_results(stage, holder) > 0) {
                 zn_scheduler_refresh_stage(scheduler, stage);
                 zn_scheduler_stage_changed(scheduler, stage);
             }
@@ -71,7 +72,6 @@ static void end_epoch(zn_scheduler *scheduler, zn_member *member, bool blame) {
         give_back_holding(scheduler, member, &holdings[i], blame);
     }
     free(holdings);
-    lose_results(scheduler, epoch);
     member->epoch = 0;
     while (member->touched_count > 0) {
         zn_touched_job touched = member->touched[--member->touched_count];
@@ -139,6 +139,9 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
         TAILQ_INSERT_TAIL(&scheduler->members, member, link);
     }
     end_epoch(scheduler, member, false);
+    if (hello->epoch == 0) {
+        lose_results(scheduler, member->client);
+    }
     zonda_err refused = zn_member_apply(member, ZN_MEMBER_EVENT_HELLO, &error);
     ZN_ASSERT(refused == ZONDA_OK); /* only a member of a stopping cluster may not say HELLO */
     zn_member_begin(member, hello, peer, scheduler->next_epoch++, scheduler->now_ns);
@@ -178,6 +181,7 @@ void zn_scheduler_remove_member(zn_scheduler *scheduler, zn_member *member, zn_m
         return;
     }
     end_epoch(scheduler, member, lost);
+    lose_results(scheduler, member->client);
     zn_log(lost ? ZONDA_LOG_WARN : ZONDA_LOG_INFO, lost ? "worker-lost" : "worker-left",
            "worker=%llu epoch=%llu host=%s reason=%s tasks_given_back=%u",
            (unsigned long long)member->id, epoch, member->host, reason, held);

@@ -68,7 +68,7 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
         return;
     }
     member->completed += part.count;
-    zn_live_stage_complete(stage, part.first, part.count, outcome, member->epoch, member->id);
+    zn_live_stage_complete(stage, part.first, part.count, outcome, member->client, member->id);
     zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);
     stage->moved_ns = scheduler->now_ns;
     if (zn_live_stage_has_enough(stage)) {

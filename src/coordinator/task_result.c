@@ -10,10 +10,10 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-static zn_result_home *new_home(const zn_outcome *outcome, uint64_t epoch, uint64_t worker) {
+static zn_result_home *new_home(const zn_outcome *outcome, uint64_t holder, uint64_t worker) {
     const zn_reference *reference = &outcome->reference[0];
     zn_result_home *home = zn_calloc(1, sizeof(*home) + reference->segment.len);
-    home->epoch = epoch;
+    home->holder = holder;
     home->worker = worker;
     home->attempt = (uint32_t)outcome->attempt;
     home->records_in = outcome->records_in;
@@ -31,13 +31,13 @@ static zn_result_home *new_home(const zn_outcome *outcome, uint64_t epoch, uint6
     return home;
 }
 
-zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t epoch, uint64_t worker) {
+zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t holder, uint64_t worker) {
     bool away = outcome->reference_count > 0;
     size_t len = away ? 0 : outcome->records.len;
     zn_task_result *result = zn_alloc(sizeof(*result) + len);
     *result = (zn_task_result){ .records_out = outcome->records_out, .len = (uint32_t)len };
     if (away) {
-        result->home = new_home(outcome, epoch, worker);
+        result->home = new_home(outcome, holder, worker);
     } else if (len > 0) {
         memcpy(result->bytes, outcome->records.data, len);
     }

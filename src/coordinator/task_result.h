@@ -7,7 +7,7 @@
 
 /* Where a large result is, and what must be taken back from the stage's sums if it is lost. */
 typedef struct zn_result_home {
-    uint64_t epoch;
+    uint64_t holder; /* client id of the worker: outlives its registrations */
     uint64_t worker;
     uint32_t attempt;
     uint64_t records_in;
@@ -33,7 +33,7 @@ typedef struct zn_task_result {
 } zn_task_result;
 
 /* Copies what `outcome` says; `tasks` is 0. */
-zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t epoch, uint64_t worker);
+zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t holder, uint64_t worker);
 
 /* Whether a task with this outcome can share the result: same small records, same count. */
 bool zn_task_result_matches(const zn_task_result *result, const zn_outcome *outcome);
