@@ -33,7 +33,8 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
         reply->message.number = ZN_MSG_JOB_OPENED;
         reply->message.job_opened =
             (zn_msg_job_opened){ .request = request->open_job.request, .job = job->id };
-        zn_scheduler_own_job(control->scheduler, job, request->open_job.client);
+        zn_scheduler_own_job(control->scheduler, job, request->open_job.client,
+                             request->open_job.request);
     }
     return err;
 }
@@ -78,7 +79,11 @@ static zonda_err put_blob(zn_control *control, const zn_message *request, zn_con
         err = find_or_add_blob(control->scheduler->blobs, job, put, digest, &blob, &reply->error);
     }
     if (err == ZONDA_OK && blob != NULL) {
+        bool complete = zn_blob_complete(blob);
         err = zn_blob_append(blob, put->offset, put->bytes, &reply->error);
+        if (err != ZONDA_ERR_INVALID) {
+            zn_note_blob(control->scheduler, job, put, complete);
+        }
     }
     if (err == ZONDA_OK) {
         reply->message.number = ZN_MSG_BLOB_STORED;

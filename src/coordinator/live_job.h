@@ -25,6 +25,7 @@ typedef struct zn_live_job {
     zn_digest fingerprint;
     uint64_t opened_ns;
     uint64_t client;        /* id of its driver; 0: unknown */
+    uint64_t request;       /* number of the call that opened it */
     uint64_t called_ns;     /* when its driver last called */
     uint64_t absent_ns;     /* when the connection of its driver ended; 0: it has not */
     zn_live_stage **stages; /* owned, ascending by index */

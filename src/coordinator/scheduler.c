@@ -20,12 +20,14 @@ zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_n
     ZN_ASSERT(config->heartbeat_ms > 0 && config->lost_ms > 0);
     zn_scheduler *scheduler = ZN_NEW(zn_scheduler);
     scheduler->config = *config;
+    scheduler->began_ns = now_ns;
     scheduler->now_ns = now_ns;
     scheduler->tick_ns = now_ns;
     scheduler->scan_ns = now_ns;
     scheduler->next_job = config->first_job;
     scheduler->next_epoch = config->first_epoch;
     scheduler->next_worker = 1;
+    scheduler->notes.kept = config->durable;
     scheduler->blobs = zn_blob_store_new(config->blob_bytes_max);
     TAILQ_INIT(&scheduler->jobs);
     TAILQ_INIT(&scheduler->runnable);
@@ -375,6 +377,11 @@ uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler) {
     return scheduler->client_map.count;
 }
 
+uint64_t zn_scheduler_wall_ms(const zn_scheduler *scheduler, uint64_t at_ns) {
+    int64_t since_ns = (int64_t)(at_ns - scheduler->began_ns);
+    return scheduler->config.wall_ms + (uint64_t)(since_ns / (int64_t)ZN_NS_PER_MS);
+}
+
 void zn_scheduler_destroy(zn_scheduler **scheduler_pointer) {
     zn_scheduler *scheduler = *scheduler_pointer;
     if (scheduler == NULL) {
@@ -396,6 +403,7 @@ void zn_scheduler_destroy(zn_scheduler **scheduler_pointer) {
     zn_key_map_free(&scheduler->client_map);
     zn_key_map_free(&scheduler->driver_map);
     zn_scheduler_outbox_free(&scheduler->outbox);
+    zn_notes_free(&scheduler->notes);
     free(scheduler);
     *scheduler_pointer = NULL;
 }

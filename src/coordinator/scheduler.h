@@ -4,6 +4,7 @@
 
 #include "coordinator/key_map.h"
 #include "coordinator/member.h"
+#include "coordinator/notes.h"
 #include "coordinator/scheduler_outbox.h"
 
 typedef struct zn_scheduler_config {
@@ -14,6 +15,8 @@ typedef struct zn_scheduler_config {
     uint32_t lost_ms;
     uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0: never */
     uint64_t blob_bytes_max;
+    uint64_t wall_ms; /* since 1970-01-01 UTC, when the scheduler begins; for people only */
+    bool durable;     /* somebody takes the notes */
 } zn_scheduler_config;
 
 /* What arrived and had no effect. For tests and the log. */
@@ -29,6 +32,7 @@ typedef struct zn_scheduler_stats {
  * to `outbox`. Open data for the modules of this folder and for tests; changed by steps only. */
 typedef struct zn_scheduler {
     zn_scheduler_config config;
+    uint64_t began_ns;
     uint64_t now_ns; /* of the step */
     uint64_t tick_ns;
     uint64_t scan_ns; /* when workers were last looked at */
@@ -55,6 +59,7 @@ typedef struct zn_scheduler {
     TAILQ_HEAD(, zn_live_stage) changed;
     zn_scheduler_stats stats;
     zn_scheduler_outbox outbox;
+    zn_notes notes; /* nothing in the outbox may leave before these are durable */
 } zn_scheduler;
 
 zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_ns);
@@ -71,8 +76,9 @@ void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t
 /* Some connection was closed: sends to every worker, so that the closed one shows. */
 void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns);
 
-/* The job is that of the driver with this client id. */
-void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, uint64_t client);
+/* The job is that of the driver with this client id, who opened it with the call `request`. */
+void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, uint64_t client,
+                          uint64_t request);
 
 /* The driver with this client id has connected to the events, or its connection has ended. */
 void zn_scheduler_driver_seen(zn_scheduler *scheduler, uint64_t now_ns, uint64_t client,
@@ -124,6 +130,9 @@ zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch);
 zn_member *zn_scheduler_holder(const zn_scheduler *scheduler, uint64_t client);
 
 uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler);
+
+/* What the clock on the wall showed at a time of this scheduler. For people only. */
+uint64_t zn_scheduler_wall_ms(const zn_scheduler *scheduler, uint64_t at_ns);
 
 void zn_scheduler_destroy(zn_scheduler **scheduler);
 

@@ -24,10 +24,13 @@ void zn_scheduler_driver_seen(zn_scheduler *scheduler, uint64_t now_ns, uint64_t
     }
 }
 
-void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, uint64_t client) {
+void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, uint64_t client,
+                          uint64_t request) {
     bool present = zn_key_map_get(&scheduler->driver_map, client) != NULL;
     job->client = client;
+    job->request = request;
     job->absent_ns = present ? 0 : scheduler->now_ns;
+    zn_note_job(scheduler, job);
 }
 
 void zn_scheduler_excuse_drivers(zn_scheduler *scheduler) {

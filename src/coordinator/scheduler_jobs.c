@@ -106,6 +106,7 @@ static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
     zn_stage_inputs_install(stage, request);
     stage->started_ns = scheduler->now_ns;
     zn_live_job_add_stage(job, stage);
+    zn_note_stage(scheduler, stage);
     zn_scheduler_refresh_stage(scheduler, stage);
     zn_log(ZONDA_LOG_INFO, "stage-started", "job=%llu stage=%u tasks=%u name=%s",
            (unsigned long long)job->id, stage->index, stage->total, stage->name);
@@ -197,6 +198,7 @@ void zn_scheduler_fail_stage(zn_scheduler *scheduler, zn_live_stage *stage,
     stage->failure = zn_memdup(error, sizeof(*error));
     stage->moved_ns = scheduler->now_ns;
     job->ended = zn_memdup(error, sizeof(*error));
+    zn_note_job_ended(scheduler, job, stage);
     zonda_error reason;
     zn_error_set(&reason, ZONDA_ERR_CANCELLED, "stage %u of the job failed: %.900s", stage->index,
                  error->text);
@@ -231,6 +233,7 @@ static void forget_if_released(zn_scheduler *scheduler, zn_live_job *job) {
     if (job->state != ZN_JOB_CLOSING || job->waiting > 0) {
         return;
     }
+    zn_note_job_forgotten(scheduler, job);
     zn_log(ZONDA_LOG_INFO, "job-closed", "job=%llu", (unsigned long long)job->id);
     for (size_t i = 0; i < job->stage_count; i++) {
         zn_scheduler_unlink_stage(scheduler, job->stages[i]);
@@ -268,6 +271,7 @@ zonda_err zn_scheduler_cancel_job(zn_scheduler *scheduler, uint64_t now_ns, uint
         zn_error_set(job->ended, ZONDA_ERR_CANCELLED, "job %llu was cancelled%s%.*s",
                      (unsigned long long)id, reason.len > 0 ? ": " : "", (int)reason.len,
                      reason.len > 0 ? (const char *)reason.data : "");
+        zn_note_job_ended(scheduler, job, NULL);
         end_work(scheduler, job, job->ended);
         zn_log(ZONDA_LOG_INFO, "job-cancelled", "job=%llu text=%s", (unsigned long long)id,
                job->ended->text);
@@ -294,6 +298,7 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
         return err;
     }
     if (!closing) {
+        zn_note_job_closing(scheduler, job);
         zonda_error reason;
         zn_error_set(&reason, ZONDA_ERR_CANCELLED, "job %llu was closed", (unsigned long long)id);
         end_work(scheduler, job, &reason);

@@ -27,6 +27,8 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
         zonda_error error;
         zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "the worker on %s was lost", member->host);
         error.worker = member->id;
+        zn_note_attempts(scheduler, stage, (zn_task_run){ run.first, run.count, run.value + 1 },
+                         blame ? &error : NULL);
         if (blame) {
             zn_scheduler_attempt_failed(scheduler, stage, run, &error);
         }
@@ -46,6 +48,7 @@ static void lose_results(zn_scheduler *scheduler, uint64_t holder) {
             zn_live_stage *stage = job->stages[i];
             if (stage->state == ZN_STAGE_RUNNING && stage->away > 0 &&
                 zn_live_stage_lose_results(stage, holder) > 0) {
+                zn_note_lost(scheduler, stage, holder, 0, stage->total);
                 zn_scheduler_refresh_stage(scheduler, stage);
                 zn_scheduler_stage_changed(scheduler, stage);
             }
@@ -146,6 +149,7 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
     ZN_ASSERT(refused == ZONDA_OK); /* only a member of a stopping cluster may not say HELLO */
     zn_member_begin(member, hello, peer, scheduler->next_epoch++, scheduler->now_ns);
     zn_key_map_put(&scheduler->epoch_map, member->epoch, member);
+    zn_note_worker(scheduler, member);
     zn_scheduler_refresh_member(scheduler, member);
     send_welcome(scheduler, member);
     for (size_t i = 0; i < hello->jobs_count; i++) {
@@ -185,6 +189,7 @@ void zn_scheduler_remove_member(zn_scheduler *scheduler, zn_member *member, zn_m
     zn_log(lost ? ZONDA_LOG_WARN : ZONDA_LOG_INFO, lost ? "worker-lost" : "worker-left",
            "worker=%llu epoch=%llu host=%s reason=%s tasks_given_back=%u",
            (unsigned long long)member->id, epoch, member->host, reason, held);
+    zn_note_worker_gone(scheduler, member);
     zn_key_map_remove(&scheduler->client_map, member->client);
     TAILQ_REMOVE(&scheduler->members, member, link);
     zn_member_destroy(&member);

@@ -63,6 +63,7 @@ static void finish_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
 static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
                         zn_task_run part, const zn_outcome *outcome) {
     scheduler->running -= part.count;
+    zn_note_outcome(scheduler, stage, member, part, outcome);
     if (outcome->failure_count > 0) {
         fail_part(scheduler, member, stage, part, &outcome->failure[0]);
         return;
@@ -134,6 +135,7 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
     for (size_t i = 0; i < outcomes->outcomes_count; i++) {
         take_outcome(scheduler, member, stage, &outcomes->outcomes[i]);
     }
+    zn_notes_settle(&scheduler->notes);
     zn_scheduler_refresh_member(scheduler, member);
     zn_scheduler_stage_changed(scheduler, stage);
 }

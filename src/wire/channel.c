@@ -330,6 +330,10 @@ zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *messag
     zonda_err code = zn_framer_unpack(channel->framer, frame, &body, error);
     if (code == ZONDA_OK) {
         code = zn_decoder_decode(channel->decoder, body, message, error);
+        if (code == ZONDA_OK && (unsigned)message->number >= ZN_NOTES_FIRST) {
+            code = zn_error_set(error, ZONDA_ERR_PROTOCOL, "%s is not sent, only kept",
+                                zn_message_name(message->number));
+        }
     }
     return code;
 }

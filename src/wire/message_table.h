@@ -16,6 +16,7 @@
 
 #include "wire/message_table_control.h"
 #include "wire/message_table_data.h"
+#include "wire/message_table_journal.h"
 #include "wire/message_table_queries.h"
 #include "wire/message_table_records.h"
 #include "wire/message_table_work.h"
@@ -68,6 +69,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(BLOB, blob, 49, ZN_BLOB_FIELDS, "coordinator → worker → slot", "a part of a blob") \
     X(FETCH, fetch, 50, ZN_FETCH_FIELDS, "reader → worker", "asks for bytes of a segment") \
     X(DATA, data, 51, ZN_DATA_FIELDS, "worker → reader", "bytes of a segment") \
-    X(EVENT, event, 56, ZN_EVENT_FIELDS, "coordinator → subscribers", "a hint that a stage changed; losing it is harmless")
+    X(EVENT, event, 56, ZN_EVENT_FIELDS, "coordinator → subscribers", "a hint that a stage changed; losing it is harmless") \
+    ZN_NOTE_TABLE(X)
 
 #endif

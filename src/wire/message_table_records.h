@@ -95,6 +95,17 @@
     S(machine, ZN_NAME_BYTES_MAX, "machine of that folder; empty: unknown")                        \
     U(attempt, UINT32_MAX, "attempt that made it, if it is large")
 
+#define ZN_PAST_FAILURE_FIELDS(U, I, S, B, L)                                                    \
+    U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
+    U(count, ZN_STAGE_TASKS_MAX, "tasks that failed together")                                     \
+    U(attempt, UINT32_MAX, "attempt that failed")                                                  \
+    L(failure, failure, 1, "why")
+
+#define ZN_TASK_FAILURES_FIELDS(U, I, S, B, L)                                                     \
+    U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
+    U(count, ZN_STAGE_TASKS_MAX, "tasks with this very count")                                     \
+    U(counted, UINT64_MAX, "failed attempts by class, 16 bits each")
+
 #define ZN_KEPT_JOB_FIELDS(U, I, S, B, L) U(job, UINT64_MAX, "job id")
 
 #define ZN_RECORD_TABLE(X)                                                                         \
@@ -113,6 +124,8 @@
     X(stage_info, ZN_STAGE_INFO_FIELDS)                                                            \
     X(reason, ZN_REASON_FIELDS)                                                                    \
     X(attempt_info, ZN_ATTEMPT_INFO_FIELDS)                                                        \
+    X(past_failure, ZN_PAST_FAILURE_FIELDS)                                                    \
+    X(task_failures, ZN_TASK_FAILURES_FIELDS)                                                      \
     X(kept_job, ZN_KEPT_JOB_FIELDS)                                                                \
     X(running_task, ZN_RUNNING_TASK_FIELDS)                                                        \
     X(past_stage, ZN_PAST_STAGE_FIELDS)                                                            \

@@ -16,7 +16,8 @@ rig *rig_new(void) {
                                    .first_epoch = 1000,
                                    .heartbeat_ms = 1000,
                                    .lost_ms = 3000,
-                                   .blob_bytes_max = 64 * ZN_MIB };
+                                   .blob_bytes_max = 64 * ZN_MIB,
+                                   .durable = true };
     r->scheduler = zn_scheduler_new(&config, r->now_ns);
     zn_control_endpoints endpoints = { "inproc://w", "inproc://b", "inproc://e" };
     r->control = zn_control_new(r->scheduler, &endpoints);

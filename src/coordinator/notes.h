@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+#ifndef ZN_COORDINATOR_NOTES_H
+#define ZN_COORDINATOR_NOTES_H
+
+#include "wire/message.h"
+
+struct zn_scheduler;
+struct zn_live_job;
+struct zn_live_stage;
+struct zn_member;
+struct zn_task_run;
+
+/* What changed in the state that survives a restart, since the journal took it last: encoded
+ * messages, each behind its length (4 bytes). All zero is valid: nobody keeps notes. */
+typedef struct zn_notes {
+    bool kept; /* a journal takes them; else nothing is noted */
+    zn_buf bytes;
+    uint64_t count;       /* notes ever made */
+    zn_message gathering; /* NOTE_OUTCOMES in the making, or number 0 */
+    zn_outcome *outcomes; /* its outcomes, which borrow from the RESULT that is being taken */
+    size_t outcome_capacity;
+} zn_notes;
+
+/* Appends a note, behind what is being gathered. */
+void zn_notes_add(zn_notes *notes, const zn_message *note);
+
+/* Ends the gathering of outcomes; to be called before the RESULT that they borrow from ends. */
+void zn_notes_settle(zn_notes *notes);
+
+/* Empties it, keeping some memory. */
+void zn_notes_clear(zn_notes *notes);
+
+void zn_notes_free(zn_notes *notes);
+
+/* ---- one function for each change ---- */
+
+/* A coordinator begins (`restart`), or what follows is a snapshot. */
+void zn_note_begun(struct zn_scheduler *scheduler, bool restart);
+
+/* The job was opened. */
+void zn_note_job(struct zn_scheduler *scheduler, const struct zn_live_job *job);
+
+/* The job refers to a blob, to which a part was appended, unless it was `complete` before. */
+void zn_note_blob(struct zn_scheduler *scheduler, const struct zn_live_job *job,
+                  const zn_msg_put_blob *put, bool complete);
+
+/* The stage was installed. */
+void zn_note_stage(struct zn_scheduler *scheduler, const struct zn_live_stage *stage);
+
+/* `outcome` was accepted for these tasks, of which the worker held the attempt in `part`, or (late)
+ * had it once. Failed attempts that use up the attempt of an open task are outcomes, too. */
+void zn_note_outcome(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
+                     const struct zn_member *member, struct zn_task_run part,
+                     const zn_outcome *outcome);
+
+/* The next attempt of these open tasks is the value of the run: they were given back, or a backup
+ * was given, or (one less than was said before) an earlier attempt was adopted. `failure` (may be
+ * NULL): the attempt before it is counted as failed. */
+void zn_note_attempts(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
+                      struct zn_task_run run, const zonda_error *failure);
+
+/* What the worker had of the results of these tasks is lost: they are open again. */
+void zn_note_lost(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
+                  uint64_t holder, uint32_t first, uint32_t count);
+
+/* The stage (NULL: somebody who cancelled) ended the job, for the reason in job->ended. */
+void zn_note_job_ended(struct zn_scheduler *scheduler, const struct zn_live_job *job,
+                       const struct zn_live_stage *stage);
+
+void zn_note_job_closing(struct zn_scheduler *scheduler, const struct zn_live_job *job);
+void zn_note_job_forgotten(struct zn_scheduler *scheduler, const struct zn_live_job *job);
+
+/* The worker has registered, again or for the first time; or it is gone. */
+void zn_note_worker(struct zn_scheduler *scheduler, const struct zn_member *member);
+void zn_note_worker_gone(struct zn_scheduler *scheduler, const struct zn_member *member);
+
+#endif
