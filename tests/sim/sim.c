@@ -1,66 +1,23 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Runs the simulator: `sim [--first SEED] [--seeds N] [--trace]`. Each seed is a cluster with up to
- * five workers and three jobs, through half a minute of lost, late and repeated messages, cuts in
- * one direction or both, frozen and killed workers and slots. After every step the invariants of
- * all cores are checked; in the end every job must be complete, with exactly its results, and
- * nobody may hold anything. A seed that fails is printed with what went wrong. */
+/* Runs the simulator. Each seed is a cluster with up to five workers and three jobs, through half a
+ * minute of faults: lost, late and repeated messages, cuts in one direction or both, frozen and
+ * killed processes, full disks, clocks that jump. After every step the invariants of all cores are
+ * checked; in the end every job must be complete, with exactly its results and outputs, and nobody
+ * may hold anything. A seed that fails is printed with what went wrong. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "sim.h"
+#include "sim_seeds.h"
+#include "sim_slot.h"
 
 enum {
     FAULT_S_MAX = 30,
-    PATIENCE_S = 200 /* after the last fault: everything that waits for a timeout is over */
+    PATIENCE_S = 200, /* after the last fault: everything that waits for a timeout is over */
+    REST_S = 12       /* after the last job: what was still hindered comes back */
 };
-
-/* ---- faults ---- */
-
-static void plan_fault(sim *s) {
-    sim_add(s, SIM_FAULT, sim_roll(s, 3 * ZN_NS_PER_S));
-}
-
-static void inflict(sim *s) {
-    if (s->now_ns >= s->settings.faults_end_ns) {
-        return;
-    }
-    uint32_t index = (uint32_t)sim_roll(s, s->worker_count);
-    sim_worker *worker = &s->workers[index];
-    uint64_t until = s->now_ns + sim_roll(s, 6 * ZN_NS_PER_S);
-    until = until < s->settings.faults_end_ns ? until : s->settings.faults_end_ns;
-    switch (sim_roll(s, 7)) {
-    case 0:
-        sim_worker_kill(s, index);
-        break;
-    case 1:
-        worker->frozen_ns = until;
-        break;
-    case 2:
-        s->cut_up_ns[index] = until;
-        break;
-    case 3:
-        s->cut_down_ns[index] = until;
-        break;
-    case 4:
-        s->cut_up_ns[index] = until;
-        s->cut_down_ns[index] = until;
-        break;
-    case 5:
-        if (sim_chance(s, 100)) {
-            sim_driver_kill(s, (uint32_t)sim_roll(s, s->driver_count));
-        }
-        break;
-    default:
-        if (worker->alive) {
-            sim_slot_crash(s, index, (uint32_t)sim_roll(s, worker->slot_count));
-        }
-        break;
-    }
-    plan_fault(s);
-}
 
 /* ---- one seed ---- */
 
@@ -91,7 +48,7 @@ static void handle(sim *s, const sim_event *event) {
         sim_driver_event(s, event);
         break;
     case SIM_FAULT:
-        inflict(s);
+        sim_fault(s);
         break;
     case SIM_KINDS:
         break;
@@ -137,7 +94,7 @@ static void begin(sim *s, uint64_t seed, bool trace) {
     for (uint32_t i = 0; i < s->driver_count; i++) {
         sim_driver_start(s, i);
     }
-    plan_fault(s);
+    sim_add(s, SIM_FAULT, sim_roll(s, 3 * ZN_NS_PER_S));
 }
 
 static void finish(sim *s) {
@@ -152,13 +109,14 @@ static void finish(sim *s) {
         zn_buf_free(&s->queue[i].bytes);
     }
     free(s->queue);
+    free(s->temporaries);
     zn_decoder_destroy(&s->decoder);
 }
 
 static void report_stall(sim *s) {
     for (uint32_t i = 0; i < s->worker_count; i++) {
         const sim_worker *worker = &s->workers[i];
-        if (all_ended(s) &&
+        if (all_ended(s) && worker->alive &&
             (worker->segment_count > 0 || zn_slot_manager_held(worker->manager) > 0)) {
             sim_fail(s, "all jobs ended, but worker %u holds %zu segments and %llu tasks", i,
                      worker->segment_count,
@@ -171,25 +129,117 @@ static void report_stall(sim *s) {
              job == NULL ? 0 : (unsigned long long)job->id, job == NULL ? -1 : (int)job->state);
 }
 
+/* Handles the next event; false if there is none before `end_ns`. */
+static bool take_step(sim *s, uint64_t end_ns) {
+    sim_event event;
+    if (!sim_next(s, &event)) {
+        return false;
+    }
+    s->steps++;
+    handle(s, &event);
+    zn_buf_free(&event.bytes);
+    sim_check(s);
+    return s->now_ns <= end_ns;
+}
+
+static void run_jobs(sim *s) {
+    uint64_t end_ns = s->settings.faults_end_ns + PATIENCE_S * ZN_NS_PER_S;
+    while (s->problem[0] == '\0' && !(all_ended(s) && is_quiet(s))) {
+        if (!take_step(s, end_ns)) {
+            report_stall(s);
+        }
+    }
+}
+
+/* The jobs are over, and so are the faults; whoever is still hindered gets over it. */
+static void run_rest(sim *s) {
+    uint64_t end_ns = s->now_ns + REST_S * ZN_NS_PER_S;
+    if (s->settings.faults_end_ns > s->now_ns) {
+        s->settings.faults_end_ns = s->now_ns;
+    }
+    while (s->problem[0] == '\0' && take_step(s, end_ns)) {
+    }
+    sim_check_end(s);
+}
+
 static bool run_seed(sim *s, uint64_t seed, bool trace) {
     begin(s, seed, trace);
-    uint64_t end_ns = s->settings.faults_end_ns + PATIENCE_S * ZN_NS_PER_S;
-    sim_event event;
-    while (s->problem[0] == '\0' && !(all_ended(s) && is_quiet(s))) {
-        if (!sim_next(s, &event) || s->now_ns > end_ns) {
-            report_stall(s);
-            break;
-        }
-        s->steps++;
-        handle(s, &event);
-        zn_buf_free(&event.bytes);
-    }
+    run_jobs(s);
+    run_rest(s);
     finish(s);
     if (s->problem[0] != '\0') {
         printf("seed %" PRIu64 " at %.6f s: %s\n", seed, (double)s->now_ns / (double)ZN_NS_PER_S,
                s->problem);
+        fflush(stdout);
     }
     return s->problem[0] == '\0';
+}
+
+/* ---- many seeds ---- */
+
+typedef struct tally {
+    uint64_t seeds;
+    uint64_t failed;
+    uint64_t completed;
+    uint64_t ended;
+    uint64_t steps;
+    uint64_t started_ns;
+} tally;
+
+static void count_seed(tally *t, sim *s, uint64_t seed, bool trace) {
+    t->seeds++;
+    t->failed += run_seed(s, seed, trace) ? 0 : 1;
+    t->completed += s->completed_jobs;
+    t->ended += s->failed_jobs;
+    t->steps += s->steps;
+}
+
+static double seconds_of(const tally *t) {
+    return (double)(zn_clock_ns() - t->started_ns) / (double)ZN_NS_PER_S;
+}
+
+static void print_tally(const tally *t, uint64_t first) {
+    printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
+           " jobs complete, %" PRIu64 " cancelled; %" PRIu64 " steps; %.0f seeds a minute\n",
+           t->seeds, first, t->failed, t->completed, t->ended, t->steps,
+           (double)t->seeds * 60 / seconds_of(t));
+    fflush(stdout);
+}
+
+typedef struct options {
+    uint64_t first;
+    uint64_t seeds;
+    uint64_t minutes; /* instead of a number of seeds; 0: that number */
+    bool trace;
+    bool named;
+} options;
+
+static void run_for(sim *s, tally *t, const options *o) {
+    uint64_t printed = 0;
+    for (uint64_t seed = o->first; seconds_of(t) < (double)o->minutes * 60; seed++) {
+        count_seed(t, s, seed, o->trace);
+        if ((uint64_t)(seconds_of(t) / 60) > printed) {
+            print_tally(t, o->first);
+            printed++;
+        }
+    }
+}
+
+static void run_all(sim *s, tally *t, const options *o) {
+    for (size_t i = 0; o->named && i < sizeof sim_seeds / sizeof sim_seeds[0]; i++) {
+        uint64_t failed = t->failed;
+        count_seed(t, s, sim_seeds[i].seed, o->trace);
+        if (t->failed > failed) {
+            printf("this was: %s\n", sim_seeds[i].name);
+        }
+    }
+    if (o->minutes > 0) {
+        run_for(s, t, o);
+        return;
+    }
+    for (uint64_t i = 0; i < o->seeds; i++) {
+        count_seed(t, s, o->first + i, o->trace);
+    }
 }
 
 /* ---- options ---- */
@@ -202,35 +252,39 @@ static bool take_number(char **argv, int argc, int *at, const char *name, uint64
     return true;
 }
 
-int main(int argc, char **argv) {
-    uint64_t first = 1;
-    uint64_t count = 200;
-    bool trace = false;
+static bool take_flag(char **argv, int at, const char *name, bool *out) {
+    bool is = strcmp(argv[at], name) == 0;
+    *out = *out || is;
+    return is;
+}
+
+static bool take_options(int argc, char **argv, options *o) {
+    bool endless = false;
     for (int i = 1; i < argc; i++) {
-        bool known = take_number(argv, argc, &i, "--first", &first) ||
-                     take_number(argv, argc, &i, "--seeds", &count);
-        trace = trace || strcmp(argv[i], "--trace") == 0;
-        if (!known && !trace) {
-            fprintf(stderr, "usage: sim [--first SEED] [--seeds N] [--trace]\n");
-            return 2;
+        if (!take_number(argv, argc, &i, "--first", &o->first) &&
+            !take_number(argv, argc, &i, "--seeds", &o->seeds) &&
+            !take_number(argv, argc, &i, "--minutes", &o->minutes) &&
+            !take_flag(argv, i, "--trace", &o->trace) &&
+            !take_flag(argv, i, "--named", &o->named) &&
+            !take_flag(argv, i, "--endless", &endless)) {
+            return false;
         }
     }
-    sim *s = ZN_NEW(sim);
-    uint64_t failed = 0;
-    uint64_t completed = 0;
-    uint64_t ended = 0;
-    uint64_t steps = 0;
-    uint64_t started_ns = zn_clock_ns();
-    for (uint64_t seed = first; seed < first + count; seed++) {
-        failed += run_seed(s, seed, trace) ? 0 : 1;
-        completed += s->completed_jobs;
-        ended += s->failed_jobs;
-        steps += s->steps;
+    o->minutes = endless ? UINT32_MAX : o->minutes;
+    return true;
+}
+
+int main(int argc, char **argv) {
+    options o = { .first = 1, .seeds = 200 };
+    if (!take_options(argc, argv, &o)) {
+        fprintf(stderr, "usage: sim [--first SEED] [--seeds N | --minutes N | --endless] "
+                        "[--named] [--trace]\n");
+        return 2;
     }
-    double seconds = (double)(zn_clock_ns() - started_ns) / (double)ZN_NS_PER_S;
-    printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
-           " jobs complete, %" PRIu64 " cancelled; %" PRIu64 " steps; %.0f seeds a minute\n",
-           count, first, failed, completed, ended, steps, (double)count * 60 / seconds);
+    sim *s = ZN_NEW(sim);
+    tally t = { .started_ns = zn_clock_ns() };
+    run_all(s, &t, &o);
+    print_tally(&t, o.first);
     free(s);
-    return failed == 0 ? 0 : 1;
+    return t.failed == 0 ? 0 : 1;
 }

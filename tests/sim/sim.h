@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* A whole cluster in one thread: the real cores of coordinator, workers and drivers under a clock,
- * a network and slots that are simulated. A seed decides everything that happens, so a run can be
- * repeated. Time stands still while somebody works and jumps to the next event in the queue. */
+/* A whole cluster in one thread: the real cores of coordinator, workers and drivers under clocks, a
+ * network, disks and slots that are simulated. A seed decides everything that happens, so a run can
+ * be repeated. Time stands still while somebody works and jumps to the next event in the queue. */
 #ifndef ZN_TESTS_SIM_H
 #define ZN_TESTS_SIM_H
 
@@ -32,6 +32,7 @@ typedef struct sim {
     zn_scheduler *scheduler;
     zn_control *control;
     uint64_t tick_mark; /* of the coordinator's tick that counts */
+    uint64_t ahead_ns;  /* the coordinator's clock is ahead of the simulated time */
     uint32_t worker_count;
     sim_worker workers[SIM_WORKERS_MAX];
     uint32_t driver_count;
@@ -40,6 +41,10 @@ typedef struct sim {
     uint64_t cut_up_ns[SIM_WORKERS_MAX];
     uint64_t cut_down_ns[SIM_WORKERS_MAX];
     uint64_t link_ns[SIM_KINDS][SIM_NODES_MAX]; /* when the last message of a way arrives */
+    sim_temporary *temporaries;
+    size_t temporary_count;
+    size_t temporary_capacity;
+    bool disk_was_full; /* somewhere, ever */
     zn_decoder *decoder;
     uint64_t completed_jobs;
     uint64_t failed_jobs;
@@ -56,6 +61,8 @@ bool sim_next(sim *s, sim_event *out);
 /* The same for a message that crosses the network: it may be lost, late, or come twice. `cut_ns` is
  * until when the way is cut. */
 void sim_send(sim *s, sim_event event, const zn_message *message, uint64_t cut_ns);
+/* Puts off an event until a time; the copy has its own bytes. */
+void sim_postpone(sim *s, const sim_event *event, uint64_t until_ns);
 /* Valid until the next call. Never fails: what is sent is ours. */
 const zn_message *sim_decode(sim *s, const zn_buf *bytes);
 void sim_fail(sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -75,14 +82,6 @@ void sim_worker_free(sim *s, uint32_t index);
 /* Gives the core an event and carries out what it wants. */
 void sim_worker_step(sim *s, uint32_t index, zn_worker_event event);
 
-void sim_slot_event(sim *s, const sim_event *event);
-void sim_slot_start(sim *s, uint32_t worker, uint32_t slot);
-void sim_slot_give(sim *s, uint32_t worker, uint32_t slot, const zn_message *message);
-/* A slot dies in the middle of what it does, unless that would be once too often. */
-bool sim_slot_crash(sim *s, uint32_t worker, uint32_t slot);
-void sim_slot_kill(sim *s, uint32_t worker, uint32_t slot, uint64_t delay_ns);
-void sim_slot_reset(sim_slot *slot);
-
 void sim_driver_start(sim *s, uint32_t index);
 void sim_driver_event(sim *s, const sim_event *event);
 /* Ends the process for good. */
@@ -90,8 +89,16 @@ void sim_driver_kill(sim *s, uint32_t index);
 void sim_driver_free(sim_driver *driver);
 /* The stage that a body is of, and its driver; NULL if there is none. */
 const sim_stage *sim_find_stage(sim *s, const zn_digest *body, sim_driver **driver, size_t *number);
+/* What a task gives. */
+uint64_t sim_task_value(const sim_stage *stage, uint64_t task);
 
-/* What a task gives, as a MessagePack value in `out`. */
-void sim_task_record(const sim_stage *stage, uint64_t task, zn_buf *out);
+/* ---- faults and checks ---- */
+
+/* Something breaks now, and something else later. */
+void sim_fault(sim *s);
+/* Everything that must hold between any two events. */
+void sim_check(sim *s);
+/* Everything that must hold when all jobs have ended and nobody is hindered any more. */
+void sim_check_end(sim *s);
 
 #endif

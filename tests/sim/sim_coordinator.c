@@ -4,7 +4,12 @@
  * does. */
 #include <string.h>
 
-#include "sim.h"
+#include "sim_slot.h"
+
+/* What the coordinator's clock shows. */
+static uint64_t clock_of(const sim *s) {
+    return s->now_ns + s->ahead_ns;
+}
 
 /* Routing ids name worker and connection. */
 static zn_peer peer_of(uint32_t worker, uint64_t connection) {
@@ -34,11 +39,14 @@ static void send_letters(sim *s) {
         }
         if (!find_peer(s, &letter.peer, &worker)) {
             if (letter.epoch != 0) {
-                zn_scheduler_unreachable(s->scheduler, s->now_ns, letter.epoch);
+                zn_scheduler_unreachable(s->scheduler, clock_of(s), letter.epoch);
             }
             continue;
         }
         sim_trace(s, "coordinator→", &letter.message, worker);
+        if (letter.message.number == ZN_MSG_COMMITTED && letter.message.committed.granted) {
+            sim_files_grant(s, &letter.message.committed);
+        }
         const sim_worker *to = &s->workers[worker];
         sim_send(
             s,
@@ -51,14 +59,15 @@ static void send_letters(sim *s) {
 
 static void arm_tick(sim *s) {
     uint64_t deadline = zn_scheduler_deadline(s->scheduler);
-    uint64_t wait = deadline > s->now_ns ? deadline - s->now_ns : ZN_NS_PER_MS;
+    uint64_t now = clock_of(s);
+    uint64_t wait = deadline > now ? deadline - now : ZN_NS_PER_MS;
     wait = wait < ZN_NS_PER_S ? wait : ZN_NS_PER_S;
     sim_add(s, SIM_COORDINATOR_TICK, wait)->mark = ++s->tick_mark;
 }
 
 static void finish_turn(sim *s) {
     zonda_error error = { 0 };
-    zn_scheduler_tick(s->scheduler, s->now_ns);
+    zn_scheduler_tick(s->scheduler, clock_of(s));
     zn_scheduler_assign(s->scheduler);
     send_letters(s);
     if (zn_scheduler_check(s->scheduler, &error) != ZONDA_OK) {
@@ -70,7 +79,7 @@ static void finish_turn(sim *s) {
 static void answer(sim *s, const sim_event *event) {
     const zn_message *request = sim_decode(s, &event->bytes);
     sim_trace(s, "→control", request, event->node);
-    const zn_message *reply = zn_control_call(s->control, s->now_ns, request);
+    const zn_message *reply = zn_control_call(s->control, clock_of(s), request);
     sim_trace(s, "control→", reply, event->node);
     bool driver = event->node < s->driver_count;
     uint32_t worker = event->node - s->driver_count;
@@ -79,7 +88,7 @@ static void answer(sim *s, const sim_event *event) {
                           .node = driver ? event->node : worker,
                           .life = event->life,
                           .mark = event->mark },
-             reply, driver ? 0 : s->cut_down_ns[worker]);
+             reply, driver ? s->drivers[event->node].cut_ns : s->cut_down_ns[worker]);
 }
 
 void sim_coordinator_event(sim *s, const sim_event *event) {
@@ -92,12 +101,12 @@ void sim_coordinator_event(sim *s, const sim_event *event) {
         zn_peer peer = peer_of(event->node, event->mark);
         const zn_message *message = sim_decode(s, &event->bytes);
         sim_trace(s, "→coordinator", message, event->node);
-        zn_scheduler_message(s->scheduler, s->now_ns, &peer, message);
+        zn_scheduler_message(s->scheduler, clock_of(s), &peer, message);
     } else if (event->kind == SIM_COORDINATOR_DRIVER) {
-        zn_scheduler_driver_seen(s->scheduler, s->now_ns, s->drivers[event->node].client,
+        zn_scheduler_driver_seen(s->scheduler, clock_of(s), s->drivers[event->node].client,
                                  event->value != 0);
     } else if (event->kind == SIM_COORDINATOR_CLOSED) {
-        zn_scheduler_probe(s->scheduler, s->now_ns);
+        zn_scheduler_probe(s->scheduler, clock_of(s));
     }
     finish_turn(s);
 }
@@ -113,7 +122,7 @@ void sim_coordinator_start(sim *s) {
     zn_control_endpoints endpoints = { .work = "sim://work",
                                        .blobs = "sim://blobs",
                                        .events = "sim://events" };
-    s->scheduler = zn_scheduler_new(&config, s->now_ns);
+    s->scheduler = zn_scheduler_new(&config, clock_of(s));
     s->control = zn_control_new(s->scheduler, &endpoints);
     arm_tick(s);
 }

@@ -36,16 +36,20 @@ static void swap(sim_event *a, sim_event *b) {
     *b = kept;
 }
 
-/* The event has no place in the heap before its time is set, so time and order come first. */
-sim_event *sim_add(sim *s, sim_kind kind, uint64_t delay_ns) {
+static sim_event *insert(sim *s, const sim_event *event) {
     ZN_GROW(s->queue, s->queue_count, s->queue_capacity);
     size_t at = s->queue_count++;
-    s->queue[at] = (sim_event){ .at_ns = s->now_ns + delay_ns, .order = s->order++, .kind = kind };
+    s->queue[at] = *event;
     while (at > 0 && is_before(&s->queue[at], &s->queue[(at - 1) / 2])) {
         swap(&s->queue[at], &s->queue[(at - 1) / 2]);
         at = (at - 1) / 2;
     }
     return &s->queue[at];
+}
+
+sim_event *sim_add(sim *s, sim_kind kind, uint64_t delay_ns) {
+    sim_event event = { .at_ns = s->now_ns + delay_ns, .order = s->order++, .kind = kind };
+    return insert(s, &event);
 }
 
 bool sim_next(sim *s, sim_event *out) {
@@ -97,6 +101,15 @@ void sim_send(sim *s, sim_event event, const zn_message *message, uint64_t cut_n
         added->mark = event.mark;
         zn_message_encode(message, &added->bytes);
     }
+}
+
+/* With the number that it had: events that wait for the same time stay in order. */
+void sim_postpone(sim *s, const sim_event *event, uint64_t until_ns) {
+    sim_event again = *event;
+    again.at_ns = until_ns;
+    again.bytes = (zn_buf){ 0 };
+    zn_buf_append(&again.bytes, event->bytes.data, event->bytes.len);
+    insert(s, &again);
 }
 
 const zn_message *sim_decode(sim *s, const zn_buf *bytes) {

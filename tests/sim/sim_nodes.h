@@ -1,57 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the simulator is made of: events, workers with slots, drivers with plans. */
+/* What the simulator is made of: workers with slots, drivers with plans, files. */
 #ifndef ZN_TESTS_SIM_NODES_H
 #define ZN_TESTS_SIM_NODES_H
 
 #include "runtime/driver_core.h"
+#include "sim_event.h"
 #include "worker/slot_manager.h"
 
-enum {
-    SIM_WORKERS_MAX = 5,
-    SIM_SLOTS_MAX = 3,
-    SIM_DRIVERS_MAX = 3,
-    SIM_NODES_MAX = SIM_WORKERS_MAX + SIM_DRIVERS_MAX,
-    SIM_STAGES_MAX = 3,
-    SIM_TASKS_MAX = 120,
-    SIM_JOBS_MAX = 64 /* whose segments a worker may hold */
-};
-
-/* ---- events ---- */
-
-typedef enum sim_kind {
-    SIM_COORDINATOR_CALL,   /* control: a call of driver `node`, or of worker `node - drivers` */
-    SIM_COORDINATOR_WORK,   /* a message of worker `node` */
-    SIM_COORDINATOR_CLOSED, /* a connection was closed */
-    SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
-    SIM_COORDINATOR_TICK,
-    SIM_WORKER_REPLY, /* of control */
-    SIM_WORKER_WORK,
-    SIM_WORKER_TICK,
-    SIM_WORKER_START,
-    SIM_SLOT_MESSAGE, /* worker → slot */
-    SIM_SLOT_STEP,
-    SIM_SLOT_REPORT, /* slot → worker */
-    SIM_SLOT_READY,
-    SIM_SLOT_DEAD,
-    SIM_DRIVER_REPLY,
-    SIM_DRIVER_TIMER,
-    SIM_FAULT,
-    SIM_KINDS
-} sim_kind;
-
-typedef struct sim_event {
-    uint64_t at_ns;
-    uint64_t order; /* events of one time happen in the order in which they were made */
-    sim_kind kind;
-    uint32_t node;
-    uint32_t slot;
-    uint64_t life; /* of the receiver: what a dead one would have got is dropped */
-    uint64_t mark; /* connection, call, or sequence, by kind */
-    uint64_t value;
-    zn_buf bytes; /* an encoded message */
-} sim_event;
-
-/* ---- nodes ---- */
+/* ---- drivers ---- */
 
 /* What tasks of a stage do. */
 typedef struct sim_stage {
@@ -64,12 +20,29 @@ typedef struct sim_stage {
     uint64_t task_ns; /* longest */
 } sim_stage;
 
+/* The output of a task of a sink, under its final name. */
+typedef struct sim_output {
+    bool there;
+    uint64_t value;
+    uint64_t granted; /* the last attempt that was allowed to publish; 0: none yet */
+} sim_output;
+
+/* What happened to a task, whoever ran it. */
+typedef struct sim_task {
+    uint64_t begun[SIM_ATTEMPTS_MAX / 64]; /* a bit for each attempt that was begun */
+    uint32_t crashes;
+    sim_output output;
+} sim_task;
+
 typedef struct sim_driver {
     zn_plan *plan;
     sim_stage stages[SIM_STAGES_MAX];
+    sim_task tasks[SIM_STAGES_MAX][SIM_TASKS_MAX];
     zn_driver_core *core;
     uint64_t client;
-    uint64_t request; /* number of the call under way or of the last one */
+    uint64_t ahead_ns; /* its clock is ahead of the simulated time */
+    uint64_t cut_ns;   /* it hears nothing and is not heard before */
+    uint64_t request;  /* number of the call under way or of the last one */
     bool calling;
     zn_message_number expected;
     zn_buf call; /* encoded */
@@ -78,12 +51,12 @@ typedef struct sim_driver {
     bool answered;  /* by the coordinator, ever */
     uint64_t timer; /* marks the timer that counts */
     uint64_t next_result;
-    uint32_t published[SIM_STAGES_MAX][SIM_TASKS_MAX];
-    uint32_t crashes[SIM_STAGES_MAX][SIM_TASKS_MAX];
     bool cancel; /* the user will */
     bool ended;
     bool gone; /* killed: nobody reads its results */
 } sim_driver;
+
+/* ---- workers ---- */
 
 typedef struct sim_order {
     zn_message_number number;
@@ -98,6 +71,8 @@ typedef enum sim_slot_state {
     SIM_SLOT_IDLE,
     SIM_SLOT_RUNNING,    /* until the event with the present mark */
     SIM_SLOT_COMMITTING, /* waits for COMMITTED */
+    SIM_SLOT_PUBLISHING, /* has the permission, is about to rename */
+    SIM_SLOT_PUBLISHED,  /* has renamed, is about to report */
 } sim_slot_state;
 
 typedef struct sim_slot {
@@ -116,20 +91,47 @@ typedef struct sim_slot {
     uint64_t cancelled[4];
 } sim_slot;
 
+/* What a worker keeps of a task whose result is large. */
+typedef struct sim_segment {
+    uint64_t job;
+    uint32_t stage;
+    uint64_t task;
+    uint64_t attempt;
+    uint64_t value;
+} sim_segment;
+
 typedef struct sim_worker {
     bool alive;
     uint64_t life;
     uint64_t connection; /* of the work socket; 0: none */
+    uint64_t ahead_ns;   /* its clock is ahead of the simulated time */
     uint64_t frozen_ns;  /* handles nothing before */
+    bool host_frozen;    /* and neither do its slots */
+    uint64_t full_ns;    /* its disk is full until then */
     uint32_t slot_count;
     zn_slot_manager *manager;
     zn_outbox outbox;
     zn_buf call;
     uint64_t call_number;
     sim_slot slots[SIM_SLOTS_MAX];
-    uint64_t segments[SIM_JOBS_MAX]; /* jobs with results here */
+    sim_segment *segments;
     size_t segment_count;
+    size_t segment_capacity;
     char data[64]; /* endpoint */
 } sim_worker;
+
+/* A file that is being written beside the output that it is to become. */
+typedef struct sim_temporary {
+    uint64_t job;
+    uint32_t driver;
+    uint32_t stage;
+    uint32_t task;
+    uint64_t attempt;
+    sim_place writer;
+    uint64_t worker_life; /* of the writer's worker */
+    bool locked;          /* its writer lives and has not ended the task */
+    bool sealed;
+    uint64_t value;
+} sim_temporary;
 
 #endif

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "sim.h"
+#include "sim_slot.h"
 
 enum {
     TICK_MS = 20,
@@ -40,23 +40,14 @@ static void send_work(sim *s, uint32_t index, const zn_message *message) {
         return;
     }
     zn_worker_event event = { .kind = ZN_WORKER_EVENT_UNSENT,
-                              .now_ns = s->now_ns,
+                              .now_ns = s->now_ns + worker->ahead_ns,
                               .message = message };
     zn_slot_manager_step(worker->manager, &event, &worker->outbox);
 }
 
-static void remove_segments(sim_worker *worker, uint64_t job) {
-    size_t kept = 0;
-    for (size_t i = 0; i < worker->segment_count; i++) {
-        if (worker->segments[i] != job) {
-            worker->segments[kept++] = worker->segments[i];
-        }
-    }
-    worker->segment_count = kept;
-}
-
 static void carry_out(sim *s, uint32_t index, const zn_action *action) {
     sim_worker *worker = &s->workers[index];
+    sim_place at = { index, action->slot };
     switch (action->kind) {
     case ZN_ACTION_SEND_CONTROL:
         call_control(s, index, &action->message);
@@ -65,22 +56,22 @@ static void carry_out(sim *s, uint32_t index, const zn_action *action) {
         send_work(s, index, &action->message);
         break;
     case ZN_ACTION_SEND_SLOT:
-        sim_slot_give(s, index, action->slot, &action->message);
+        sim_slot_give(s, at, &action->message);
         break;
     case ZN_ACTION_CANCEL_CHUNK:
         worker->slots[action->slot].cancelled[action->sequence % 4] = action->sequence;
         break;
     case ZN_ACTION_START_SLOT:
-        sim_slot_start(s, index, action->slot);
+        sim_slot_start(s, at);
         break;
     case ZN_ACTION_KILL_SLOT:
-        sim_slot_kill(s, index, action->slot, ZN_NS_PER_MS);
+        sim_slot_kill(s, at, ZN_NS_PER_MS);
         break;
     case ZN_ACTION_REMOVE_JOB:
-        remove_segments(worker, action->job.value);
+        sim_store_remove(worker, action->job.value);
         break;
     case ZN_ACTION_REMOVE_ALL:
-        worker->segment_count = 0;
+        sim_store_remove_all(worker);
         break;
     case ZN_ACTION_FORGET_BLOBS:
         break;
@@ -93,7 +84,7 @@ static void carry_out(sim *s, uint32_t index, const zn_action *action) {
 
 void sim_worker_step(sim *s, uint32_t index, zn_worker_event event) {
     sim_worker *worker = &s->workers[index];
-    event.now_ns = s->now_ns;
+    event.now_ns = s->now_ns + worker->ahead_ns;
     zn_slot_manager_step(worker->manager, &event, &worker->outbox);
     for (size_t i = 0; i < worker->outbox.count; i++) {
         zn_action action = worker->outbox.items[i];
@@ -174,15 +165,7 @@ void sim_worker_event(sim *s, const sim_event *event) {
         return;
     }
     if (s->now_ns < worker->frozen_ns) { /* a stopped process takes it up when it goes on */
-        sim_event *again = sim_add(s, event->kind, worker->frozen_ns - s->now_ns);
-        uint64_t at_ns = again->at_ns;
-        uint64_t order = again->order;
-        zn_buf bytes = { 0 };
-        zn_buf_append(&bytes, event->bytes.data, event->bytes.len);
-        *again = *event;
-        again->at_ns = at_ns;
-        again->order = order;
-        again->bytes = bytes;
+        sim_postpone(s, event, worker->frozen_ns);
         return;
     }
     if (handle(s, event)) {
@@ -196,12 +179,14 @@ void sim_worker_start(sim *s, uint32_t index) {
     worker->life++;
     worker->connection = 0;
     worker->frozen_ns = 0;
-    worker->segment_count = 0;
+    worker->host_frozen = false;
+    worker->ahead_ns = 0;
+    worker->full_ns = 0;
     worker->slot_count = 1 + (uint32_t)sim_roll(s, SIM_SLOTS_MAX);
     snprintf(worker->data, sizeof worker->data, "sim://data/%u/%llu", index,
              (unsigned long long)worker->life);
     for (uint32_t i = 0; i < SIM_SLOTS_MAX; i++) {
-        sim_slot_reset(&worker->slots[i]);
+        sim_slot_reset(s, (sim_place){ index, i });
     }
     zn_slot_manager_config config = { .slots = worker->slot_count,
                                       .killable = true,
@@ -223,8 +208,9 @@ void sim_worker_free(sim *s, uint32_t index) {
     zn_slot_manager_destroy(&worker->manager);
     zn_outbox_free(&worker->outbox);
     for (uint32_t i = 0; i < SIM_SLOTS_MAX; i++) {
-        sim_slot_reset(&worker->slots[i]);
+        sim_slot_reset(s, (sim_place){ index, i });
     }
+    sim_store_remove_all(worker);
     worker->alive = false;
 }
 

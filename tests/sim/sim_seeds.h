@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Seeds that once found something, with what it was (`sim --named` runs them first). A seed is the
+ * same run only as long as the simulator does not change; what it found has a test of its own
+ * where one can be written. */
+#ifndef ZN_TESTS_SIM_SEEDS_H
+#define ZN_TESTS_SIM_SEEDS_H
+
+#include <stdint.h>
+
+static const struct {
+    const char *name;
+    uint64_t seed;
+} sim_seeds[] = {
+    { "a quiet run", 11 },
+};
+
+#endif
