@@ -11,7 +11,8 @@
 
 enum {
     OPTION_JSON = 1000,
-    OPTION_TIMEOUT
+    OPTION_TIMEOUT,
+    OPTION_WAIT
 };
 
 static const struct argp_option options[] = {
@@ -43,15 +44,29 @@ static bool read_place(const char *word, zn_cluster_word takes, zn_msg_explain *
            (task == NULL || zn_cli_number(task, 0, ZN_STAGE_TASKS_MAX, &place->task));
 }
 
+/* Options of those commands that name a worker. */
+static const struct argp_option worker_options[] = {
+    { "connect", 'c', "ENDPOINT", 0, "the cluster; default " ZN_DEFAULT_ENDPOINT, 0 },
+    { "timeout", OPTION_TIMEOUT, "SECONDS", 0, "how long it may take to answer; default 30", 0 },
+    { "wait", OPTION_WAIT, NULL, 0, "wait until the worker has left", 0 },
+    { 0 },
+};
+
 static void take_word(zn_cluster_options *parsed, const char *word, struct argp_state *state) {
-    if (parsed->takes == ZN_CLUSTER_WORD_NONE || parsed->has_job) {
+    if (parsed->takes == ZN_CLUSTER_WORD_NONE || parsed->has_word) {
         argp_error(state, "unexpected word '%s'", word);
+    }
+    parsed->has_word = true;
+    if (parsed->takes == ZN_CLUSTER_WORD_WORKER) {
+        if (!zn_cli_number(word, 1, UINT64_MAX, &parsed->worker)) {
+            argp_error(state, "'%s' is not the id of a worker; `zonda workers` lists them", word);
+        }
+        return;
     }
     if (!read_place(word, parsed->takes, &parsed->place)) {
         argp_error(state, "'%s' is not a job id%s; `zonda jobs` lists them", word,
                    parsed->takes == ZN_CLUSTER_WORD_PLACE ? ", JOB/STAGE or JOB/STAGE/TASK" : "");
     }
-    parsed->has_job = true;
 }
 
 static error_t parse(int key, char *word, struct argp_state *state) {
@@ -68,11 +83,17 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_JSON:
         parsed->json = true;
         return 0;
+    case OPTION_WAIT:
+        parsed->wait = true;
+        return 0;
     case ARGP_KEY_ARG:
         take_word(parsed, word, state);
         return 0;
     case ARGP_KEY_END:
-        if (parsed->takes != ZN_CLUSTER_WORD_NONE && !parsed->has_job) {
+        if (parsed->takes == ZN_CLUSTER_WORD_WORKER && !parsed->has_word) {
+            argp_error(state, "the id of a worker is missing; `zonda workers` lists them");
+        }
+        if (parsed->takes != ZN_CLUSTER_WORD_NONE && !parsed->has_word) {
             argp_error(state, "the id of a job is missing; `zonda jobs` lists them");
         }
         return 0;
@@ -83,8 +104,11 @@ static error_t parse(int key, char *word, struct argp_state *state) {
 
 void zn_cluster_parse(const char *doc, zn_cluster_word takes, int argc, char **argv,
                       zn_cluster_options *parsed) {
-    static const char *const words[] = { NULL, "JOB", "JOB[/STAGE[/TASK]]" };
-    const struct argp argp = { options, parse, words[takes], doc, NULL, NULL, NULL };
+    static const char *const words[] = { NULL, "JOB", "JOB[/STAGE[/TASK]]", "WORKER" };
+    bool of_worker = takes == ZN_CLUSTER_WORD_WORKER;
+    const struct argp argp = {
+        of_worker ? worker_options : options, parse, words[takes], doc, NULL, NULL, NULL
+    };
     *parsed = (zn_cluster_options){ .takes = takes, .connect = ZN_DEFAULT_ENDPOINT };
     zn_cli_parse(&argp, argc, argv, parsed);
 }
@@ -132,6 +156,11 @@ int zn_cluster_run(const char *doc, zn_cluster_word takes, zn_cluster_action *ac
 
 const char *zn_cluster_job_state(uint64_t state) {
     static const char *const names[] = { "running", "failed", "cancelled", "closing" };
+    return state < sizeof names / sizeof *names ? names[state] : "?";
+}
+
+const char *zn_cluster_worker_state(uint64_t state) {
+    static const char *const names[] = { "there", "draining", "away", "leaving" };
     return state < sizeof names / sizeof *names ? names[state] : "?";
 }
 

@@ -8,8 +8,9 @@
 /* What a command names on its command line. */
 typedef enum zn_cluster_word {
     ZN_CLUSTER_WORD_NONE,
-    ZN_CLUSTER_WORD_JOB,   /* JOB */
-    ZN_CLUSTER_WORD_PLACE, /* JOB[/STAGE[/TASK]] */
+    ZN_CLUSTER_WORD_JOB,    /* JOB */
+    ZN_CLUSTER_WORD_PLACE,  /* JOB[/STAGE[/TASK]] */
+    ZN_CLUSTER_WORD_WORKER, /* WORKER */
 } zn_cluster_word;
 
 typedef struct zn_cluster_options {
@@ -17,8 +18,10 @@ typedef struct zn_cluster_options {
     const char *connect;
     uint64_t timeout_s;
     bool json;
-    bool has_job;
-    zn_msg_explain place;
+    bool wait;
+    bool has_word;
+    zn_msg_explain place; /* JOB, PLACE */
+    uint64_t worker;      /* WORKER */
 } zn_cluster_options;
 
 /* Parses the command line; a wrong one ends the program with ZN_EXIT_USAGE. */
@@ -43,5 +46,7 @@ int zn_cluster_run(const char *doc, zn_cluster_word takes, zn_cluster_action *ac
 /* "running", "failed", … for the states of jobs (zn_job_state) and stages (zn_stage_state). */
 const char *zn_cluster_job_state(uint64_t state);
 const char *zn_cluster_stage_state(uint64_t state);
+/* The same of workers (zn_worker_state). */
+const char *zn_cluster_worker_state(uint64_t state);
 
 #endif

@@ -78,7 +78,7 @@ void zn_explain_put_job(zn_buf *out, const zn_job_info *job) {
 }
 
 void zn_explain_put_worker(zn_buf *out, const zn_worker_info *worker) {
-    zn_put_map(out, 8);
+    zn_put_map(out, 10);
     put_number(out, "worker", worker->worker);
     put_bytes(out, "host", worker->host);
     put_number(out, "pid", worker->pid);
@@ -87,6 +87,8 @@ void zn_explain_put_worker(zn_buf *out, const zn_worker_info *worker) {
     put_number(out, "running", worker->running);
     put_number(out, "completed", worker->completed);
     put_number(out, "silent_ms", worker->silent_ms);
+    put_word(out, "state", zn_cluster_worker_state(worker->state));
+    put_bytes(out, "reason", worker->reason);
 }
 
 static void put_stage(zn_buf *out, const zn_stage_info *stage) {

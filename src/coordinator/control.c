@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "coordinator/control_internal.h"
+#include "coordinator/scheduler_drain.h"
 
 zn_control *zn_control_new(zn_scheduler *scheduler, const zn_control_endpoints *endpoints) {
     zn_control *control = ZN_NEW(zn_control);
@@ -142,6 +143,23 @@ static zonda_err close_job(zn_control *control, const zn_message *request,
     return err;
 }
 
+static zonda_err drain_worker(zn_control *control, const zn_message *request,
+                              zn_control_reply *reply) {
+    const zn_msg_drain_worker *drain = &request->drain_worker;
+    zn_drain_status status;
+    zonda_err err = zn_scheduler_drain_worker(control->scheduler, control->now_ns, drain->worker,
+                                              drain->reason, &status, &reply->error);
+    if (err == ZONDA_OK) {
+        reply->message.number = ZN_MSG_WORKER_DRAINING;
+        reply->message.worker_draining = (zn_msg_worker_draining){ .request = drain->request,
+                                                                   .worker = drain->worker,
+                                                                   .running = status.running,
+                                                                   .results = status.results,
+                                                                   .gone = status.gone };
+    }
+    return err;
+}
+
 static zonda_err hello(zn_control *control, const zn_message *request, zn_control_reply *reply) {
     reply->message.number = ZN_MSG_ENDPOINTS;
     reply->message.endpoints = (zn_msg_endpoints){ .request = request->hello.request,
@@ -168,6 +186,7 @@ static const call_kind call_kinds[] = {
     { ZN_MSG_COLLECT_RESULTS, zn_control_results, false },
     { ZN_MSG_CANCEL_JOB, cancel_job, true },
     { ZN_MSG_CLOSE_JOB, close_job, true },
+    { ZN_MSG_DRAIN_WORKER, drain_worker, true },
     { ZN_MSG_LIST_JOBS, zn_control_jobs, false },
     { ZN_MSG_LIST_WORKERS, zn_control_workers, false },
     { ZN_MSG_EXPLAIN, zn_control_explain, false },
@@ -197,6 +216,7 @@ static void ids_of(const zn_message *message, uint64_t *client, uint64_t *reques
         ZN_IDS(COLLECT_RESULTS, collect_results)
         ZN_IDS(CANCEL_JOB, cancel_job)
         ZN_IDS(CLOSE_JOB, close_job)
+        ZN_IDS(DRAIN_WORKER, drain_worker)
         ZN_IDS(LIST_JOBS, list_jobs)
         ZN_IDS(LIST_WORKERS, list_workers)
         ZN_IDS(EXPLAIN, explain)

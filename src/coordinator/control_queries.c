@@ -36,7 +36,7 @@ static uint64_t count_joined(const zn_scheduler *scheduler) {
     uint64_t count = 0;
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        count += member->state == ZN_MEMBER_JOINED ? 1 : 0;
+        count += zn_member_is_registered(member) ? 1 : 0;
     }
     return count;
 }
@@ -222,6 +222,30 @@ zonda_err zn_control_jobs(zn_control *control, const zn_message *request, zn_con
     return ZONDA_OK;
 }
 
+static uint64_t worker_state(const zn_member *member) {
+    static const zn_worker_state states[ZN_MEMBER_STATES] = {
+        [ZN_MEMBER_JOINED] = ZN_WORKER_THERE,
+        [ZN_MEMBER_ASKED] = ZN_WORKER_AWAY,
+        [ZN_MEMBER_DRAINING] = ZN_WORKER_DRAINING,
+        [ZN_MEMBER_LEAVING] = ZN_WORKER_LEAVING,
+    };
+    return states[member->state];
+}
+
+static zn_worker_info worker_info(const zn_member *member, uint64_t now_ns) {
+    const char *reason = member->drain_reason;
+    return (zn_worker_info){ .worker = member->id,
+                             .epoch = member->epoch,
+                             .host = zn_bytes_of_text(member->host),
+                             .pid = member->pid,
+                             .slots = member->slots,
+                             .running = member->held,
+                             .completed = member->completed,
+                             .silent_ms = (now_ns - member->heard_at_ns) / ZN_NS_PER_MS,
+                             .state = worker_state(member),
+                             .reason = zn_bytes_of_text(reason != NULL ? reason : "") };
+}
+
 zonda_err zn_control_workers(zn_control *control, const zn_message *request,
                              zn_control_reply *reply) {
     const zn_scheduler *scheduler = control->scheduler;
@@ -229,15 +253,7 @@ zonda_err zn_control_workers(zn_control *control, const zn_message *request,
     size_t count = 0;
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        workers[count++] =
-            (zn_worker_info){ .worker = member->id,
-                              .epoch = member->epoch,
-                              .host = zn_bytes_of_text(member->host),
-                              .pid = member->pid,
-                              .slots = member->slots,
-                              .running = member->held,
-                              .completed = member->completed,
-                              .silent_ms = (control->now_ns - member->heard_at_ns) / ZN_NS_PER_MS };
+        workers[count++] = worker_info(member, control->now_ns);
     }
     reply->list = workers;
     reply->message.number = ZN_MSG_WORKERS;

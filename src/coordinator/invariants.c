@@ -219,7 +219,7 @@ static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *me
         return BROKEN(error, "worker %llu holds %llu tasks, counted %u",
                       (unsigned long long)member->id, (unsigned long long)held, member->held);
     }
-    bool registered = member->state == ZN_MEMBER_JOINED || member->state == ZN_MEMBER_LEAVING;
+    bool registered = zn_member_is_registered(member) || member->state == ZN_MEMBER_LEAVING;
     if (registered != (zn_scheduler_member(scheduler, member->epoch) == member) ||
         (!registered && (held > 0 || member->touched_count > 0))) {
         return BROKEN(error, "worker %llu: registration and state differ",

@@ -14,19 +14,22 @@
 #include "base/assert.h"
 #include "base/clock.h"
 
-static const char *const state_names[ZN_MEMBER_STATES] = { "new", "joined", "asked", "leaving",
-                                                           "gone" };
-static const char *const event_names[ZN_MEMBER_EVENTS] = { "hello", "gap", "leave", "stop",
-                                                           "lost" };
+static const char *const state_names[ZN_MEMBER_STATES] = { "new",      "joined",  "asked",
+                                                           "draining", "leaving", "gone" };
+static const char *const event_names[ZN_MEMBER_EVENTS] = { "hello", "gap",  "leave",
+                                                           "stop",  "lost", "drain" };
 
 static const int next_state[ZN_MEMBER_STATES][ZN_MEMBER_EVENTS] = {
-    /*                   HELLO            GAP            LEAVE            STOP            LOST */
-    [ZN_MEMBER_NEW] = { ZN_MEMBER_JOINED, -1, -1, -1, -1 },
+    /* HELLO, GAP, LEAVE, STOP, LOST, DRAIN */
+    [ZN_MEMBER_NEW] = { ZN_MEMBER_JOINED, -1, -1, -1, -1, -1 },
     [ZN_MEMBER_JOINED] = { ZN_MEMBER_JOINED, ZN_MEMBER_ASKED, ZN_MEMBER_GONE, ZN_MEMBER_LEAVING,
-                           ZN_MEMBER_GONE },
-    [ZN_MEMBER_ASKED] = { ZN_MEMBER_JOINED, -1, -1, ZN_MEMBER_GONE, ZN_MEMBER_GONE },
-    [ZN_MEMBER_LEAVING] = { -1, -1, ZN_MEMBER_GONE, -1, ZN_MEMBER_GONE },
-    [ZN_MEMBER_GONE] = { -1, -1, -1, -1, -1 },
+                           ZN_MEMBER_GONE, ZN_MEMBER_DRAINING },
+    [ZN_MEMBER_ASKED] = { ZN_MEMBER_JOINED, -1, -1, ZN_MEMBER_GONE, ZN_MEMBER_GONE,
+                          ZN_MEMBER_ASKED },
+    [ZN_MEMBER_DRAINING] = { ZN_MEMBER_DRAINING, ZN_MEMBER_ASKED, ZN_MEMBER_GONE, ZN_MEMBER_LEAVING,
+                             ZN_MEMBER_GONE, ZN_MEMBER_DRAINING },
+    [ZN_MEMBER_LEAVING] = { ZN_MEMBER_JOINED, -1, ZN_MEMBER_GONE, -1, ZN_MEMBER_GONE, -1 },
+    [ZN_MEMBER_GONE] = { -1, -1, -1, -1, -1, -1 },
 };
 
 zn_member *zn_member_new(uint64_t id, uint64_t client) {
@@ -168,6 +171,7 @@ void zn_member_destroy(zn_member **member) {
     }
     free((*member)->holdings);
     free((*member)->touched);
+    free((*member)->drain_reason);
     free_texts(*member);
     free(*member);
     *member = NULL;

@@ -11,14 +11,16 @@ typedef enum zn_member_event {
     ZN_MEMBER_EVENT_LEAVE,     /* DONE of everything: it leaves on purpose */
     ZN_MEMBER_EVENT_STOP,      /* the cluster ends */
     ZN_MEMBER_EVENT_LOST,      /* silent, or not reachable */
+    ZN_MEMBER_EVENT_DRAIN,     /* it is to leave when nothing needs it any more */
     ZN_MEMBER_EVENTS,
 } zn_member_event;
 
 typedef enum zn_member_state {
     ZN_MEMBER_NEW = 0,
-    ZN_MEMBER_JOINED,  /* has an epoch, gets tasks */
-    ZN_MEMBER_ASKED,   /* was asked to register again; has no epoch, holds nothing */
-    ZN_MEMBER_LEAVING, /* was told that the cluster ends */
+    ZN_MEMBER_JOINED,   /* has an epoch, gets tasks */
+    ZN_MEMBER_ASKED,    /* was asked to register again; has no epoch, holds nothing */
+    ZN_MEMBER_DRAINING, /* like JOINED, but gets no tasks */
+    ZN_MEMBER_LEAVING,  /* was told to leave: the cluster ends, or it is drained */
     ZN_MEMBER_GONE,
     ZN_MEMBER_STATES,
 } zn_member_state;
@@ -61,6 +63,8 @@ typedef struct zn_member {
     uint32_t held;  /* sum over the holdings */
     uint32_t grant; /* scratch of the assignment */
     uint64_t completed;
+    char *drain_reason; /* why it is drained, for people; NULL: it is not */
+    uint64_t drain_ns;  /* since when */
     uint64_t heard_at_ns;
     uint64_t beat_at_ns;
 
@@ -88,6 +92,11 @@ int zn_member_next(int state, zn_member_event event);
 
 /* Changes the state. REFUSED, with state and event in the text, if that is not legal. */
 zonda_err zn_member_apply(zn_member *member, zn_member_event event, zonda_error *error);
+
+/* Whether it has an epoch in which work goes on. */
+static inline bool zn_member_is_registered(const zn_member *member) {
+    return member->state == ZN_MEMBER_JOINED || member->state == ZN_MEMBER_DRAINING;
+}
 
 /* Takes what HELLO says and begins an epoch. Nothing may be held from the one before. */
 void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer *peer,

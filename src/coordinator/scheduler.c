@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/scheduler_drain.h"
 #include "coordinator/scheduler_internal.h"
 
 zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_ns) {
@@ -143,20 +144,34 @@ static void take_heartbeat(zn_scheduler *scheduler, zn_member *member,
     member->expected_beat = heartbeat->sent;
 }
 
-static void take_result(zn_scheduler *scheduler, zn_member *member,
-                        const zn_msg_outcomes *outcomes) {
-    if (outcomes->sequence <= member->received) {
+/* Whether a numbered message is the next one; then it counts as received. */
+static bool is_next(zn_scheduler *scheduler, zn_member *member, uint64_t sequence) {
+    if (sequence <= member->received) {
         scheduler->stats.duplicates++;
         zn_log(ZONDA_LOG_DEBUG, "duplicate-result", "worker=%llu sequence=%llu",
-               (unsigned long long)member->id, (unsigned long long)outcomes->sequence);
-        return;
+               (unsigned long long)member->id, (unsigned long long)sequence);
+        return false;
     }
-    if (outcomes->sequence != member->received + 1) {
+    if (sequence != member->received + 1) {
         zn_scheduler_give_up_epoch(scheduler, member);
-        return;
+        return false;
     }
     member->received++;
-    zn_scheduler_outcomes(scheduler, member, outcomes);
+    return true;
+}
+
+static void take_result(zn_scheduler *scheduler, zn_member *member,
+                        const zn_msg_outcomes *outcomes) {
+    if (is_next(scheduler, member, outcomes->sequence)) {
+        zn_scheduler_outcomes(scheduler, member, outcomes);
+    }
+}
+
+static void take_handback(zn_scheduler *scheduler, zn_member *member,
+                          const zn_msg_handback *handback) {
+    if (is_next(scheduler, member, handback->sequence)) {
+        zn_scheduler_take_handback(scheduler, member, handback);
+    }
 }
 
 static void take_commit(zn_scheduler *scheduler, zn_member *member, const zn_msg_commit *commit) {
@@ -212,6 +227,12 @@ static bool epoch_of(const zn_message *message, uint64_t *epoch) {
     case ZN_MSG_COMMIT:
         *epoch = message->commit.epoch;
         return true;
+    case ZN_MSG_HANDBACK:
+        *epoch = message->handback.epoch;
+        return true;
+    case ZN_MSG_DRAIN:
+        *epoch = message->drain.epoch;
+        return true;
     default:
         return false;
     }
@@ -244,6 +265,12 @@ static void take_message(zn_scheduler *scheduler, zn_member *member, const zn_me
         break;
     case ZN_MSG_DONE:
         take_done(scheduler, member, &message->done);
+        break;
+    case ZN_MSG_HANDBACK:
+        take_handback(scheduler, member, &message->handback);
+        break;
+    case ZN_MSG_DRAIN:
+        zn_scheduler_drain(scheduler, member, zn_bytes_of_text("it was told to end"));
         break;
     default:
         take_commit(scheduler, member, &message->commit);
@@ -316,7 +343,8 @@ static void look_at_member(zn_scheduler *scheduler, zn_member *member) {
     }
     uint64_t early = scan_interval_ns(scheduler) / 2;
     bool due = now + early - member->beat_at_ns >= scheduler->config.heartbeat_ms * ZN_NS_PER_MS;
-    if (member->state != ZN_MEMBER_JOINED || !due) {
+    zn_scheduler_look_at_drained(scheduler, member, due);
+    if (!zn_member_is_registered(member) || !due) {
         return;
     }
     send_heartbeat(scheduler, member);

@@ -23,6 +23,17 @@ void zn_scheduler_unlink_stage(zn_scheduler *scheduler, zn_live_stage *stage);
 void zn_scheduler_fail_stage(zn_scheduler *scheduler, zn_live_stage *stage,
                              const zonda_error *error);
 
+/* A drained worker has registered again: it is drained as before. */
+void zn_scheduler_drain_again(zn_scheduler *scheduler, zn_member *member);
+
+/* Lets the worker leave if nothing needs it any more; says again what it was told before. Called
+ * now and then, `due` when a heartbeat is. */
+void zn_scheduler_look_at_drained(zn_scheduler *scheduler, zn_member *member, bool due);
+
+/* A worker gives tasks back that it has not begun (HANDBACK, known to be the next in order). */
+void zn_scheduler_take_handback(zn_scheduler *scheduler, zn_member *member,
+                                const zn_msg_handback *handback);
+
 /* Ends the jobs of drivers that have gone. */
 void zn_scheduler_look_at_drivers(zn_scheduler *scheduler);
 

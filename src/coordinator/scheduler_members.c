@@ -146,12 +146,13 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
         lose_results(scheduler, member->client);
     }
     zonda_err refused = zn_member_apply(member, ZN_MEMBER_EVENT_HELLO, &error);
-    ZN_ASSERT(refused == ZONDA_OK); /* only a member of a stopping cluster may not say HELLO */
+    ZN_ASSERT(refused == ZONDA_OK); /* a member that has gone is not in the map */
     zn_member_begin(member, hello, peer, scheduler->next_epoch++, scheduler->now_ns);
     zn_key_map_put(&scheduler->epoch_map, member->epoch, member);
     zn_note_worker(scheduler, member);
     zn_scheduler_refresh_member(scheduler, member);
     send_welcome(scheduler, member);
+    zn_scheduler_drain_again(scheduler, member);
     for (size_t i = 0; i < hello->jobs_count; i++) {
         zn_scheduler_has_job(scheduler, member, hello->jobs[i].job);
     }

@@ -227,6 +227,9 @@ static void take_letter(rig_worker *worker, const zn_message *message) {
     case ZN_MSG_REFUSAL:
         worker->refusals++;
         break;
+    case ZN_MSG_DRAIN:
+        worker->drains++;
+        break;
     default:
         fail_msg("a worker got %s", zn_message_name(message->number));
     }

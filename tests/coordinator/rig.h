@@ -32,6 +32,7 @@ typedef struct rig_worker {
     size_t rejoins;
     size_t heartbeats;
     size_t refusals;
+    size_t drains;
     uint64_t done_job; /* last DONE of a job */
     size_t dones;
     bool done_all;
