@@ -40,30 +40,6 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
     return err;
 }
 
-/* Finds the blob or, if there are bytes for it, makes it; NULL if neither. */
-static zonda_err find_or_add_blob(zn_blob_store *blobs, zn_live_job *job,
-                                  const zn_msg_put_blob *put, zn_digest digest, zn_blob **out,
-                                  zonda_error *error) {
-    zn_blob *blob = zn_blob_store_find(blobs, digest);
-    if (blob != NULL) {
-        if (zn_blob_size(blob) != put->size) {
-            return zn_error_set(
-                error, ZONDA_ERR_INVALID, "a blob of %llu bytes is known with a size of %llu",
-                (unsigned long long)put->size, (unsigned long long)zn_blob_size(blob));
-        }
-        zn_live_job_keep_blob(job, blob);
-    } else if (put->bytes.len > 0 || put->size == 0) {
-        zonda_err err = zn_blob_store_add(blobs, digest, put->size, &blob, error);
-        if (err != ZONDA_OK) {
-            return err;
-        }
-        zn_live_job_keep_blob(job, blob);
-        zn_blob_store_release(blobs, blob); /* only the job refers to it */
-    }
-    *out = blob;
-    return ZONDA_OK;
-}
-
 static zonda_err put_blob(zn_control *control, const zn_message *request, zn_control_reply *reply) {
     const zn_msg_put_blob *put = &request->put_blob;
     zn_live_job *job = NULL;
@@ -77,7 +53,7 @@ static zonda_err put_blob(zn_control *control, const zn_message *request, zn_con
         err = zn_live_job_apply(job, ZN_JOB_EVENT_START, &reply->error);
     }
     if (err == ZONDA_OK) {
-        err = find_or_add_blob(control->scheduler->blobs, job, put, digest, &blob, &reply->error);
+        err = zn_live_job_blob(job, control->scheduler->blobs, put, digest, &blob, &reply->error);
     }
     if (err == ZONDA_OK && blob != NULL) {
         bool complete = zn_blob_complete(blob);

@@ -91,6 +91,44 @@ void zn_live_job_keep_blob(zn_live_job *job, zn_blob *blob) {
     zn_blob_store_keep(blob);
 }
 
+zonda_err zn_live_job_blob(zn_live_job *job, zn_blob_store *blobs, const zn_msg_put_blob *put,
+                           zn_digest digest, zn_blob **out, zonda_error *error) {
+    zn_blob *blob = zn_blob_store_find(blobs, digest);
+    if (blob != NULL) {
+        if (zn_blob_size(blob) != put->size) {
+            return zn_error_set(
+                error, ZONDA_ERR_INVALID, "a blob of %llu bytes is known with a size of %llu",
+                (unsigned long long)put->size, (unsigned long long)zn_blob_size(blob));
+        }
+        zn_live_job_keep_blob(job, blob);
+    } else if (put->bytes.len > 0 || put->size == 0) {
+        zonda_err err = zn_blob_store_add(blobs, digest, put->size, &blob, error);
+        if (err != ZONDA_OK) {
+            return err;
+        }
+        zn_live_job_keep_blob(job, blob);
+        zn_blob_store_release(blobs, blob); /* only the job refers to it */
+    }
+    *out = blob;
+    return ZONDA_OK;
+}
+
+void zn_live_job_end(zn_live_job *job, zn_job_event event, const zonda_error *reason) {
+    zonda_err refused = zn_live_job_apply(job, event, NULL);
+    ZN_ASSERT(refused == ZONDA_OK && job->ended == NULL);
+    job->ended = zn_memdup(reason, sizeof(*reason));
+}
+
+void zn_live_job_say_failed(const zn_live_stage *stage, const zonda_error *error,
+                            zonda_error *reason) {
+    zn_error_set(reason, ZONDA_ERR_CANCELLED, "stage %u of the job failed: %.900s", stage->index,
+                 error->text);
+}
+
+void zn_live_job_say_closed(const zn_live_job *job, zonda_error *reason) {
+    zn_error_set(reason, ZONDA_ERR_CANCELLED, "job %llu was closed", (unsigned long long)job->id);
+}
+
 void zn_live_job_destroy(zn_live_job **job, zn_blob_store *blobs) {
     if (*job == NULL) {
         return;

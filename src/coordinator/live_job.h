@@ -51,6 +51,14 @@ int zn_live_job_next(int state, zn_job_event event);
 /* Changes the state. If that is not legal: the error that ended the job, or CLOSED. */
 zonda_err zn_live_job_apply(zn_live_job *job, zn_job_event event, zonda_error *error);
 
+/* The job failed (FAIL) or was cancelled (CANCEL) for a reason, which is copied. It is open. */
+void zn_live_job_end(zn_live_job *job, zn_job_event event, const zonda_error *reason);
+
+/* Why the other stages of a job end when one has failed, or all when it is closed. */
+void zn_live_job_say_failed(const zn_live_stage *stage, const zonda_error *error,
+                            zonda_error *reason);
+void zn_live_job_say_closed(const zn_live_job *job, zonda_error *reason);
+
 /* NULL if it was not started. */
 zn_live_stage *zn_live_job_stage(const zn_live_job *job, uint64_t index);
 
@@ -59,6 +67,11 @@ void zn_live_job_add_stage(zn_live_job *job, zn_live_stage *stage);
 
 /* Makes the job refer to a blob, if it does not yet. */
 void zn_live_job_keep_blob(zn_live_job *job, zn_blob *blob);
+
+/* Finds the blob of which `put` is a part or, if there are bytes for it, makes it; the job refers
+ * to it then. `*out` is NULL if neither. Errors: INVALID (another size), LIMIT (no room). */
+zonda_err zn_live_job_blob(zn_live_job *job, zn_blob_store *blobs, const zn_msg_put_blob *put,
+                           zn_digest digest, zn_blob **out, zonda_error *error);
 
 /* Releases its blobs and frees everything. */
 void zn_live_job_destroy(zn_live_job **job, zn_blob_store *blobs);

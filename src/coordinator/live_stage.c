@@ -78,7 +78,7 @@ bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *o
         return false;
     }
     stage->running += out->count;
-    if (out->value > 1) {
+    if (out->value > 1 + (uint64_t)stage->raised) {
         stage->retries += out->count;
     }
     return true;
@@ -217,6 +217,43 @@ uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder) {
         extend_prefix(stage);
     }
     return lost;
+}
+
+bool zn_live_stage_settle(zn_live_stage *stage) {
+    if (zn_live_stage_has_enough(stage)) {
+        zn_live_stage_skip_rest(stage);
+    }
+    return stage->results.task_count == stage->total &&
+           zn_live_stage_apply(stage, ZN_STAGE_EVENT_FINISH, NULL) == ZONDA_OK;
+}
+
+void zn_live_stage_fail(zn_live_stage *stage, const zonda_error *error, uint64_t now_ns) {
+    zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_FAIL, NULL);
+    ZN_ASSERT(refused == ZONDA_OK);
+    stage->failure = zn_memdup(error, sizeof(*error));
+    stage->moved_ns = now_ns;
+}
+
+bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint64_t now_ns) {
+    bool ran = zn_live_stage_apply(stage, ZN_STAGE_EVENT_CANCEL, NULL) == ZONDA_OK;
+    if (ran) {
+        stage->failure = zn_memdup(reason, sizeof(*reason));
+        stage->moved_ns = now_ns;
+    }
+    zn_live_stage_drop_pending(stage);
+    return ran;
+}
+
+void zn_live_stage_raise(zn_live_stage *stage) {
+    zn_task_set raised = { 0 };
+    zn_task_run run;
+    while (zn_task_set_pop(&stage->pending, UINT32_MAX, &run)) {
+        run.value++;
+        zn_task_set_insert(&raised, run);
+    }
+    zn_task_set_free(&stage->pending);
+    stage->pending = raised;
+    stage->raised++;
 }
 
 void zn_live_stage_drop_pending(zn_live_stage *stage) {

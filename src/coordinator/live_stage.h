@@ -50,6 +50,7 @@ typedef struct zn_live_stage {
     uint64_t prefix_records; /* and gave this many records; stops at the limit */
     uint64_t away;           /* completed tasks whose results are with workers */
     zn_task_set failures;    /* see retry.h */
+    uint32_t raised; /* restarts: open tasks are that many attempts up without having been tried */
     uint64_t retries;
     uint64_t records_in;
     uint64_t records_out;
@@ -114,6 +115,20 @@ void zn_live_stage_skip_rest(zn_live_stage *stage);
 /* Makes those completed tasks pending again whose results lay with a worker that is gone. Returns
  * how many. */
 uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder);
+
+/* After outcomes were recorded: completes the stage if it has enough or all. True if it is complete
+ * now and was not. */
+bool zn_live_stage_settle(zn_live_stage *stage);
+
+/* The stage, which runs, has failed. The error is copied. */
+void zn_live_stage_fail(zn_live_stage *stage, const zonda_error *error, uint64_t now_ns);
+
+/* Ends the stage for a reason, which is copied, if it runs; drops what is pending. True if it ran.
+ */
+bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint64_t now_ns);
+
+/* A coordinator has restarted: tasks that are open may have been handed out by the one before. */
+void zn_live_stage_raise(zn_live_stage *stage);
 
 /* Forgets what is pending, for a stage that has ended. */
 void zn_live_stage_drop_pending(zn_live_stage *stage);

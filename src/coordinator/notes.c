@@ -102,14 +102,16 @@ void zn_note_stage(zn_scheduler *scheduler, const zn_live_stage *stage) {
         return;
     }
     zn_message note = { .number = ZN_MSG_NOTE_STAGE };
-    note.note_stage = (zn_msg_note_stage){ .job = stage->job->id,
-                                           .stage = stage->index,
-                                           .name = zn_bytes_of_text(stage->name),
-                                           .task_count = stage->total,
-                                           .body = zn_digest_bytes(&stage->body),
-                                           .limit = stage->limit,
-                                           .inputs = stage->inputs,
-                                           .inputs_count = stage->input_count };
+    note.note_stage =
+        (zn_msg_note_stage){ .job = stage->job->id,
+                             .stage = stage->index,
+                             .name = zn_bytes_of_text(stage->name),
+                             .task_count = stage->total,
+                             .body = zn_digest_bytes(&stage->body),
+                             .limit = stage->limit,
+                             .at_ms = zn_scheduler_wall_ms(scheduler, stage->started_ns),
+                             .inputs = stage->inputs,
+                             .inputs_count = stage->input_count };
     zn_notes_add(&scheduler->notes, &note);
 }
 
@@ -130,10 +132,12 @@ void zn_note_outcome(zn_scheduler *scheduler, const zn_live_stage *stage, const 
     if (!gathers(notes, stage, member)) {
         zn_notes_settle(notes);
         notes->gathering.number = ZN_MSG_NOTE_OUTCOMES;
-        notes->gathering.note_outcomes = (zn_msg_note_outcomes){ .job = stage->job->id,
-                                                                 .stage = stage->index,
-                                                                 .holder = member->client,
-                                                                 .worker = member->id };
+        notes->gathering.note_outcomes =
+            (zn_msg_note_outcomes){ .job = stage->job->id,
+                                    .stage = stage->index,
+                                    .holder = member->client,
+                                    .worker = member->id,
+                                    .at_ms = zn_scheduler_wall_ms(scheduler, scheduler->now_ns) };
     }
     zn_msg_note_outcomes *gathering = &notes->gathering.note_outcomes;
     ZN_GROW(notes->outcomes, gathering->outcomes_count, notes->outcome_capacity);
@@ -163,18 +167,13 @@ void zn_note_attempts(zn_scheduler *scheduler, const zn_live_stage *stage, zn_ta
     zn_notes_add(&scheduler->notes, &note);
 }
 
-void zn_note_lost(zn_scheduler *scheduler, const zn_live_stage *stage, uint64_t holder,
-                  uint32_t first, uint32_t count) {
-    if (!scheduler->notes.kept) {
-        return;
+void zn_note_lost(zn_scheduler *scheduler, const zn_live_stage *stage, uint64_t holder) {
+    if (scheduler->notes.kept) {
+        zn_message note = { .number = ZN_MSG_NOTE_LOST };
+        note.note_lost =
+            (zn_msg_note_lost){ .job = stage->job->id, .stage = stage->index, .holder = holder };
+        zn_notes_add(&scheduler->notes, &note);
     }
-    zn_message note = { .number = ZN_MSG_NOTE_LOST };
-    note.note_lost = (zn_msg_note_lost){ .job = stage->job->id,
-                                         .stage = stage->index,
-                                         .holder = holder,
-                                         .first = first,
-                                         .count = count };
-    zn_notes_add(&scheduler->notes, &note);
 }
 
 void zn_note_job_ended(zn_scheduler *scheduler, const zn_live_job *job,

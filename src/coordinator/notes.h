@@ -59,9 +59,9 @@ void zn_note_outcome(struct zn_scheduler *scheduler, const struct zn_live_stage 
 void zn_note_attempts(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
                       struct zn_task_run run, const zonda_error *failure);
 
-/* What the worker had of the results of these tasks is lost: they are open again. */
+/* What the worker had of the results of the stage is lost: those tasks are open again. */
 void zn_note_lost(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
-                  uint64_t holder, uint32_t first, uint32_t count);
+                  uint64_t holder);
 
 /* The stage (NULL: somebody who cancelled) ended the job, for the reason in job->ended. */
 void zn_note_job_ended(struct zn_scheduler *scheduler, const struct zn_live_job *job,

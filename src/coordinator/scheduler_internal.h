@@ -16,6 +16,14 @@ void zn_scheduler_refresh_member(zn_scheduler *scheduler, zn_member *member);
 /* Remembers that subscribers want to know; the end of a stage is told at once. */
 void zn_scheduler_stage_changed(zn_scheduler *scheduler, zn_live_stage *stage);
 
+/* Puts a job into the lists; takes it out and frees it. */
+void zn_scheduler_add_job(zn_scheduler *scheduler, zn_live_job *job);
+void zn_scheduler_drop_job(zn_scheduler *scheduler, zn_live_job *job);
+
+/* Adds the stage that the request describes to the job. It runs. */
+zn_live_stage *zn_scheduler_add_stage(zn_live_job *job, const zn_msg_start_stage *request,
+                                      zn_digest body, zn_blob *blob);
+
 /* Takes the book-keeping of a stage out of all lists, before it is freed. */
 void zn_scheduler_unlink_stage(zn_scheduler *scheduler, zn_live_stage *stage);
 

@@ -12,6 +12,20 @@
 #include "base/log.h"
 #include "coordinator/stage_inputs.h"
 
+void zn_scheduler_add_job(zn_scheduler *scheduler, zn_live_job *job) {
+    zn_key_map_put(&scheduler->job_map, job->id, job);
+    TAILQ_INSERT_TAIL(&scheduler->jobs, job, link);
+}
+
+void zn_scheduler_drop_job(zn_scheduler *scheduler, zn_live_job *job) {
+    for (size_t i = 0; i < job->stage_count; i++) {
+        zn_scheduler_unlink_stage(scheduler, job->stages[i]);
+    }
+    zn_key_map_remove(&scheduler->job_map, job->id);
+    TAILQ_REMOVE(&scheduler->jobs, job, link);
+    zn_live_job_destroy(&job, scheduler->blobs);
+}
+
 zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_bytes name,
                                 zn_digest fingerprint, zn_live_job **out, zonda_error *error) {
     scheduler->now_ns = now_ns;
@@ -23,8 +37,7 @@ zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_byt
                             "the coordinator has %d jobs, the most it takes", ZN_JOBS_MAX);
     }
     zn_live_job *job = zn_live_job_new(scheduler->next_job++, name, fingerprint, now_ns);
-    zn_key_map_put(&scheduler->job_map, job->id, job);
-    TAILQ_INSERT_TAIL(&scheduler->jobs, job, link);
+    zn_scheduler_add_job(scheduler, job);
     zn_log(ZONDA_LOG_INFO, "job-opened", "job=%llu name=%s", (unsigned long long)job->id,
            job->name);
     *out = job;
@@ -83,6 +96,19 @@ static zonda_err check_installed(const zn_live_stage *stage, const zn_msg_start_
     return zn_stage_inputs_same(stage, request, error);
 }
 
+zn_live_stage *zn_scheduler_add_stage(zn_live_job *job, const zn_msg_start_stage *request,
+                                      zn_digest body, zn_blob *blob) {
+    zn_live_job_keep_blob(job, blob);
+    zn_live_stage *stage = zn_live_stage_new(job, (uint32_t)request->stage, request->name, body,
+                                             (uint32_t)request->task_count);
+    zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_START, NULL);
+    ZN_ASSERT(refused == ZONDA_OK);
+    stage->limit = request->limit;
+    zn_stage_inputs_install(stage, request);
+    zn_live_job_add_stage(job, stage);
+    return stage;
+}
+
 static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
                                const zn_msg_start_stage *request, zn_digest body,
                                zn_live_stage **out, zonda_error *error) {
@@ -97,15 +123,8 @@ static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
     if (err != ZONDA_OK) {
         return err;
     }
-    zn_live_job_keep_blob(job, blob);
-    zn_live_stage *stage = zn_live_stage_new(job, (uint32_t)request->stage, request->name, body,
-                                             (uint32_t)request->task_count);
-    zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_START, error);
-    ZN_ASSERT(refused == ZONDA_OK);
-    stage->limit = request->limit;
-    zn_stage_inputs_install(stage, request);
+    zn_live_stage *stage = zn_scheduler_add_stage(job, request, body, blob);
     stage->started_ns = scheduler->now_ns;
-    zn_live_job_add_stage(job, stage);
     zn_note_stage(scheduler, stage);
     zn_scheduler_refresh_stage(scheduler, stage);
     zn_log(ZONDA_LOG_INFO, "stage-started", "job=%llu stage=%u tasks=%u name=%s",
@@ -178,12 +197,9 @@ static void end_work(zn_scheduler *scheduler, zn_live_job *job, const zonda_erro
     }
     for (size_t i = 0; i < job->stage_count; i++) {
         zn_live_stage *stage = job->stages[i];
-        if (zn_live_stage_apply(stage, ZN_STAGE_EVENT_CANCEL, NULL) == ZONDA_OK) {
-            stage->failure = zn_memdup(reason, sizeof(*reason));
-            stage->moved_ns = scheduler->now_ns;
+        if (zn_live_stage_cancel(stage, reason, scheduler->now_ns)) {
             zn_scheduler_stage_changed(scheduler, stage);
         }
-        zn_live_stage_drop_pending(stage);
         zn_scheduler_refresh_stage(scheduler, stage);
     }
 }
@@ -191,17 +207,11 @@ static void end_work(zn_scheduler *scheduler, zn_live_job *job, const zonda_erro
 void zn_scheduler_fail_stage(zn_scheduler *scheduler, zn_live_stage *stage,
                              const zonda_error *error) {
     zn_live_job *job = stage->job;
-    zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_FAIL, NULL);
-    ZN_ASSERT(refused == ZONDA_OK);
-    refused = zn_live_job_apply(job, ZN_JOB_EVENT_FAIL, NULL);
-    ZN_ASSERT(refused == ZONDA_OK); /* a running stage belongs to an open job */
-    stage->failure = zn_memdup(error, sizeof(*error));
-    stage->moved_ns = scheduler->now_ns;
-    job->ended = zn_memdup(error, sizeof(*error));
+    zn_live_stage_fail(stage, error, scheduler->now_ns);
+    zn_live_job_end(job, ZN_JOB_EVENT_FAIL, error); /* a running stage belongs to an open job */
     zn_note_job_ended(scheduler, job, stage);
     zonda_error reason;
-    zn_error_set(&reason, ZONDA_ERR_CANCELLED, "stage %u of the job failed: %.900s", stage->index,
-                 error->text);
+    zn_live_job_say_failed(stage, error, &reason);
     end_work(scheduler, job, &reason);
     zn_scheduler_stage_changed(scheduler, stage);
     zn_log(ZONDA_LOG_INFO, "job-failed", "job=%llu stage=%u code=%s text=%s",
@@ -235,12 +245,7 @@ static void forget_if_released(zn_scheduler *scheduler, zn_live_job *job) {
     }
     zn_note_job_forgotten(scheduler, job);
     zn_log(ZONDA_LOG_INFO, "job-closed", "job=%llu", (unsigned long long)job->id);
-    for (size_t i = 0; i < job->stage_count; i++) {
-        zn_scheduler_unlink_stage(scheduler, job->stages[i]);
-    }
-    zn_key_map_remove(&scheduler->job_map, job->id);
-    TAILQ_REMOVE(&scheduler->jobs, job, link);
-    zn_live_job_destroy(&job, scheduler->blobs);
+    zn_scheduler_drop_job(scheduler, job);
 }
 
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t id) {
@@ -261,16 +266,12 @@ zonda_err zn_scheduler_cancel_job(zn_scheduler *scheduler, uint64_t now_ns, uint
     if (err != ZONDA_OK) {
         return err;
     }
-    bool open = job->state == ZN_JOB_OPEN;
-    err = zn_live_job_apply(job, ZN_JOB_EVENT_CANCEL, error);
-    if (err != ZONDA_OK) {
-        return err;
-    }
-    if (open) {
-        job->ended = ZN_NEW(zonda_error);
-        zn_error_set(job->ended, ZONDA_ERR_CANCELLED, "job %llu was cancelled%s%.*s",
+    if (job->state == ZN_JOB_OPEN) {
+        zonda_error why;
+        zn_error_set(&why, ZONDA_ERR_CANCELLED, "job %llu was cancelled%s%.*s",
                      (unsigned long long)id, reason.len > 0 ? ": " : "", (int)reason.len,
                      reason.len > 0 ? (const char *)reason.data : "");
+        zn_live_job_end(job, ZN_JOB_EVENT_CANCEL, &why);
         zn_note_job_ended(scheduler, job, NULL);
         end_work(scheduler, job, job->ended);
         zn_log(ZONDA_LOG_INFO, "job-cancelled", "job=%llu text=%s", (unsigned long long)id,
@@ -300,7 +301,7 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
     if (!closing) {
         zn_note_job_closing(scheduler, job);
         zonda_error reason;
-        zn_error_set(&reason, ZONDA_ERR_CANCELLED, "job %llu was closed", (unsigned long long)id);
+        zn_live_job_say_closed(job, &reason);
         end_work(scheduler, job, &reason);
         let_go(scheduler, job);
     }

@@ -48,7 +48,7 @@ static void lose_results(zn_scheduler *scheduler, uint64_t holder) {
             zn_live_stage *stage = job->stages[i];
             if (stage->state == ZN_STAGE_RUNNING && stage->away > 0 &&
                 zn_live_stage_lose_results(stage, holder) > 0) {
-                zn_note_lost(scheduler, stage, holder, 0, stage->total);
+                zn_note_lost(scheduler, stage, holder);
                 zn_scheduler_refresh_stage(scheduler, stage);
                 zn_scheduler_stage_changed(scheduler, stage);
             }

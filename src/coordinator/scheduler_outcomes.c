@@ -51,8 +51,6 @@ static void fail_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage 
 }
 
 static void finish_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
-    zonda_err refused = zn_live_stage_apply(stage, ZN_STAGE_EVENT_FINISH, NULL);
-    ZN_ASSERT(refused == ZONDA_OK);
     zn_scheduler_refresh_stage(scheduler, stage);
     zn_log(ZONDA_LOG_INFO, "stage-complete", "job=%llu stage=%u tasks=%u retries=%llu",
            (unsigned long long)stage->job->id, stage->index, stage->total,
@@ -72,10 +70,7 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
     zn_live_stage_complete(stage, part.first, part.count, outcome, member->client, member->id);
     zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);
     stage->moved_ns = scheduler->now_ns;
-    if (zn_live_stage_has_enough(stage)) {
-        zn_live_stage_skip_rest(stage);
-    }
-    if (stage->results.task_count == stage->total) {
+    if (zn_live_stage_settle(stage)) {
         finish_stage(scheduler, stage);
     }
 }

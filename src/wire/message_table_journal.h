@@ -49,12 +49,15 @@
     U(task_count, ZN_STAGE_TASKS_MAX, "tasks")                                                     \
     B(body, ZN_DIGEST_BYTES, "blob with the operators")                                            \
     U(limit, UINT64_MAX, "as in START_STAGE")                                                      \
+    U(at_ms, UINT64_MAX, "since 1970-01-01 UTC")                                                   \
     L(inputs, stage_input, ZN_STAGE_INPUTS_MAX, "stages whose results it reads")
 
 #define ZN_NOTE_OUTCOMES_FIELDS(U, I, S, B, L)                                                     \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \
     U(holder, UINT64_MAX, "client id of the worker that reported them")                            \
     U(worker, UINT64_MAX, "its worker id")                                                         \
+    U(at_ms, UINT64_MAX, "since 1970-01-01 UTC")                                                   \
+    U(more, 1, "1: in a snapshot, and more of the stage follow")                                   \
     L(outcomes, outcome, ZN_OUTCOMES_MAX, "outcomes that were accepted")
 
 #define ZN_NOTE_ATTEMPTS_FIELDS(U, I, S, B, L)                                                     \
@@ -64,12 +67,11 @@
 
 #define ZN_NOTE_LOST_FIELDS(U, I, S, B, L)                                                         \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \
-    U(holder, UINT64_MAX, "client id of the worker that had them")                                 \
-    U(first, ZN_STAGE_TASKS_MAX, "first of the tasks among which they are")                        \
-    U(count, ZN_STAGE_TASKS_MAX, "how many tasks those are")
+    U(holder, UINT64_MAX, "client id of the worker that had them")
 
 #define ZN_NOTE_SUMS_FIELDS(U, I, S, B, L)                                                         \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \
+    U(raised, UINT32_MAX, "restarts since it was started")                                         \
     U(retries, UINT64_MAX, "attempts after the first")                                             \
     U(active_ms, UINT64_MAX, "from the first task handed out to its end, or to now")               \
     U(records_in, UINT64_MAX, "by accepted attempts")                                              \
@@ -89,11 +91,6 @@
     U(job, UINT64_MAX, "job id")                                                                   \
     U(has_stage, 1, "the stage failed; else the job was cancelled")                                \
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
-    L(failure, failure, 1, "why")
-
-#define ZN_NOTE_STAGE_ENDED_FIELDS(U, I, S, B, L)                                                  \
-    ZN_NOTE_TASKS_FIELDS(U)                                                                        \
-    U(state, 255, "zn_stage_state: failed or cancelled")                                           \
     L(failure, failure, 1, "why")
 
 #define ZN_NOTE_JOB_CLOSING_FIELDS(U, I, S, B, L) U(job, UINT64_MAX, "job id")
@@ -116,6 +113,7 @@
 
 #define ZN_NOTE_PAST_JOB_FIELDS(U, I, S, B, L) L(job, past_job, 1, "a job that has ended")
 
+/* clang-format off */
 /* X(NAME, name, number, fields, from-to, what it is) */
 #define ZN_NOTE_TABLE(X)                                                                           \
     X(NOTE_BEGUN, note_begun, 96, ZN_NOTE_BEGUN_FIELDS, "journal", "a coordinator began, or a snapshot") \
@@ -128,11 +126,11 @@
     X(NOTE_SUMS, note_sums, 103, ZN_NOTE_SUMS_FIELDS, "journal", "sums of a stage, in a snapshot") \
     X(NOTE_FAILURES, note_failures, 104, ZN_NOTE_FAILURES_FIELDS, "journal", "how often tasks failed, in a snapshot") \
     X(NOTE_JOB_ENDED, note_job_ended, 105, ZN_NOTE_JOB_ENDED_FIELDS, "journal", "a job failed or was cancelled") \
-    X(NOTE_STAGE_ENDED, note_stage_ended, 106, ZN_NOTE_STAGE_ENDED_FIELDS, "journal", "how a stage of it ended, in a snapshot") \
-    X(NOTE_JOB_CLOSING, note_job_closing, 107, ZN_NOTE_JOB_CLOSING_FIELDS, "journal", "a job is being closed") \
-    X(NOTE_JOB_FORGOTTEN, note_job_forgotten, 108, ZN_NOTE_JOB_FORGOTTEN_FIELDS, "journal", "a job is closed") \
-    X(NOTE_WORKER, note_worker, 109, ZN_NOTE_WORKER_FIELDS, "journal", "a worker registered")      \
-    X(NOTE_WORKER_GONE, note_worker_gone, 110, ZN_NOTE_WORKER_GONE_FIELDS, "journal", "a worker left or was lost") \
-    X(NOTE_PAST_JOB, note_past_job, 111, ZN_NOTE_PAST_JOB_FIELDS, "journal", "what the history says of a job")
+    X(NOTE_JOB_CLOSING, note_job_closing, 106, ZN_NOTE_JOB_CLOSING_FIELDS, "journal", "a job is being closed") \
+    X(NOTE_JOB_FORGOTTEN, note_job_forgotten, 107, ZN_NOTE_JOB_FORGOTTEN_FIELDS, "journal", "a job is closed") \
+    X(NOTE_WORKER, note_worker, 108, ZN_NOTE_WORKER_FIELDS, "journal", "a worker registered")      \
+    X(NOTE_WORKER_GONE, note_worker_gone, 109, ZN_NOTE_WORKER_GONE_FIELDS, "journal", "a worker left or was lost") \
+    X(NOTE_PAST_JOB, note_past_job, 110, ZN_NOTE_PAST_JOB_FIELDS, "journal", "what the history says of a job")
+/* clang-format on */
 
 #endif
