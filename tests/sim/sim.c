@@ -25,6 +25,7 @@ static void handle(sim *s, const sim_event *event) {
     switch (event->kind) {
     case SIM_COORDINATOR_CALL:
     case SIM_COORDINATOR_WORK:
+    case SIM_COORDINATOR_BULK:
     case SIM_COORDINATOR_CLOSED:
     case SIM_COORDINATOR_DRIVER:
     case SIM_COORDINATOR_TICK:
@@ -40,6 +41,7 @@ static void handle(sim *s, const sim_event *event) {
         sim_worker_event(s, event);
         break;
     case SIM_SLOT_MESSAGE:
+    case SIM_SLOT_PAGE:
     case SIM_SLOT_STEP:
         sim_slot_event(s, event);
         break;
@@ -138,7 +140,7 @@ static bool take_step(sim *s, uint64_t end_ns) {
     s->steps++;
     handle(s, &event);
     zn_buf_free(&event.bytes);
-    sim_check(s);
+    sim_check(s, &event);
     return s->now_ns <= end_ns;
 }
 

@@ -89,15 +89,19 @@ void sim_driver_kill(sim *s, uint32_t index);
 void sim_driver_free(sim_driver *driver);
 /* The stage that a body is of, and its driver; NULL if there is none. */
 const sim_stage *sim_find_stage(sim *s, const zn_digest *body, sim_driver **driver, size_t *number);
-/* What a task gives. */
+/* What a task gives that read its inputs right. */
 uint64_t sim_task_value(const sim_stage *stage, uint64_t task);
+/* What it gives after it read what this is the fold of. */
+uint64_t sim_task_make(const sim_stage *stage, uint64_t task, uint64_t fold);
+/* Adds what a task of an earlier stage gave. */
+uint64_t sim_fold(uint64_t fold, size_t stage, uint64_t task, uint64_t value);
 
 /* ---- faults and checks ---- */
 
 /* Something breaks now, and something else later. */
 void sim_fault(sim *s);
-/* Everything that must hold between any two events. */
-void sim_check(sim *s);
+/* Everything that must hold after an event, of whoever it was for. */
+void sim_check(sim *s, const sim_event *event);
 /* Everything that must hold when all jobs have ended and nobody is hindered any more. */
 void sim_check_end(sim *s);
 

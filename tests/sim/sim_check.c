@@ -43,11 +43,12 @@ static void check_members(sim *s) {
     }
 }
 
-void sim_check(sim *s) {
-    for (uint32_t i = 0; i < s->worker_count; i++) {
-        check_worker(s, i);
+void sim_check(sim *s, const sim_event *event) {
+    if (event->kind < SIM_WORKER_REPLY) {
+        check_members(s);
+    } else if (event->kind < SIM_DRIVER_REPLY) {
+        check_worker(s, event->node);
     }
-    check_members(s);
     if (s->scheduler->outbox.count > 0) {
         sim_fail(s, "letters of the coordinator were not sent");
     }

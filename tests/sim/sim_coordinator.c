@@ -91,12 +91,28 @@ static void answer(sim *s, const sim_event *event) {
              reply, driver ? s->drivers[event->node].cut_ns : s->cut_down_ns[worker]);
 }
 
+static void answer_bulk(sim *s, const sim_event *event) {
+    const zn_message *request = sim_decode(s, &event->bytes);
+    sim_trace(s, "→bulk", request, event->node);
+    const zn_message *reply = zn_control_bulk(s->control, clock_of(s), request);
+    sim_trace(s, "bulk→", reply, event->node);
+    sim_send(s,
+             (sim_event){ .kind = SIM_SLOT_PAGE,
+                          .node = event->node,
+                          .slot = event->slot,
+                          .life = event->life,
+                          .mark = event->mark },
+             reply, s->cut_down_ns[event->node]);
+}
+
 void sim_coordinator_event(sim *s, const sim_event *event) {
     if (event->kind == SIM_COORDINATOR_TICK && event->mark != s->tick_mark) {
         return;
     }
     if (event->kind == SIM_COORDINATOR_CALL) {
         answer(s, event);
+    } else if (event->kind == SIM_COORDINATOR_BULK) {
+        answer_bulk(s, event);
     } else if (event->kind == SIM_COORDINATOR_WORK) {
         zn_peer peer = peer_of(event->node, event->mark);
         const zn_message *message = sim_decode(s, &event->bytes);

@@ -19,6 +19,28 @@ static uint64_t clock_of(const sim *s, const sim_driver *driver) {
 
 /* ---- the plan ---- */
 
+/* A stage reads the one before it, and perhaps another one. */
+static void choose_inputs(sim *s, sim_driver *driver, size_t number) {
+    sim_stage *stage = &driver->stages[number];
+    size_t count = number == 0 || sim_chance(s, 300) ? 0 : number > 1 && sim_chance(s, 300) ? 2 : 1;
+    zn_plan_stage *plan = &driver->plan->stages[number];
+    plan->inputs = zn_calloc(SIM_INPUTS_MAX, sizeof *plan->inputs);
+    plan->input_count = count;
+    stage->input_count = count;
+    for (size_t i = 0; i < count; i++) {
+        size_t input = number - 1 - i;
+        stage->inputs[i] = input;
+        plan->inputs[i] =
+            (zn_stage_input){ .stage = input,
+                              .by = sim_chance(s, 500) ? ZN_INPUT_ALL : ZN_INPUT_PARTITION };
+        driver->stages[input].large = false;
+        for (uint32_t k = 0; k < driver->stages[input].tasks; k++) {
+            uint64_t value = sim_task_value(&driver->stages[input], k);
+            stage->fold = sim_fold(stage->fold, input, k, value);
+        }
+    }
+}
+
 static void make_stage(sim *s, sim_driver *driver, size_t number, size_t count) {
     sim_stage *stage = &driver->stages[number];
     char text[64];
@@ -37,6 +59,7 @@ static void make_stage(sim *s, sim_driver *driver, size_t number, size_t count) 
     driver->plan->stages[number] = (zn_plan_stage){ .name = zn_strdup("simulated"),
                                                     .task_count = stage->tasks,
                                                     .body = stage->body };
+    choose_inputs(s, driver, number);
 }
 
 /* The subscription of the driver begins or ends. */
@@ -86,10 +109,14 @@ void sim_driver_free(sim_driver *driver) {
     zn_buf_free(&driver->call);
 }
 
-uint64_t sim_task_value(const sim_stage *stage, uint64_t task) {
+uint64_t sim_task_make(const sim_stage *stage, uint64_t task, uint64_t fold) {
     uint64_t head = 0;
     memcpy(&head, stage->body.bytes, sizeof head);
-    return (head ^ task * UINT64_C(0x9e3779b97f4a7c15)) >> 1;
+    return (head ^ fold ^ task * UINT64_C(0x9e3779b97f4a7c15)) >> 1;
+}
+
+uint64_t sim_task_value(const sim_stage *stage, uint64_t task) {
+    return sim_task_make(stage, task, stage->fold);
 }
 
 const sim_stage *sim_find_stage(sim *s, const zn_digest *body, sim_driver **driver,

@@ -12,7 +12,8 @@ enum {
     SIM_SLOTS_MAX = 3,
     SIM_DRIVERS_MAX = 3,
     SIM_NODES_MAX = SIM_WORKERS_MAX + SIM_DRIVERS_MAX,
-    SIM_STAGES_MAX = 3,
+    SIM_STAGES_MAX = 4,
+    SIM_INPUTS_MAX = 2,
     SIM_TASKS_MAX = 120,
     SIM_ATTEMPTS_MAX = 512 /* of one task that are told apart */
 };
@@ -20,6 +21,7 @@ enum {
 typedef enum sim_kind {
     SIM_COORDINATOR_CALL,   /* control: a call of driver `node`, or of worker `node - drivers` */
     SIM_COORDINATOR_WORK,   /* a message of worker `node` */
+    SIM_COORDINATOR_BULK,   /* a slot of worker `node` asks for results */
     SIM_COORDINATOR_CLOSED, /* a connection was closed */
     SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
     SIM_COORDINATOR_TICK,
@@ -28,6 +30,7 @@ typedef enum sim_kind {
     SIM_WORKER_TICK,
     SIM_WORKER_START,
     SIM_SLOT_MESSAGE, /* worker → slot */
+    SIM_SLOT_PAGE,    /* coordinator → slot */
     SIM_SLOT_STEP,
     SIM_SLOT_REPORT, /* slot → worker */
     SIM_SLOT_READY,

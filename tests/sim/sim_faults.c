@@ -45,6 +45,16 @@ static void cut_off(sim *s, uint32_t worker, uint64_t until_ns) {
     cut_down(s, worker, until_ns);
 }
 
+/* Other workers do not reach it, the coordinator does. */
+static void cut_data(sim *s, uint32_t worker, uint64_t until_ns) {
+    s->workers[worker].cut_data_ns = until_ns;
+}
+
+static void spoil_segment(sim *s, uint32_t worker, uint64_t until_ns) {
+    (void)until_ns;
+    sim_store_spoil(s, &s->workers[worker]);
+}
+
 /* Several workers on the other side. */
 static void part(sim *s, uint32_t worker, uint64_t until_ns) {
     for (uint32_t i = worker; i < s->worker_count; i++) {
@@ -98,7 +108,8 @@ static void jump_ahead(sim *s, uint32_t worker, uint64_t until_ns) {
 void sim_fault(sim *s) {
     static fault *const faults[] = { kill_worker, freeze_worker, freeze_host, cut_up,
                                      cut_down,    cut_off,       part,        cut_off_driver,
-                                     kill_driver, crash_slot,    fill_disk,   jump_ahead };
+                                     kill_driver, crash_slot,    fill_disk,   jump_ahead,
+                                     cut_data,    spoil_segment };
     uint64_t end_ns = s->settings.faults_end_ns;
     if (s->now_ns >= end_ns) {
         return;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* What the simulator is made of: workers with slots, drivers with plans, files. */
+/* What the simulator is made of: workers with slots, drivers with plans. */
 #ifndef ZN_TESTS_SIM_NODES_H
 #define ZN_TESTS_SIM_NODES_H
 
 #include "runtime/driver_core.h"
+#include "sim_disk.h"
 #include "sim_event.h"
 #include "worker/slot_manager.h"
 
@@ -17,7 +18,10 @@ typedef struct sim_stage {
     bool large; /* results go into segments */
     uint32_t fail_per_mille;
     uint32_t crash_per_mille;
-    uint64_t task_ns; /* longest */
+    uint64_t task_ns;              /* longest */
+    size_t inputs[SIM_INPUTS_MAX]; /* stages of which each task reads everything */
+    size_t input_count;
+    uint64_t fold; /* of all that they give */
 } sim_stage;
 
 /* The output of a task of a sink, under its final name. */
@@ -69,11 +73,23 @@ typedef enum sim_slot_state {
     SIM_SLOT_ABSENT,
     SIM_SLOT_STARTING,
     SIM_SLOT_IDLE,
+    SIM_SLOT_ASKING,     /* waits for a page of results of an earlier stage */
+    SIM_SLOT_FETCHING,   /* waits for what the page refers to */
     SIM_SLOT_RUNNING,    /* until the event with the present mark */
     SIM_SLOT_COMMITTING, /* waits for COMMITTED */
     SIM_SLOT_PUBLISHING, /* has the permission, is about to rename */
     SIM_SLOT_PUBLISHED,  /* has renamed, is about to report */
 } sim_slot_state;
+
+/* How far a task is in reading its inputs. */
+typedef struct sim_reading {
+    size_t input;
+    uint64_t next; /* task of that input */
+    uint64_t fold; /* of all that was read */
+    uint64_t request;
+    uint64_t since_ns; /* when it last got on */
+    zn_buf page;
+} sim_reading;
 
 typedef struct sim_slot {
     sim_slot_state state;
@@ -89,25 +105,18 @@ typedef struct sim_slot {
     uint32_t position;
     bool whole; /* all tasks so far have outcomes */
     uint64_t cancelled[4];
+    sim_reading reading;
 } sim_slot;
-
-/* What a worker keeps of a task whose result is large. */
-typedef struct sim_segment {
-    uint64_t job;
-    uint32_t stage;
-    uint64_t task;
-    uint64_t attempt;
-    uint64_t value;
-} sim_segment;
 
 typedef struct sim_worker {
     bool alive;
     uint64_t life;
-    uint64_t connection; /* of the work socket; 0: none */
-    uint64_t ahead_ns;   /* its clock is ahead of the simulated time */
-    uint64_t frozen_ns;  /* handles nothing before */
-    bool host_frozen;    /* and neither do its slots */
-    uint64_t full_ns;    /* its disk is full until then */
+    uint64_t connection;  /* of the work socket; 0: none */
+    uint64_t ahead_ns;    /* its clock is ahead of the simulated time */
+    uint64_t frozen_ns;   /* handles nothing before */
+    bool host_frozen;     /* and neither do its slots */
+    uint64_t cut_data_ns; /* other workers do not reach it, nor it them */
+    uint64_t full_ns;     /* its disk is full until then */
     uint32_t slot_count;
     zn_slot_manager *manager;
     zn_outbox outbox;
@@ -119,19 +128,5 @@ typedef struct sim_worker {
     size_t segment_capacity;
     char data[64]; /* endpoint */
 } sim_worker;
-
-/* A file that is being written beside the output that it is to become. */
-typedef struct sim_temporary {
-    uint64_t job;
-    uint32_t driver;
-    uint32_t stage;
-    uint32_t task;
-    uint64_t attempt;
-    sim_place writer;
-    uint64_t worker_life; /* of the writer's worker */
-    bool locked;          /* its writer lives and has not ended the task */
-    bool sealed;
-    uint64_t value;
-} sim_temporary;
 
 #endif

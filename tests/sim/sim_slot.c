@@ -17,6 +17,7 @@ void sim_slot_reset(sim *s, sim_place at) {
         free(slot->orders[i].task.runs);
     }
     free(slot->orders);
+    zn_buf_free(&slot->reading.page);
     sim_files_abandon(s, at);
     *slot = (sim_slot){ .life = slot->life + 1 };
 }
@@ -33,7 +34,7 @@ void sim_slot_start(sim *s, sim_place at) {
 }
 
 bool sim_slot_is_busy(const sim_slot *slot) {
-    return slot->state >= SIM_SLOT_RUNNING;
+    return slot->state >= SIM_SLOT_ASKING;
 }
 
 /* What it has reported before still arrives first. */
@@ -245,6 +246,10 @@ void sim_slot_event(sim *s, const sim_event *event) {
         if (event->mark == slot->mark) {
             step(s, at);
         }
+        return;
+    }
+    if (event->kind == SIM_SLOT_PAGE) {
+        sim_read_page(s, at, event);
         return;
     }
     const zn_message *message = sim_decode(s, &event->bytes);

@@ -39,6 +39,27 @@ void sim_task_begin(sim *s, sim_place at);
 void sim_task_step(sim *s, sim_place at);
 void sim_task_verdict(sim *s, sim_place at, const zn_msg_committed *verdict);
 
+/* The task has read what it needs. */
+void sim_task_work(sim *s, sim_place at);
+void sim_task_fail(sim *s, sim_place at, zn_failure *failure);
+
+/* ---- sim_read.c ---- */
+
+void sim_read_begin(sim *s, sim_place at);
+void sim_read_step(sim *s, sim_place at, const sim_stage *stage);
+void sim_read_page(sim *s, sim_place at, const sim_event *event);
+
+typedef enum sim_fetched {
+    SIM_FETCHED,
+    SIM_FETCH_SILENT, /* its worker does not answer */
+    SIM_FETCH_LOST,   /* and will not */
+    SIM_FETCH_ROTTEN
+} sim_fetched;
+
+/* Reads one result; `cut_ns`: until when the reader is cut off. */
+sim_fetched sim_fetch(const sim *s, uint64_t cut_ns, uint64_t job, size_t stage, uint64_t task,
+                      const zn_result *result, uint64_t *value);
+
 /* ---- sim_files.c: the disk that all sinks write to ---- */
 
 typedef struct sim_attempt {
@@ -72,6 +93,11 @@ void sim_files_check_left(sim *s);
 /* ---- sim_store.c: segments of workers ---- */
 
 void sim_store_put(sim_worker *worker, sim_segment segment);
+/* NULL: it is not there. */
+const sim_segment *sim_store_find(const sim_worker *worker, uint64_t job, size_t stage,
+                                  uint64_t task, uint64_t place);
+/* Something of it cannot be read any more, or is gone. */
+void sim_store_spoil(sim *s, sim_worker *worker);
 void sim_store_remove(sim_worker *worker, uint64_t job);
 void sim_store_remove_all(sim_worker *worker);
 

@@ -11,6 +11,30 @@ void sim_store_put(sim_worker *worker, sim_segment segment) {
     worker->segments[worker->segment_count++] = segment;
 }
 
+const sim_segment *sim_store_find(const sim_worker *worker, uint64_t job, size_t stage,
+                                  uint64_t task, uint64_t place) {
+    for (size_t i = 0; i < worker->segment_count; i++) {
+        const sim_segment *segment = &worker->segments[i];
+        if (segment->place == place && segment->job == job && segment->stage == stage &&
+            segment->task == task) {
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+void sim_store_spoil(sim *s, sim_worker *worker) {
+    if (worker->segment_count == 0) {
+        return;
+    }
+    size_t index = (size_t)sim_roll(s, worker->segment_count);
+    if (sim_chance(s, 500)) {
+        worker->segments[index].rotten = true;
+    } else {
+        worker->segments[index] = worker->segments[--worker->segment_count];
+    }
+}
+
 void sim_store_remove(sim_worker *worker, uint64_t job) {
     size_t kept = 0;
     for (size_t i = 0; i < worker->segment_count; i++) {

@@ -62,17 +62,26 @@ static void report_outcome(sim *s, sim_place at, zn_outcome *outcome) {
     go_on(s, at);
 }
 
-static void fail(sim *s, sim_place at, zonda_err code) {
-    zn_failure failure = { .code = code, .text = zn_bytes_of_text("a simulated failure") };
-    zn_outcome outcome = { .failure = &failure, .failure_count = 1 };
+void sim_task_fail(sim *s, sim_place at, zn_failure *failure) {
+    zn_outcome outcome = { .failure = failure, .failure_count = 1 };
     sim_files_discard(s, at);
     report_outcome(s, at, &outcome);
+}
+
+static void fail(sim *s, sim_place at, zonda_err code) {
+    zn_failure failure = { .code = code, .text = zn_bytes_of_text("a simulated failure") };
+    sim_task_fail(s, at, &failure);
+}
+
+/* What the task gives, from what it has read. */
+static uint64_t make_value(const sim_slot *slot, const sim_stage *stage) {
+    return sim_task_make(stage, sim_slot_task(slot), slot->reading.fold);
 }
 
 static void succeed(sim *s, sim_place at, const sim_stage *stage) {
     const sim_slot *slot = sim_slot_at(s, at);
     const zn_msg_task *task = &slot->orders[0].task;
-    uint64_t value = sim_task_value(stage, sim_slot_task(slot));
+    uint64_t value = make_value(slot, stage);
     zn_buf record = { 0 };
     zn_put_uint(&record, value);
     zn_outcome outcome = { .records_out = 1, .bytes_out = record.len };
@@ -81,9 +90,9 @@ static void succeed(sim *s, sim_place at, const sim_stage *stage) {
         sim_store_put(&s->workers[at.worker], (sim_segment){ .job = task->job,
                                                              .stage = (uint32_t)task->stage,
                                                              .task = sim_slot_task(slot),
-                                                             .attempt = sim_slot_attempt(slot),
+                                                             .place = s->order,
                                                              .value = value });
-        reference.offset = sim_slot_task(slot);
+        reference.offset = s->order;
         outcome.reference = &reference;
         outcome.reference_count = 1;
     } else {
@@ -167,7 +176,19 @@ void sim_task_begin(sim *s, sim_place at) {
                                       .task = task,
                                       .attempt = sim_slot_attempt(slot) });
     }
-    slot->state = SIM_SLOT_RUNNING;
+    slot->reading.fold = 0;
+    if (stage->input_count > 0) {
+        sim_read_begin(s, at);
+    } else {
+        sim_task_work(s, at);
+    }
+}
+
+void sim_task_work(sim *s, sim_place at) {
+    sim_driver *driver = NULL;
+    size_t number = 0;
+    const sim_stage *stage = find_stage(s, at, &driver, &number);
+    sim_slot_at(s, at)->state = SIM_SLOT_RUNNING;
     sim_slot_wake(s, at, 1000 + sim_roll(s, stage->task_ns));
 }
 
@@ -188,7 +209,7 @@ static void finish_work(sim *s, sim_place at) {
     } else if (sim_slot_attempt(slot) <= 2 && sim_chance(s, stage->fail_per_mille)) {
         fail(s, at, ZONDA_ERR_USER);
     } else if (stage->sinks) {
-        sim_files_seal(s, at, sim_task_value(stage, sim_slot_task(slot)));
+        sim_files_seal(s, at, make_value(slot, stage));
         ask_to_publish(s, at);
     } else {
         succeed(s, at, stage);
@@ -208,6 +229,10 @@ void sim_task_step(sim *s, sim_place at) {
     sim_driver *driver = NULL;
     size_t number = 0;
     switch (sim_slot_at(s, at)->state) {
+    case SIM_SLOT_ASKING:
+    case SIM_SLOT_FETCHING:
+        sim_read_step(s, at, find_stage(s, at, &driver, &number));
+        break;
     case SIM_SLOT_RUNNING:
         finish_work(s, at);
         break;
