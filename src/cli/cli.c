@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ void zn_cli_log(zonda_log_level level) {
 static void on_signal(int number) {
     (void)number;
     int saved = errno;
-    interrupted = 1;
+    interrupted += interrupted < INT_MAX ? 1 : 0;
     ssize_t rc = write(signal_pipe[1], "", 1);
     (void)rc; /* a full pipe has already said it */
     errno = saved;
@@ -83,12 +84,17 @@ const volatile int *zn_cli_catch_signals(void) {
     return &interrupted;
 }
 
-bool zn_cli_wait_signal(int timeout_ms) {
+bool zn_cli_wait_signals(int count, int timeout_ms) {
     struct pollfd item = { .fd = signal_pipe[0], .events = POLLIN };
-    if (!interrupted) {
-        (void)poll(&item, 1, timeout_ms);
+    char seen[16];
+    while (interrupted < count && poll(&item, 1, timeout_ms) > 0 &&
+           read(signal_pipe[0], seen, sizeof seen) > 0 && timeout_ms < 0) {
     }
-    return interrupted != 0;
+    return interrupted >= count;
+}
+
+bool zn_cli_wait_signal(int timeout_ms) {
+    return zn_cli_wait_signals(1, timeout_ms);
 }
 
 /* Digits at the beginning of a text; `end` is what comes behind them. */

@@ -49,11 +49,14 @@ int zn_cli_fail(const zonda_error *error);
 /* Log lines from `level` on go to standard error. */
 void zn_cli_log(zonda_log_level level);
 
-/* After this SIGINT and SIGTERM set the flag, which is 0 before. Returns the flag. */
+/* After this SIGINT, SIGTERM and SIGHUP are counted. Returns the count. */
 const volatile int *zn_cli_catch_signals(void);
 
-/* Waits until SIGINT or SIGTERM was caught or `timeout_ms` is over; true when caught. */
+/* Waits until one was caught or `timeout_ms` is over; true when caught. */
 bool zn_cli_wait_signal(int timeout_ms);
+
+/* The same for `count` of them. */
+bool zn_cli_wait_signals(int count, int timeout_ms);
 
 /* A number option: false unless `text` is a whole decimal number in [min, max]. */
 bool zn_cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);

@@ -16,7 +16,8 @@ enum {
     OPTION_MEMORY,
     OPTION_INSECURE,
     OPTION_PARENT,
-    OPTION_INDEX
+    OPTION_INDEX,
+    WAIT_MS = 100
 };
 
 typedef struct worker_options {
@@ -89,7 +90,13 @@ static int run_worker(const zn_worker_options *core) {
     }
     bool ended = false;
     while (!ended && !zn_cli_wait_signal(0)) {
-        ended = zn_worker_wait(worker, 100, &error);
+        ended = zn_worker_wait(worker, WAIT_MS, &error);
+    }
+    if (!ended) {
+        zn_worker_drain(worker);
+    }
+    while (!ended && !zn_cli_wait_signals(2, 0)) {
+        ended = zn_worker_wait(worker, WAIT_MS, &error);
     }
     zn_worker_stop(&worker);
     return ended && error.code != ZONDA_OK ? zn_cli_fail(&error) : ZN_EXIT_DONE;
@@ -101,8 +108,9 @@ int zn_cmd_worker(int argc, char **argv) {
         parse,
         NULL,
         "Runs a worker: connects to a coordinator, waits for it where needed, and runs tasks in "
-        "slots, each a process of its own. Ends in order on SIGINT or SIGTERM, or with its "
-        "cluster.",
+        "slots, each a process of its own. Ends with its cluster. On SIGINT or SIGTERM it is "
+        "drained: it finishes what it runs, and stays while an open job needs its results; at the "
+        "second signal it leaves at once.",
         NULL,
         NULL,
         NULL

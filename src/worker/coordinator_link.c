@@ -143,6 +143,8 @@ static void take_welcome(zn_slot_manager *m, const zn_msg_welcome *welcome) {
     m->heartbeat_ms = or_default(welcome->heartbeat_ms, ZN_HEARTBEAT_MS);
     m->lost_ms = or_default(welcome->lost_ms, ZN_WORKER_LOST_MS);
     m->beat_ns = m->now_ns;
+    m->drain_told = false;
+    zn_drain_remind(m);
 }
 
 /* Sets `*tasks` to their number; false if the runs are not good ones, or too many. */
@@ -240,6 +242,8 @@ static uint64_t epoch_of(const zn_message *message) {
         return message->committed.epoch;
     case ZN_MSG_REJOIN:
         return message->rejoin.epoch;
+    case ZN_MSG_DRAIN:
+        return message->drain.epoch;
     default:
         return 0;
     }
@@ -261,6 +265,9 @@ static void take_current(zn_slot_manager *m, const zn_message *message) {
         break;
     case ZN_MSG_DONE:
         zn_jobs_done(m, message->done.job);
+        break;
+    case ZN_MSG_DRAIN:
+        zn_drain_told(m);
         break;
     default:
         break;
@@ -292,9 +299,10 @@ void zn_link_message(zn_slot_manager *m, const zn_message *message) {
     }
 }
 
-/* Everything but a result is said again by itself. */
+/* Everything that is not numbered is said again by itself. */
 void zn_link_unsent(zn_slot_manager *m, const zn_message *message) {
-    if (message->number == ZN_MSG_RESULT && message->outcomes.epoch == m->epoch) {
+    bool numbered = message->number == ZN_MSG_RESULT || message->number == ZN_MSG_HANDBACK;
+    if (numbered && message->outcomes.epoch == m->epoch) { /* the first field of both */
         zn_link_register(m, ZN_REGISTRATION_GAP, NULL);
     } else if (message->number == ZN_MSG_CREDIT) {
         m->credit = 0;
@@ -310,6 +318,7 @@ static void beat(zn_slot_manager *m) {
             zn_link_commit(m, &m->slots[index]);
         }
     }
+    zn_drain_remind(m);
     /* A credit that was lost would otherwise be missed for ever. */
     m->credit = 0;
 }

@@ -63,4 +63,17 @@ void zn_link_done(zn_slot_manager *m, uint64_t job);
 /* Tells the coordinator how much this worker may hold, if that changed enough. */
 void zn_link_credit(zn_slot_manager *m);
 
+/* ---- drain.c: leaving in order ---- */
+
+/* The owner wants it. */
+void zn_drain_begin(zn_slot_manager *m);
+/* Asks the coordinator, unless it has answered in this epoch. */
+void zn_drain_remind(zn_slot_manager *m);
+/* The coordinator said DRAIN. */
+void zn_drain_told(zn_slot_manager *m);
+/* Hands back all queued tasks of a worker that is drained. */
+void zn_drain_hand_back(zn_slot_manager *m);
+/* Leaves if there is no coordinator to wait for. */
+void zn_drain_tick(zn_slot_manager *m);
+
 #endif

@@ -114,6 +114,9 @@ struct zn_slot_manager {
     uint32_t credit;    /* that was last sent, 0: none */
     zn_pace pace;       /* of the last chunk that was measured */
     uint64_t idle_ns;   /* since when nothing is held, 0: something is */
+    bool draining;      /* is to leave when nothing needs it */
+    bool drain_told;    /* the coordinator has said so in this epoch */
+    uint64_t alone_ns;  /* since when it is drained without a registration, 0: it is not */
 
     uint64_t held;
     zn_task_totals totals;

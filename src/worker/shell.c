@@ -371,6 +371,10 @@ static void turn(zn_shell *shell, zn_actor_pipe *pipe) {
         look_for_dead(shell);
     }
     zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_FLUSH });
+    if (atomic_load(shell->drain) && !shell->drain_told) {
+        shell->drain_told = true;
+        zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_DRAIN });
+    }
     if (zn_actor_stopping(pipe) && !shell->stop_told) {
         shell->stop_told = true;
         zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_STOP });
@@ -379,7 +383,9 @@ static void turn(zn_shell *shell, zn_actor_pipe *pipe) {
     zn_relay_tick(shell->relay, zn_clock_ns());
 }
 
-void zn_shell_run(zn_shell *shell, zn_actor_pipe *pipe, zonda_error *reason) {
+void zn_shell_run(zn_shell *shell, zn_actor_pipe *pipe, const atomic_bool *drain,
+                  zonda_error *reason) {
+    shell->drain = drain;
     zn_shell_act(shell);
     while (!shell->ended) {
         turn(shell, pipe);

@@ -34,6 +34,8 @@ struct zn_shell {
     zn_slot_manager *core;
     zn_outbox outbox;
     zn_poll_item *items;
+    const atomic_bool *drain;
+    bool drain_told;
     bool stop_told;
     bool ended;
 };

@@ -57,6 +57,7 @@ static void tick(zn_slot_manager *m) {
     zn_link_tick(m);
     zn_slots_tick(m);
     zn_jobs_expire_sweeps(m);
+    zn_drain_tick(m);
 }
 
 static void handle(zn_slot_manager *m, const zn_worker_event *event) {
@@ -88,6 +89,9 @@ static void handle(zn_slot_manager *m, const zn_worker_event *event) {
     case ZN_WORKER_EVENT_FLUSH:
         zn_link_flush(m);
         break;
+    case ZN_WORKER_EVENT_DRAIN:
+        zn_drain_begin(m);
+        break;
     case ZN_WORKER_EVENT_STOP:
         zn_link_register(m, ZN_REGISTRATION_STOP, NULL);
         break;
@@ -100,6 +104,7 @@ void zn_slot_manager_step(zn_slot_manager *m, const zn_worker_event *event, zn_o
     m->outbox = outbox;
     handle(m, event);
     zn_jobs_collect(m);
+    zn_drain_hand_back(m);
     zn_dispatch(m);
     zn_link_credit(m);
     if (m->state == ZN_REGISTRATION_LEAVING && zn_slots_all_ended(m)) {

@@ -30,7 +30,8 @@ typedef enum zn_worker_event_kind {
     ZN_WORKER_EVENT_SLOT_MESSAGE, /* slot, message */
     ZN_WORKER_EVENT_SLOT_DEAD,    /* slot, error: how; running_*: what it ran */
     ZN_WORKER_EVENT_FLUSH,        /* no more input just now: send what was collected */
-    ZN_WORKER_EVENT_STOP,         /* leave */
+    ZN_WORKER_EVENT_DRAIN,        /* leave when nothing needs this worker any more */
+    ZN_WORKER_EVENT_STOP,         /* leave now */
 } zn_worker_event_kind;
 
 typedef struct zn_worker_event {

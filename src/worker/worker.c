@@ -27,6 +27,7 @@ struct zn_worker {
     char *texts[4]; /* that the options point to */
     zn_actor *actor;
     int ended_fd;
+    atomic_bool drain;
     atomic_bool ended; /* `reason` is written */
     zonda_error reason;
 };
@@ -40,7 +41,7 @@ static void run_worker(zn_actor_pipe *pipe, void *context) {
         return;
     }
     zn_actor_ready(pipe);
-    zn_shell_run(shell, pipe, &worker->reason);
+    zn_shell_run(shell, pipe, &worker->drain, &worker->reason);
     zn_shell_destroy(&shell);
     atomic_store(&worker->ended, true);
     uint64_t one = 1;
@@ -151,6 +152,10 @@ bool zn_worker_wait(zn_worker *worker, int timeout_ms, zonda_error *error) {
         *error = worker->reason;
     }
     return true;
+}
+
+void zn_worker_drain(zn_worker *worker) {
+    atomic_store(&worker->drain, true);
 }
 
 void zn_worker_stop(zn_worker **worker) {

@@ -38,6 +38,10 @@ zn_worker *zn_worker_start(const zn_worker_options *options, zonda_error *error)
  * reason, OK for a regular end. */
 bool zn_worker_wait(zn_worker *worker, int timeout_ms, zonda_error *error);
 
+/* Lets it leave in order: it gets no more tasks, finishes those that run, and ends when no open job
+ * needs its results, or when its coordinator is gone. Returns at once; zn_worker_wait waits. */
+void zn_worker_drain(zn_worker *worker);
+
 /* Says good-bye to the coordinator, ends the slots (kills what does not end), removes segments and
  * scratch, frees everything. NULL-safe. */
 void zn_worker_stop(zn_worker **worker);

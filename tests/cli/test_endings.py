@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""How things end, with real processes: workers that are drained, jobs that are cancelled, and what they
+leave behind."""
+import json
+import pathlib
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import MANIFEST, PROGRAM, TestCase, processes_below, zonda
+
+
+def wait_until(condition, seconds=60):
+    """Asks again and again; the time is only a bound for a test that hangs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.01)
+
+
+class Ending(TestCase):
+    """Jobs whose tasks wait until they are let go."""
+
+    def setUp(self):
+        super().setUp()
+        self.begun = self.folder / "begun"
+        self.begun.mkdir()
+        self.go = self.folder / "go"
+        self.script = self.write("wait.sh", "#!/bin/sh\n"
+                                 f"touch {self.begun}/$$\n"
+                                 f"while [ ! -e {self.go} ]; do sleep 0.02; done\n"
+                                 "exec cat\n")
+        self.script.chmod(0o755)
+
+    def words(self, tasks, *more):
+        return ["from-range", tasks, "--shards", tasks, "then", "exec", self.script, *more]
+
+    def start(self, cluster, *words, options=()):
+        process = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint, *map(str, options),
+                                    *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True)
+        self.addCleanup(process.kill)
+        return process
+
+    def finish(self, process, expected):
+        out, err = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertEqual(out, expected)
+        return err
+
+    def wait_for_tasks(self, count):
+        wait_until(lambda: len(list(self.begun.iterdir())) >= count)
+
+    def workers(self, cluster):
+        return json.loads(zonda("workers", "--json", "--connect", cluster.endpoint).stdout or "[]")
+
+    def worker_id(self, cluster, process):
+        return next(w["worker"] for w in self.workers(cluster) if w["pid"] == process.pid)
+
+    def log(self, cluster):
+        return (cluster.folder / "log").read_text()
+
+
+class Drain(Ending):
+    EXPECTED = "".join(f"{i}\n" for i in range(12))
+
+    def test_a_signal_lets_running_tasks_finish_and_others_run_elsewhere(self):
+        cluster = self.cluster(workers=1)
+        driver = self.start(cluster, *self.words(12))
+        self.wait_for_tasks(2)
+        first = cluster.workers[0]
+        first.send_signal(signal.SIGTERM)
+        wait_until(lambda: self.workers(cluster)[0]["state"] == "draining")
+        cluster.workers.append(cluster.add_worker())
+        self.wait_for_tasks(4)
+        self.assertIsNone(first.poll())
+        self.go.touch()
+        self.finish(driver, self.EXPECTED)
+        self.assertEqual(first.wait(timeout=30), 0)
+        # Nothing that had begun was begun again.
+        self.assertEqual(len(list(self.begun.iterdir())), 12)
+        self.assertEqual(cluster.scratch_left()[1:], [])
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_the_second_signal_ends_it_at_once(self):
+        cluster = self.cluster(workers=1)
+        driver = self.start(cluster, *self.words(2))
+        self.wait_for_tasks(2)
+        first = cluster.workers[0]
+        first.send_signal(signal.SIGTERM)
+        wait_until(lambda: self.workers(cluster)[0]["state"] == "draining")
+        first.send_signal(signal.SIGTERM)
+        self.assertEqual(first.wait(timeout=30), 0)
+        self.assertEqual(cluster.scratch_left(), [])
+        self.go.touch()
+        cluster.workers.append(cluster.add_worker())
+        self.finish(driver, "0\n1\n")
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_the_command_names_the_worker_and_waits(self):
+        cluster = self.cluster(workers=2)
+        wait_until(lambda: len(self.workers(cluster)) == 2)
+        driver = self.start(cluster, *self.words(4))
+        self.wait_for_tasks(4)
+        first = cluster.workers[0]
+        drain = subprocess.Popen([PROGRAM, "drain", "--wait", "--connect", cluster.endpoint,
+                                  str(self.worker_id(cluster, first))], stderr=subprocess.PIPE, text=True)
+        self.assertIn("2 tasks", drain.stderr.readline())
+        row = next(w for w in self.workers(cluster) if w["pid"] == first.pid)
+        self.assertEqual((row["state"], row["reason"]), ("draining", "zonda drain"))
+        self.go.touch()
+        self.finish(driver, "0\n1\n2\n3\n")
+        drain.communicate(timeout=60)
+        self.assertEqual(drain.returncode, 0)
+        self.assertEqual(first.wait(timeout=30), 0)
+        self.assertEqual(len(self.workers(cluster)), 1)
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_the_command_without_a_worker_or_with_an_unknown_one(self):
+        cluster = self.cluster(workers=0)
+        self.expect(zonda("drain", "--connect", cluster.endpoint), 2, "id of a worker")
+        self.expect(zonda("drain", "--connect", cluster.endpoint, "x"), 2, "zonda workers")
+        self.expect(zonda("drain", "--connect", cluster.endpoint, "7"), 1, "no worker 7")
+        self.assertEqual(cluster.close(), [0])
+
+    def test_results_that_are_needed_keep_it(self):
+        """It has the rows of a shuffle: the second stage, which runs elsewhere, reads them from it."""
+        cluster = self.cluster(workers=1)
+        words = ["from-range", "100000", "--shards", "4", "then", "map", "{ k = r % 7, n = r }", "then",
+                 "aggregate", "n = sum(n)", "--by", "k", "--shards", "2", "then", "exec", self.script,
+                 "then", "count"]
+        driver = self.start(cluster, *words)
+        self.wait_for_tasks(2)
+        first = cluster.workers[0]
+        wait_until(lambda: self.workers(cluster)[0]["running"] > 0)
+        first.send_signal(signal.SIGTERM)
+        cluster.workers.append(cluster.add_worker())
+        time.sleep(1)  # long enough for it to leave, if it would
+        self.assertIsNone(first.poll())
+        self.go.touch()
+        self.finish(driver, "7\n")
+        self.assertEqual(first.wait(timeout=30), 0)
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_without_a_coordinator_it_does_not_wait_long(self):
+        cluster = self.cluster(workers=1)
+        wait_until(lambda: len(self.workers(cluster)) == 1)
+        cluster.coordinator.kill()
+        cluster.coordinator.wait()
+        cluster.workers[0].send_signal(signal.SIGTERM)
+        self.assertEqual(cluster.workers[0].wait(timeout=30), 0)
+        self.assertEqual(cluster.scratch_left(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
