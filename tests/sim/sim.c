@@ -29,6 +29,7 @@ static void handle(sim *s, const sim_event *event) {
     case SIM_COORDINATOR_CLOSED:
     case SIM_COORDINATOR_DRIVER:
     case SIM_COORDINATOR_TICK:
+    case SIM_COORDINATOR_DISK:
         sim_coordinator_event(s, event);
         break;
     case SIM_WORKER_REPLY:

@@ -31,6 +31,7 @@ typedef struct sim {
     uint64_t steps;
     zn_scheduler *scheduler;
     zn_control *control;
+    sim_journal journal;
     uint64_t tick_mark; /* of the coordinator's tick that counts */
     uint64_t ahead_ns;  /* the coordinator's clock is ahead of the simulated time */
     uint32_t worker_count;
@@ -73,6 +74,20 @@ void sim_trace(const sim *s, const char *what, const zn_message *message, uint32
 void sim_coordinator_start(sim *s);
 void sim_coordinator_event(sim *s, const sim_event *event);
 void sim_coordinator_stop(sim *s);
+
+/* ---- sim_journal.c ---- */
+
+/* A letter or reply that was decided. */
+void sim_journal_put(sim *s, const sim_event *to, const zn_message *message, uint64_t epoch);
+/* The coordinator's turn is over: its notes go to the disk. */
+void sim_journal_turn(sim *s);
+/* The next letter that may leave; the caller frees its bytes. */
+bool sim_journal_next(sim *s, sim_letter *out);
+/* A commit has ended. */
+void sim_journal_committed(sim *s);
+/* The coordinator is dead. */
+void sim_journal_crash(sim *s);
+void sim_journal_free(sim_journal *journal);
 
 void sim_worker_start(sim *s, uint32_t index);
 void sim_worker_event(sim *s, const sim_event *event);

@@ -19,42 +19,57 @@ static zn_peer peer_of(uint32_t worker, uint64_t connection) {
     return peer;
 }
 
-static bool find_peer(const sim *s, const zn_peer *peer, uint32_t *worker) {
-    uint64_t index;
-    uint64_t connection;
-    memcpy(&index, peer->id, 8);
-    memcpy(&connection, peer->id + 8, 8);
-    *worker = (uint32_t)index;
-    return peer->len == 16 && index < s->worker_count && s->workers[index].alive &&
-           s->workers[index].connection == connection;
-}
-
-static void send_letters(sim *s) {
+/* Gives what the scheduler decided to the journal, where it waits for its notes. */
+static void collect_letters(sim *s) {
     zn_scheduler_outbox *outbox = &s->scheduler->outbox;
     for (size_t i = 0; i < outbox->count; i++) {
-        zn_letter letter = outbox->letters[i];
-        uint32_t worker = 0;
-        if (letter.kind == ZN_LETTER_EVENT) {
+        const zn_letter *letter = &outbox->letters[i];
+        if (letter->kind == ZN_LETTER_EVENT) {
             continue; /* hints may be lost: here all are */
         }
-        if (!find_peer(s, &letter.peer, &worker)) {
-            if (letter.epoch != 0) {
-                zn_scheduler_unreachable(s->scheduler, clock_of(s), letter.epoch);
-            }
-            continue;
+        if (letter->message.number == ZN_MSG_COMMITTED && letter->message.committed.granted) {
+            sim_files_grant(s, &letter->message.committed);
         }
-        sim_trace(s, "coordinator→", &letter.message, worker);
-        if (letter.message.number == ZN_MSG_COMMITTED && letter.message.committed.granted) {
-            sim_files_grant(s, &letter.message.committed);
-        }
-        const sim_worker *to = &s->workers[worker];
-        sim_send(
-            s,
-            (sim_event){
-                .kind = SIM_WORKER_WORK, .node = worker, .life = to->life, .mark = to->connection },
-            &letter.message, s->cut_down_ns[worker]);
+        sim_event to = { .kind = SIM_WORKER_WORK };
+        memcpy(&to.value, letter->peer.id, 8);
+        memcpy(&to.mark, letter->peer.id + 8, 8);
+        to.node = (uint32_t)to.value;
+        sim_journal_put(s, &to, &letter->message, letter->epoch);
     }
     zn_scheduler_outbox_clear(outbox);
+}
+
+/* Until when the way to the receiver is cut. */
+static uint64_t cut_of(const sim *s, const sim_event *to) {
+    return to->kind == SIM_DRIVER_REPLY ? s->drivers[to->node].cut_ns : s->cut_down_ns[to->node];
+}
+
+/* False if it is for a connection that is gone. */
+static bool send_letter(sim *s, sim_letter *letter) {
+    sim_event to = letter->to;
+    if (to.kind == SIM_WORKER_WORK) {
+        const sim_worker *worker = &s->workers[to.node];
+        if (!worker->alive || worker->connection != to.mark) {
+            return false;
+        }
+        to.life = worker->life;
+    }
+    const zn_message *message = sim_decode(s, &letter->to.bytes);
+    sim_trace(s, "coordinator→", message, to.node);
+    sim_send(s, to, message, cut_of(s, &to));
+    return true;
+}
+
+/* Sends what may leave. That a worker cannot be reached is news for the scheduler, which may decide
+ * more. */
+static void send_letters(sim *s) {
+    sim_letter letter;
+    while (sim_journal_next(s, &letter)) {
+        if (!send_letter(s, &letter) && letter.epoch != 0) {
+            zn_scheduler_unreachable(s->scheduler, clock_of(s), letter.epoch);
+        }
+        zn_buf_free(&letter.to.bytes);
+    }
 }
 
 static void arm_tick(sim *s) {
@@ -69,7 +84,12 @@ static void finish_turn(sim *s) {
     zonda_error error = { 0 };
     zn_scheduler_tick(s->scheduler, clock_of(s));
     zn_scheduler_assign(s->scheduler);
-    send_letters(s);
+    for (int round = 0; round < 2; round++) {
+        collect_letters(s);
+        sim_journal_turn(s);
+        send_letters(s);
+    }
+    collect_letters(s);
     if (zn_scheduler_check(s->scheduler, &error) != ZONDA_OK) {
         sim_fail(s, "the coordinator: %s", error.text);
     }
@@ -80,34 +100,35 @@ static void answer(sim *s, const sim_event *event) {
     const zn_message *request = sim_decode(s, &event->bytes);
     sim_trace(s, "→control", request, event->node);
     const zn_message *reply = zn_control_call(s->control, clock_of(s), request);
-    sim_trace(s, "control→", reply, event->node);
     bool driver = event->node < s->driver_count;
-    uint32_t worker = event->node - s->driver_count;
-    sim_send(s,
-             (sim_event){ .kind = driver ? SIM_DRIVER_REPLY : SIM_WORKER_REPLY,
-                          .node = driver ? event->node : worker,
-                          .life = event->life,
-                          .mark = event->mark },
-             reply, driver ? s->drivers[event->node].cut_ns : s->cut_down_ns[worker]);
+    sim_event to = { .kind = driver ? SIM_DRIVER_REPLY : SIM_WORKER_REPLY,
+                     .node = driver ? event->node : event->node - s->driver_count,
+                     .life = event->life,
+                     .mark = event->mark };
+    sim_journal_put(s, &to, reply, 0);
 }
 
 static void answer_bulk(sim *s, const sim_event *event) {
     const zn_message *request = sim_decode(s, &event->bytes);
     sim_trace(s, "→bulk", request, event->node);
     const zn_message *reply = zn_control_bulk(s->control, clock_of(s), request);
-    sim_trace(s, "bulk→", reply, event->node);
-    sim_send(s,
-             (sim_event){ .kind = SIM_SLOT_PAGE,
-                          .node = event->node,
-                          .slot = event->slot,
-                          .life = event->life,
-                          .mark = event->mark },
-             reply, s->cut_down_ns[event->node]);
+    sim_event to = { .kind = SIM_SLOT_PAGE,
+                     .node = event->node,
+                     .slot = event->slot,
+                     .life = event->life,
+                     .mark = event->mark };
+    sim_journal_put(s, &to, reply, 0);
 }
 
 void sim_coordinator_event(sim *s, const sim_event *event) {
     if (event->kind == SIM_COORDINATOR_TICK && event->mark != s->tick_mark) {
         return;
+    }
+    if (event->kind == SIM_COORDINATOR_DISK) {
+        if (event->life != s->journal.life) {
+            return;
+        }
+        sim_journal_committed(s);
     }
     if (event->kind == SIM_COORDINATOR_CALL) {
         answer(s, event);
@@ -131,6 +152,7 @@ void sim_coordinator_start(sim *s) {
     zn_scheduler_config config = { .cluster = 1 + sim_roll(s, 1000000),
                                    .first_job = 1 + sim_roll(s, 1000) * 100,
                                    .first_epoch = 1 + sim_roll(s, 1000000),
+                                   .durable = s->journal.kept,
                                    .heartbeat_ms = ZN_HEARTBEAT_MS,
                                    .lost_ms = ZN_WORKER_LOST_MS,
                                    .driver_grace_ms = 5000,
@@ -138,12 +160,14 @@ void sim_coordinator_start(sim *s) {
     zn_control_endpoints endpoints = { .work = "sim://work",
                                        .blobs = "sim://blobs",
                                        .events = "sim://events" };
+    s->journal.kept = sim_chance(s, 500);
     s->scheduler = zn_scheduler_new(&config, clock_of(s));
     s->control = zn_control_new(s->scheduler, &endpoints);
     arm_tick(s);
 }
 
 void sim_coordinator_stop(sim *s) {
+    sim_journal_free(&s->journal);
     zn_control_destroy(&s->control);
     zn_scheduler_destroy(&s->scheduler);
 }

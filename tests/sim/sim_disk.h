@@ -31,4 +31,22 @@ typedef struct sim_temporary {
     uint64_t value;
 } sim_temporary;
 
+/* A letter or reply of the coordinator. */
+typedef struct sim_letter {
+    sim_event to;   /* with the encoded message */
+    uint64_t epoch; /* of the worker, which is lost if it cannot be sent; 0: it does not matter */
+    size_t after;   /* so many bytes of notes must be durable before it leaves */
+} sim_letter;
+
+typedef struct sim_journal {
+    bool kept; /* the coordinator has a state directory */
+    uint64_t life;
+    zn_buf notes;      /* all that were ever made, durable or not */
+    size_t durable;    /* bytes of them */
+    size_t committing; /* bytes that are durable when the commit under way ends; 0: there is none */
+    sim_letter *letters;
+    size_t letter_count;
+    size_t letter_capacity;
+} sim_journal;
+
 #endif

@@ -25,7 +25,8 @@ typedef enum sim_kind {
     SIM_COORDINATOR_CLOSED, /* a connection was closed */
     SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
     SIM_COORDINATOR_TICK,
-    SIM_WORKER_REPLY, /* of control */
+    SIM_COORDINATOR_DISK, /* a commit of the journal has ended */
+    SIM_WORKER_REPLY,     /* of control */
     SIM_WORKER_WORK,
     SIM_WORKER_TICK,
     SIM_WORKER_START,

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* The journal of the simulated coordinator, and what waits for it: a letter or reply leaves only
+ * when every note made before it is on the disk. Notes are committed in groups, one at a time; a
+ * commit takes a while, and now and then a long one. What a commit was about when the coordinator
+ * dies may be on the disk as a whole, in part up to some note, or not at all. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "sim_slot.h"
+
+enum {
+    COMMIT_MS_MAX = 8,
+    SLOW_MS_MAX = 1500,
+    SLOW_PER_MILLE = 5,
+    LENGTH_BYTES = 4
+};
+
+void sim_journal_put(sim *s, const sim_event *to, const zn_message *message, uint64_t epoch) {
+    sim_journal *journal = &s->journal;
+    ZN_GROW(journal->letters, journal->letter_count, journal->letter_capacity);
+    sim_letter *letter = &journal->letters[journal->letter_count++];
+    *letter = (sim_letter){ .to = *to, .epoch = epoch, .after = UINT64_MAX };
+    zn_message_encode(message, &letter->to.bytes);
+}
+
+/* What was decided since the last turn waits for all notes so far. */
+static void take_notes(sim *s) {
+    sim_journal *journal = &s->journal;
+    zn_notes *notes = &s->scheduler->notes;
+    zn_notes_settle(notes);
+    zn_buf_append(&journal->notes, notes->bytes.data, notes->bytes.len);
+    zn_notes_clear(notes);
+    for (size_t i = journal->letter_count; i > 0 && journal->letters[i - 1].after == UINT64_MAX;
+         i--) {
+        journal->letters[i - 1].after = journal->notes.len;
+    }
+}
+
+static void begin_commit(sim *s) {
+    sim_journal *journal = &s->journal;
+    if (journal->committing > 0 || journal->durable == journal->notes.len) {
+        return;
+    }
+    bool faults = s->now_ns < s->settings.faults_end_ns;
+    bool slow = faults && sim_chance(s, SLOW_PER_MILLE);
+    uint64_t ms_max = slow ? SLOW_MS_MAX : COMMIT_MS_MAX;
+    journal->committing = journal->notes.len;
+    sim_event *event = sim_add(s, SIM_COORDINATOR_DISK, sim_roll(s, ms_max * ZN_NS_PER_MS));
+    event->life = journal->life;
+}
+
+void sim_journal_turn(sim *s) {
+    take_notes(s);
+    begin_commit(s);
+}
+
+bool sim_journal_next(sim *s, sim_letter *out) {
+    sim_journal *journal = &s->journal;
+    if (journal->letter_count == 0 || journal->letters[0].after > journal->durable) {
+        return false;
+    }
+    *out = journal->letters[0];
+    memmove(journal->letters, journal->letters + 1,
+            --journal->letter_count * sizeof *journal->letters);
+    return true;
+}
+
+void sim_journal_committed(sim *s) {
+    sim_journal *journal = &s->journal;
+    journal->durable = journal->committing;
+    journal->committing = 0;
+}
+
+static void drop_letters(sim_journal *journal) {
+    for (size_t i = 0; i < journal->letter_count; i++) {
+        zn_buf_free(&journal->letters[i].to.bytes);
+    }
+    journal->letter_count = 0;
+}
+
+/* Where the note ends that begins at `at`. */
+static size_t end_of_note(const sim_journal *journal, size_t at) {
+    return at + LENGTH_BYTES + zn_get_u32(journal->notes.data + at);
+}
+
+void sim_journal_crash(sim *s) {
+    sim_journal *journal = &s->journal;
+    size_t kept = journal->durable;
+    size_t torn = journal->committing;
+    while (kept < torn && sim_chance(s, 800)) {
+        kept = end_of_note(journal, kept);
+    }
+    drop_letters(journal);
+    journal->notes.len = kept;
+    journal->durable = kept;
+    journal->committing = 0;
+    journal->life++;
+}
+
+void sim_journal_free(sim_journal *journal) {
+    drop_letters(journal);
+    free(journal->letters);
+    zn_buf_free(&journal->notes);
+}
