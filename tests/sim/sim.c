@@ -28,6 +28,7 @@ static void handle(sim *s, const sim_event *event) {
     case SIM_COORDINATOR_BULK:
     case SIM_COORDINATOR_CLOSED:
     case SIM_COORDINATOR_DRIVER:
+    case SIM_COORDINATOR_DRAIN:
     case SIM_COORDINATOR_TICK:
     case SIM_COORDINATOR_DISK:
         sim_coordinator_event(s, event);
@@ -36,6 +37,7 @@ static void handle(sim *s, const sim_event *event) {
     case SIM_WORKER_WORK:
     case SIM_WORKER_TICK:
     case SIM_WORKER_START:
+    case SIM_WORKER_ENDED:
     case SIM_SLOT_REPORT:
     case SIM_SLOT_READY:
     case SIM_SLOT_DEAD:

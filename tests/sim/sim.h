@@ -93,6 +93,8 @@ void sim_worker_start(sim *s, uint32_t index);
 void sim_worker_event(sim *s, const sim_event *event);
 /* Ends the process; another one is started later. */
 void sim_worker_kill(sim *s, uint32_t index);
+/* SIGTERM; `now`: for the second time. */
+void sim_worker_leave(sim *s, uint32_t index, bool now);
 void sim_worker_free(sim *s, uint32_t index);
 /* Gives the core an event and carries out what it wants. */
 void sim_worker_step(sim *s, uint32_t index, zn_worker_event event);

@@ -4,6 +4,7 @@
  * does. */
 #include <string.h>
 
+#include "coordinator/scheduler_drain.h"
 #include "sim_slot.h"
 
 /* What the coordinator's clock shows. */
@@ -120,6 +121,17 @@ static void answer_bulk(sim *s, const sim_event *event) {
     sim_journal_put(s, &to, reply, 0);
 }
 
+static void drain(sim *s, uint32_t index) {
+    sim_worker *worker = &s->workers[index];
+    const zn_member *member = zn_key_map_get(&s->scheduler->client_map, worker->client);
+    zn_drain_status status;
+    zonda_error ignored;
+    if (member != NULL && worker->alive) {
+        zn_scheduler_drain_worker(s->scheduler, clock_of(s), member->id,
+                                  zn_bytes_of_text("an operator"), &status, &ignored);
+    }
+}
+
 void sim_coordinator_event(sim *s, const sim_event *event) {
     if (event->kind == SIM_COORDINATOR_TICK && event->mark != s->tick_mark) {
         return;
@@ -134,6 +146,8 @@ void sim_coordinator_event(sim *s, const sim_event *event) {
         answer(s, event);
     } else if (event->kind == SIM_COORDINATOR_BULK) {
         answer_bulk(s, event);
+    } else if (event->kind == SIM_COORDINATOR_DRAIN) {
+        drain(s, event->node);
     } else if (event->kind == SIM_COORDINATOR_WORK) {
         zn_peer peer = peer_of(event->node, event->mark);
         const zn_message *message = sim_decode(s, &event->bytes);

@@ -24,12 +24,14 @@ typedef enum sim_kind {
     SIM_COORDINATOR_BULK,   /* a slot of worker `node` asks for results */
     SIM_COORDINATOR_CLOSED, /* a connection was closed */
     SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
+    SIM_COORDINATOR_DRAIN,  /* an operator wants worker `node` to leave */
     SIM_COORDINATOR_TICK,
     SIM_COORDINATOR_DISK, /* a commit of the journal has ended */
     SIM_WORKER_REPLY,     /* of control */
     SIM_WORKER_WORK,
     SIM_WORKER_TICK,
     SIM_WORKER_START,
+    SIM_WORKER_ENDED, /* by itself */
     SIM_SLOT_MESSAGE, /* worker → slot */
     SIM_SLOT_PAGE,    /* coordinator → slot */
     SIM_SLOT_STEP,

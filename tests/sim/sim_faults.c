@@ -17,6 +17,30 @@ static void kill_worker(sim *s, uint32_t worker, uint64_t until_ns) {
     sim_worker_kill(s, worker);
 }
 
+/* With every worker on its way out the jobs would rightly wait for ever for another one. */
+static bool may_leave(const sim *s, uint32_t worker) {
+    uint32_t staying = 0;
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        staying += i != worker && !s->workers[i].leaving ? 1 : 0;
+    }
+    return staying > 0;
+}
+
+static void tell_to_leave(sim *s, uint32_t worker, uint64_t until_ns) {
+    (void)until_ns;
+    if (may_leave(s, worker)) {
+        sim_worker_leave(s, worker, s->workers[worker].leaving || sim_chance(s, 200));
+    }
+}
+
+static void drain_worker(sim *s, uint32_t worker, uint64_t until_ns) {
+    (void)until_ns;
+    if (may_leave(s, worker)) {
+        s->workers[worker].leaving = true;
+        sim_add(s, SIM_COORDINATOR_DRAIN, 0)->node = worker;
+    }
+}
+
 /* A freeze that lasts is not shortened: what waits for its end stays in order. */
 static void freeze(sim_worker *worker, bool host, uint64_t until_ns) {
     worker->frozen_ns = until_ns > worker->frozen_ns ? until_ns : worker->frozen_ns;
@@ -106,10 +130,10 @@ static void jump_ahead(sim *s, uint32_t worker, uint64_t until_ns) {
 }
 
 void sim_fault(sim *s) {
-    static fault *const faults[] = { kill_worker, freeze_worker, freeze_host, cut_up,
-                                     cut_down,    cut_off,       part,        cut_off_driver,
-                                     kill_driver, crash_slot,    fill_disk,   jump_ahead,
-                                     cut_data,    spoil_segment };
+    static fault *const faults[] = { kill_worker, freeze_worker, freeze_host,   cut_up,
+                                     cut_down,    cut_off,       part,          cut_off_driver,
+                                     kill_driver, crash_slot,    fill_disk,     jump_ahead,
+                                     cut_data,    spoil_segment, tell_to_leave, drain_worker };
     uint64_t end_ns = s->settings.faults_end_ns;
     if (s->now_ns >= end_ns) {
         return;

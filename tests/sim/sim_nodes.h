@@ -110,7 +110,9 @@ typedef struct sim_slot {
 
 typedef struct sim_worker {
     bool alive;
+    bool leaving; /* somebody wants it to end */
     uint64_t life;
+    uint64_t client;
     uint64_t connection;  /* of the work socket; 0: none */
     uint64_t ahead_ns;    /* its clock is ahead of the simulated time */
     uint64_t frozen_ns;   /* handles nothing before */

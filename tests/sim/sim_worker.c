@@ -45,6 +45,18 @@ static void send_work(sim *s, uint32_t index, const zn_message *message) {
     zn_slot_manager_step(worker->manager, &event, &worker->outbox);
 }
 
+/* Nobody ends unasked. The process is gone a moment later. */
+static void end(sim *s, uint32_t index) {
+    sim_worker *worker = &s->workers[index];
+    if (!worker->leaving) {
+        sim_fail(s, "worker %u ended by itself: %s", index,
+                 zn_slot_manager_reason(worker->manager)->text);
+    }
+    sim_event *event = sim_add(s, SIM_WORKER_ENDED, 0);
+    event->node = index;
+    event->life = worker->life;
+}
+
 static void carry_out(sim *s, uint32_t index, const zn_action *action) {
     sim_worker *worker = &s->workers[index];
     sim_place at = { index, action->slot };
@@ -76,8 +88,7 @@ static void carry_out(sim *s, uint32_t index, const zn_action *action) {
     case ZN_ACTION_FORGET_BLOBS:
         break;
     case ZN_ACTION_END:
-        sim_fail(s, "worker %u ended by itself: %s", index,
-                 zn_slot_manager_reason(worker->manager)->text);
+        end(s, index);
         break;
     }
 }
@@ -164,6 +175,10 @@ void sim_worker_event(sim *s, const sim_event *event) {
     if (!worker->alive || event->life != worker->life) {
         return;
     }
+    if (event->kind == SIM_WORKER_ENDED) {
+        sim_worker_kill(s, event->node);
+        return;
+    }
     if (s->now_ns < worker->frozen_ns) { /* a stopped process takes it up when it goes on */
         sim_postpone(s, event, worker->frozen_ns);
         return;
@@ -180,6 +195,8 @@ void sim_worker_start(sim *s, uint32_t index) {
     worker->connection = 0;
     worker->frozen_ns = 0;
     worker->host_frozen = false;
+    worker->leaving = false;
+    worker->client = 1 + sim_roll(s, UINT32_MAX);
     worker->ahead_ns = 0;
     worker->full_ns = 0;
     worker->slot_count = 1 + (uint32_t)sim_roll(s, SIM_SLOTS_MAX);
@@ -190,7 +207,7 @@ void sim_worker_start(sim *s, uint32_t index) {
     }
     zn_slot_manager_config config = { .slots = worker->slot_count,
                                       .killable = true,
-                                      .client = 1 + sim_roll(s, UINT32_MAX),
+                                      .client = worker->client,
                                       .pid = 1000 + index,
                                       .host = "sim",
                                       .data = worker->data,
@@ -203,6 +220,18 @@ void sim_worker_start(sim *s, uint32_t index) {
     tick->life = worker->life;
 }
 
+void sim_worker_leave(sim *s, uint32_t index, bool now) {
+    sim_worker *worker = &s->workers[index];
+    if (!worker->alive || s->now_ns < worker->frozen_ns) {
+        return;
+    }
+    sim_trace(s, now ? "told to end" : "told to leave", NULL, index);
+    worker->leaving = true;
+    zn_worker_event event = { .kind = now ? ZN_WORKER_EVENT_STOP : ZN_WORKER_EVENT_DRAIN };
+    sim_worker_step(s, index, event);
+    sim_worker_step(s, index, (zn_worker_event){ .kind = ZN_WORKER_EVENT_FLUSH });
+}
+
 void sim_worker_free(sim *s, uint32_t index) {
     sim_worker *worker = &s->workers[index];
     zn_slot_manager_destroy(&worker->manager);
@@ -212,6 +241,7 @@ void sim_worker_free(sim *s, uint32_t index) {
     }
     sim_store_remove_all(worker);
     worker->alive = false;
+    worker->leaving = false;
 }
 
 void sim_worker_kill(sim *s, uint32_t index) {
