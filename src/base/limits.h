@@ -57,6 +57,8 @@ enum {
     ZN_MEMBER_JOBS_MAX = 4096, /* of which a worker may hold something */
     ZN_HELLO_JOBS_MAX = 256,   /* of earlier registrations of a worker */
 
+    ZN_ALLOWED_KEYS_MAX = 4096, /* public keys that may connect to a cluster */
+
     /* Batches. */
     ZN_RUNS_MAX = 4096,            /* runs in one TASK */
     ZN_OUTCOMES_MAX = 16384,       /* outcomes in one RESULT */

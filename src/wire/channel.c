@@ -131,6 +131,36 @@ zn_channel *zn_channel_bind(zn_channel_kind kind, const char *endpoint, zonda_er
 
 zn_channel *zn_channel_bind_queue(zn_channel_kind kind, const char *endpoint, int queue_max,
                                   zonda_error *error) {
+    return zn_channel_bind_keyed(kind, endpoint, queue_max, NULL, NULL, error);
+}
+
+static bool is_inproc(const char *endpoint) {
+    return strncmp(endpoint, "inproc://", 9) == 0;
+}
+
+/* Before it is bound, so that there is no moment in which it is open to everybody. */
+static void lock_socket(zn_channel *channel, const char *endpoint, const zn_keys *keys,
+                        zn_allow_list *allowed) {
+    ZN_ASSERT((keys == NULL) == (allowed == NULL));
+    if (keys != NULL && !is_inproc(endpoint)) {
+        channel->keyed = true;
+        channel->allowed = allowed;
+        zn_socket_set_server_keys(channel->handle, keys, zn_allow_list_domain(allowed));
+    }
+}
+
+static zonda_err bind_socket(zn_channel *channel, const char *address, const char *endpoint,
+                             zonda_error *error) {
+    if (zmq_bind(channel->handle, address) == 0) {
+        return ZONDA_OK;
+    }
+    return zn_error_set(error, ZONDA_ERR_IO, "cannot bind %s: %s", endpoint,
+                        errno == ENODEV ? "no such address or interface on this machine"
+                                        : zmq_strerror(errno));
+}
+
+zn_channel *zn_channel_bind_keyed(zn_channel_kind kind, const char *endpoint, int queue_max,
+                                  const zn_keys *keys, zn_allow_list *allowed, zonda_error *error) {
     if (zn_endpoint_check(endpoint, true, error) != ZONDA_OK ||
         check_ipc_path(endpoint, error) != ZONDA_OK) {
         return NULL;
@@ -139,22 +169,31 @@ zn_channel *zn_channel_bind_queue(zn_channel_kind kind, const char *endpoint, in
     channel->queue_max = queue_max;
     channel->bound = true;
     char *address = without_localhost(endpoint);
-    if (open_socket(channel, address, error) != ZONDA_OK) {
-        zn_channel_destroy(&channel);
-    } else if (zmq_bind(channel->handle, address) != 0) {
-        zn_error_set(error, ZONDA_ERR_IO, "cannot bind %s: %s", endpoint,
-                     errno == ENODEV ? "no such address or interface on this machine"
-                                     : zmq_strerror(errno));
-        zn_channel_destroy(&channel);
-    } else {
+    zonda_err code = open_socket(channel, address, error);
+    if (code == ZONDA_OK) {
+        lock_socket(channel, address, keys, allowed);
+        code = bind_socket(channel, address, endpoint, error);
+    }
+    if (code == ZONDA_OK) {
         channel->endpoint = bound_endpoint(channel);
+    } else {
+        zn_channel_destroy(&channel);
     }
     free(address);
     return channel;
 }
 
-static zonda_err connect_socket(zn_channel *channel, const char *endpoint, zonda_error *error) {
+static zonda_err connect_socket(zn_channel *channel, const zn_keys *keys, const zn_key *server,
+                                bool watched, zonda_error *error) {
+    const char *endpoint = channel->endpoint;
     zonda_err code = open_socket(channel, endpoint, error);
+    channel->keyed = keys != NULL && !is_inproc(endpoint);
+    if (code == ZONDA_OK && channel->keyed) {
+        zn_socket_set_client_keys(channel->handle, keys, server);
+    }
+    if (code == ZONDA_OK && watched && !is_inproc(endpoint)) {
+        code = zn_handshake_watch(channel, error);
+    }
     if (code == ZONDA_OK && zmq_connect(channel->handle, endpoint) != 0) {
         code = zn_error_set(error, ZONDA_ERR_INVALID, "cannot connect to %s: %s", endpoint,
                             zmq_strerror(errno));
@@ -162,16 +201,34 @@ static zonda_err connect_socket(zn_channel *channel, const char *endpoint, zonda
     return code;
 }
 
-zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error) {
+static zn_channel *connect_channel(zn_channel_kind kind, const char *endpoint, const zn_keys *keys,
+                                   bool watched, zonda_error *error) {
     if (zn_endpoint_check(endpoint, false, error) != ZONDA_OK) {
         return NULL;
     }
     zn_channel *channel = new_channel(kind);
-    channel->endpoint = zn_strdup(endpoint);
-    if (connect_socket(channel, endpoint, error) != ZONDA_OK) {
+    zn_key named;
+    bool has_key = false;
+    channel->endpoint = zn_endpoint_without_key(endpoint, &named, &has_key);
+    const zn_key *server = has_key || keys == NULL ? &named : &keys->server;
+    if (connect_socket(channel, keys, server, watched, error) != ZONDA_OK) {
         zn_channel_destroy(&channel);
     }
     return channel;
+}
+
+zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error) {
+    return connect_channel(kind, endpoint, NULL, false, error);
+}
+
+zn_channel *zn_channel_connect_keyed(zn_channel_kind kind, const char *endpoint,
+                                     const zn_keys *keys, zonda_error *error) {
+    return connect_channel(kind, endpoint, keys, false, error);
+}
+
+zn_channel *zn_channel_connect_watched(zn_channel_kind kind, const char *endpoint,
+                                       const zn_keys *keys, zonda_error *error) {
+    return connect_channel(kind, endpoint, keys, true, error);
 }
 
 /* Frees the port or path. libzmq leaves the file of an ipc socket behind. */
@@ -311,6 +368,22 @@ static size_t take_message(zn_channel *channel, zn_peer *from, bool *got) {
     return zmq_msg_more(&channel->received) != 0 ? drop_parts(channel) : 0;
 }
 
+/* Whether the sender may still be here: libzmq asks that at the beginning of a connection only.
+ * What came without a key is nobody's. */
+static zonda_err check_sender(zn_channel *channel, zonda_error *error) {
+    if (channel->allowed == NULL) {
+        return ZONDA_OK;
+    }
+    const char *user = zmq_msg_gets(&channel->received, "User-Id");
+    zn_key key;
+    if (user != NULL && strlen(user) == ZN_KEY_HEX && zn_key_from_hex(user, &key) &&
+        zn_allow_list_has(channel->allowed, &key)) {
+        return ZONDA_OK;
+    }
+    return zn_error_set(error, ZONDA_ERR_KEYS, "the key %s is not allowed any more",
+                        user == NULL || user[0] == '\0' ? "(none)" : user);
+}
+
 zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *message, bool *got,
                           zonda_error *error) {
     zn_peer peer = { 0 };
@@ -321,6 +394,10 @@ zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *messag
     channel->awaiting = false;
     if (from != NULL) {
         *from = peer;
+    }
+    zonda_err refused = check_sender(channel, error);
+    if (refused != ZONDA_OK) {
+        return refused;
     }
     if (odd_parts > 0) {
         return zn_error_set(error, ZONDA_ERR_PROTOCOL, "a message with a wrong number of parts");

@@ -3,6 +3,7 @@
 #define ZN_WIRE_CHANNEL_H
 
 #include "base/limits.h"
+#include "wire/allow_list.h"
 #include "wire/message.h"
 
 /* A socket that speaks messages: owns the socket, the framer and the decoder. One thread at a
@@ -35,9 +36,25 @@ zn_channel *zn_channel_bind(zn_channel_kind kind, const char *endpoint, zonda_er
 zn_channel *zn_channel_bind_queue(zn_channel_kind kind, const char *endpoint, int queue_max,
                                   zonda_error *error);
 
+/* The same for those alone whose keys `allowed` has; `keys` are our own. Both are borrowed,
+ * `allowed` for the life of the channel; both NULL: for everybody. Over inproc there are no keys.
+ * Receiving from somebody whose key is not allowed any more gives KEYS. */
+zn_channel *zn_channel_bind_keyed(zn_channel_kind kind, const char *endpoint, int queue_max,
+                                  const zn_keys *keys, zn_allow_list *allowed, zonda_error *error);
+
 /* Connects; succeeds at once, also when nobody is there yet. SUB subscribes to everything.
  * Errors: INVALID (endpoint). */
 zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error);
+
+/* The same with keys (borrowed for the call; NULL: without). Only who has the secret of the key in
+ * `endpoint` (endpoint.h), or else of `keys->server`, is talked to. */
+zn_channel *zn_channel_connect_keyed(zn_channel_kind kind, const char *endpoint,
+                                     const zn_keys *keys, zonda_error *error);
+
+/* The same, for those who want to know why nobody answers: see zn_channel_refused. Errors: also
+ * LIMIT and IO (it cannot be watched). */
+zn_channel *zn_channel_connect_watched(zn_channel_kind kind, const char *endpoint,
+                                       const zn_keys *keys, zonda_error *error);
 
 /* Closes without lingering; NULL-safe. */
 void zn_channel_destroy(zn_channel **channel);
@@ -52,7 +69,8 @@ zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_messa
 
 /* Receives one message if one is there. Sets `*got`. `from` (may be NULL) gets the routing id on a
  * ROUTER. The message is valid until the next call. On PROTOCOL, VERSION, CORRUPT and LIMIT the
- * bad message has been taken from the socket, `*got` is true, `from` is set, `message` is not: on a
+ * bad message has been taken from the socket, `*got` is true, `from` is set, `message` is not (the
+ * same for KEYS, see zn_channel_bind_keyed): on a
  * REP channel the caller must still send a reply. Messages with a wrong number of parts count as
  * PROTOCOL. */
 zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *message, bool *got,
@@ -73,6 +91,11 @@ bool zn_channel_presence(zn_channel *channel, uint64_t *id, bool *present);
  * once per batch of closings. Poll it as ZN_POLL_MONITOR. */
 zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error);
 bool zn_channel_peers_closed(zn_channel *channel);
+
+/* KEYS, with the likely reason, if since the last call the peer of a channel of
+ * zn_channel_connect_watched would not have us, or was found not to be who it should be. Then it is
+ * not tried again by itself. */
+zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error);
 
 /* What zn_poll waits for: one of a channel, the monitor of a channel, or a file descriptor. */
 typedef enum zn_poll_kind {

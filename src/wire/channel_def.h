@@ -21,9 +21,28 @@ struct zn_channel {
     zn_buf body;              /* of the message that is being sent */
     zn_buf frame;             /* that is being sent */
     zmq_msg_t received;       /* what the last message from zn_channel_recv points into */
+    zn_allow_list *allowed;   /* NULL: everybody */
+    bool keyed;               /* speaks CURVE */
     zsock_t *monitor;         /* PAIR; NULL: not watched */
+    uint64_t connected_ns;    /* watched: when the last connection was made */
+    unsigned broken_count;    /* watched: connections in a row that were closed at once */
     uint64_t closings_due_ns; /* 0: none; else when the closings seen are told */
 };
+
+/* Makes the monitor tell `events`. Errors: LIMIT, IO. */
+zonda_err zn_monitor_open(zn_channel *channel, int events, zonda_error *error);
+
+/* One notice of a monitor. */
+typedef struct zn_monitor_event {
+    uint16_t event;
+    uint32_t value;
+} zn_monitor_event;
+
+/* Reads the next notice; false if there is none. */
+bool zn_monitor_read(zn_channel *channel, zn_monitor_event *out);
+
+/* Watches how connections begin; before the channel is connected, or the first one is missed. */
+zonda_err zn_handshake_watch(zn_channel *channel, zonda_error *error);
 
 /* Milliseconds until closings that were seen are due, -1 if there are none. */
 int zn_monitor_wait_ms(const zn_channel *channel);

@@ -153,8 +153,25 @@ static const char *find_mistake(const char *endpoint, bool bind) {
     return "the transport is not known";
 }
 
+char *zn_endpoint_with_key(const char *endpoint, const zn_key *key) {
+    char text[ZN_KEY_HEX + 1];
+    zn_key_to_hex(key, text);
+    return zn_format("%s#%s", endpoint, text);
+}
+
+char *zn_endpoint_without_key(const char *endpoint, zn_key *key, bool *has_key) {
+    size_t len = strlen(endpoint);
+    size_t bare = len > ZN_KEY_HEX ? len - ZN_KEY_HEX - 1 : 0;
+    *has_key = bare > 0 && endpoint[bare] == '#' && zn_key_from_hex(endpoint + bare + 1, key);
+    return zn_strndup(endpoint, *has_key ? bare : len);
+}
+
 zonda_err zn_endpoint_check(const char *endpoint, bool bind, zonda_error *error) {
-    const char *wrong = find_mistake(endpoint, bind);
+    zn_key key;
+    bool has_key = false;
+    char *bare = zn_endpoint_without_key(endpoint, &key, &has_key);
+    const char *wrong = find_mistake(bind ? endpoint : bare, bind);
+    free(bare);
     if (wrong == NULL) {
         return ZONDA_OK;
     }

@@ -25,20 +25,22 @@ enum {
     UNBIND_MS_MAX = 1000, /* should the I/O thread be stuck, we go on */
 };
 
-zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error) {
-    ZN_ASSERT(channel->bound && channel->monitor == NULL);
+zonda_err zn_monitor_open(zn_channel *channel, int events, zonda_error *error) {
+    ZN_ASSERT(channel->monitor == NULL);
     char *endpoint =
         zn_format("inproc://zonda.monitor.%016llx", (unsigned long long)zn_random_id());
     zonda_err code = ZONDA_OK;
     if (!zn_context_has_room()) {
         code = zn_error_set(error, ZONDA_ERR_LIMIT, "cannot watch %s: no file descriptor is left",
                             channel->endpoint);
-    } else if (zmq_socket_monitor(channel->handle, endpoint, EVENTS) != 0) {
+    } else if (zmq_socket_monitor(channel->handle, endpoint, events) != 0) {
         code = zn_error_set(error, ZONDA_ERR_IO, "cannot watch %s: %s", channel->endpoint,
                             zmq_strerror(errno));
     } else {
         channel->monitor = zsock_new(ZMQ_PAIR);
-        if (channel->monitor == NULL || zsock_connect(channel->monitor, "%s", endpoint) != 0) {
+        /* libzmq's own thread waits where notices find no room. */
+        zsock_set_rcvhwm(channel->monitor, 0);
+        if (zsock_connect(channel->monitor, "%s", endpoint) != 0) {
             code = zn_error_set(error, ZONDA_ERR_IO, "cannot watch %s: %s", channel->endpoint,
                                 zmq_strerror(errno));
             zn_monitor_close(channel);
@@ -50,6 +52,11 @@ zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error) {
     return code;
 }
 
+zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error) {
+    ZN_ASSERT(channel->bound);
+    return zn_monitor_open(channel, EVENTS, error);
+}
+
 void zn_monitor_close(zn_channel *channel) {
     if (channel->monitor != NULL) {
         zmq_socket_monitor(channel->handle, NULL, 0);
@@ -57,25 +64,30 @@ void zn_monitor_close(zn_channel *channel) {
     }
 }
 
-/* Reads one event: a part with 16 bits of event and 32 bits of value, then the address. */
-static bool read_event(void *handle, uint16_t *event) {
+/* A part with 16 bits of event and 32 bits of value, then the address. */
+bool zn_monitor_read(zn_channel *channel, zn_monitor_event *out) {
+    void *handle = zsock_resolve(channel->monitor);
     zmq_msg_t part;
     zmq_msg_init(&part);
     bool got = zmq_msg_recv(&part, handle, ZMQ_DONTWAIT) >= 0;
-    if (got && zmq_msg_size(&part) >= sizeof *event) {
-        memcpy(event, zmq_msg_data(&part), sizeof *event);
+    *out = (zn_monitor_event){ 0 };
+    if (got && zmq_msg_size(&part) >= sizeof out->event + sizeof out->value) {
+        const uint8_t *bytes = zmq_msg_data(&part);
+        memcpy(&out->event, bytes, sizeof out->event);
+        memcpy(&out->value, bytes + sizeof out->event, sizeof out->value);
     }
-    while (got && zmq_msg_more(&part) != 0) {
-        got = zmq_msg_recv(&part, handle, ZMQ_DONTWAIT) >= 0;
+    bool more = got;
+    while (more && zmq_msg_more(&part) != 0) {
+        more = zmq_msg_recv(&part, handle, ZMQ_DONTWAIT) >= 0;
     }
     zmq_msg_close(&part);
     return got;
 }
 
 static void drain(zn_channel *channel) {
-    void *handle = zsock_resolve(channel->monitor);
-    uint16_t event = 0;
-    while (read_event(handle, &event)) {
+    zn_monitor_event notice;
+    while (zn_monitor_read(channel, &notice)) {
+        uint16_t event = notice.event;
         if (event == ZMQ_EVENT_CLOSED || event == ZMQ_EVENT_CLOSE_FAILED) {
             continue;
         }
@@ -98,13 +110,13 @@ void zn_monitor_unbind(zn_channel *channel) {
         return;
     }
     zmq_pollitem_t item = { .socket = zsock_resolve(channel->monitor), .events = ZMQ_POLLIN };
-    uint16_t event = 0;
-    while (event != ZMQ_EVENT_CLOSED && event != ZMQ_EVENT_CLOSE_FAILED) {
+    zn_monitor_event notice = { 0 };
+    while (notice.event != ZMQ_EVENT_CLOSED && notice.event != ZMQ_EVENT_CLOSE_FAILED) {
         int rc = zmq_poll(&item, 1, UNBIND_MS_MAX);
         if (rc == 0 || (rc < 0 && errno != EINTR)) {
             return;
         }
-        read_event(item.socket, &event);
+        zn_monitor_read(channel, &notice);
     }
 }
 

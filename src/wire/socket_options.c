@@ -79,3 +79,20 @@ void zn_socket_set_options(void *handle, zn_channel_kind kind, const char *endpo
     set(handle, ZMQ_IPV6, strncmp(endpoint, "tcp://[", 7) == 0 ? 1 : 0);
     set_by_kind(handle, kind);
 }
+
+static void set_bytes(void *handle, int option, const void *bytes, size_t len) {
+    int rc = zmq_setsockopt(handle, option, bytes, len);
+    ZN_ASSERT(rc == 0);
+}
+
+void zn_socket_set_client_keys(void *handle, const zn_keys *keys, const zn_key *server) {
+    set_bytes(handle, ZMQ_CURVE_SERVERKEY, server->bytes, sizeof server->bytes);
+    set_bytes(handle, ZMQ_CURVE_PUBLICKEY, keys->own.bytes, sizeof keys->own.bytes);
+    set_bytes(handle, ZMQ_CURVE_SECRETKEY, keys->secret.bytes, sizeof keys->secret.bytes);
+}
+
+void zn_socket_set_server_keys(void *handle, const zn_keys *keys, const char *domain) {
+    set(handle, ZMQ_CURVE_SERVER, 1);
+    set_bytes(handle, ZMQ_CURVE_SECRETKEY, keys->secret.bytes, sizeof keys->secret.bytes);
+    set_bytes(handle, ZMQ_ZAP_DOMAIN, domain, strlen(domain));
+}
