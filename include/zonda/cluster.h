@@ -54,10 +54,14 @@ typedef struct zonda_progress {
     uint64_t records_out;
     uint64_t bytes_in;
     uint64_t bytes_out;
+    bool resumed; /* the job was there before: this execution goes on with it */
 } zonda_progress;
 
 typedef struct zonda_execute_options {
-    const char *name; /* of the job; NULL: made from the operators */
+    /* Of the job; NULL: made from the operators. An execution with a name goes on with the open job
+     * of that name, if its driver has gone (it was killed, say). PLAN_CHANGED if that one has
+     * another plan or other inputs, REFUSED if its driver is still there. */
+    const char *name;
     /* Gets each record (one MessagePack value) in result order, while later shards still run; the
      * result then has no records to read. A code other than OK ends the execution with it. */
     zonda_err (*on_record)(void *context, const void *record, size_t bytes);
@@ -67,6 +71,8 @@ typedef struct zonda_execute_options {
     uint64_t lua_instructions;  /* of one call of a Lua function; 0: 1,000,000,000 */
     const volatile int *cancel; /* not 0: cancel the job and return CANCELLED; may be NULL.
                                    All of these are used during zonda_execute only. */
+    bool detach; /* the job stays when this program ends in any other way than by closing it; else
+                    it is cancelled after a time of grace */
 } zonda_execute_options;
 
 /* Starts a coordinator and a worker with thread slots in this process. NULL and `error` on
@@ -89,7 +95,8 @@ ZONDA_API zonda_err zonda_cluster_put(zonda_cluster *cluster, const char *name, 
                                       size_t bytes, zonda_error *error);
 
 /* Runs the dataset (borrowed) and waits until it is complete. NULL and `error` on failure: the
- * dataset's own error, PLAN, NO_MATCH, USER, BAD_RECORD, CANCELLED, TIMEOUT, UNREACHABLE, …
+ * dataset's own error, PLAN, PLAN_CHANGED, NO_MATCH, USER, BAD_RECORD, CANCELLED, TIMEOUT,
+ * UNREACHABLE, …
  * Options may be NULL. */
 ZONDA_API zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset,
                                       const zonda_execute_options *options, zonda_error *error);

@@ -40,6 +40,7 @@ static int exit_status_of(zonda_err code) {
         return ZN_EXIT_DONE;
     case ZONDA_ERR_INVALID:
     case ZONDA_ERR_PLAN:
+    case ZONDA_ERR_PLAN_CHANGED:
     case ZONDA_ERR_REFUSED:
         return ZN_EXIT_USAGE;
     case ZONDA_ERR_UNREACHABLE:

@@ -21,6 +21,7 @@
 
 enum {
     OPTION_COUNTERS = 1000,
+    OPTION_DETACH,
     OPTION_DRY_RUN,
     OPTION_JSON,
     OPTION_LUA_INSTRUCTIONS,
@@ -45,6 +46,7 @@ typedef struct run_options {
     const char **plugins; /* files */
     size_t plugin_count;
     size_t plugin_capacity;
+    bool detach;
     bool dry_run;
     zn_progress_mode progress;
     zonda_log_level log_level;
@@ -72,7 +74,14 @@ static const struct argp_option options[] = {
       "folder for what is more; K, M, G are units; default: what the machine or the control group "
       "has, divided by the slots",
       0 },
-    { "name", OPTION_NAME, "NAME", 0, "name of the job", 0 },
+    { "name", OPTION_NAME, "NAME", 0,
+      "name of the job; if one of that name was left behind by a run that was killed, it goes on "
+      "where it was",
+      0 },
+    { "detach", OPTION_DETACH, NULL, 0,
+      "with --connect and --name: the job stays, and goes on with what was started, when this run "
+      "is ended by anything but Ctrl-C; the same command goes on with it",
+      0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, run nothing", 0 },
     { "counters", OPTION_COUNTERS, NULL, 0, "at the end show what was counted, by stage", 0 },
     { "scratch", OPTION_SCRATCH, "DIR", 0, "folder for large results; default $TMPDIR or /tmp", 0 },
@@ -97,6 +106,26 @@ static void add_plugin(run_options *parsed, const char *path) {
     parsed->plugins[parsed->plugin_count++] = path;
 }
 
+/* The options about Lua functions. */
+static error_t parse_lua(int key, char *word, struct argp_state *state) {
+    run_options *parsed = state->input;
+    switch (key) {
+    case OPTION_LUA_MEMORY:
+        if (!zn_cli_size(word, ZN_LUA_MEMORY_BYTES_MIN, SIZE_MAX, &parsed->lua_memory_bytes)) {
+            argp_error(state, "--lua-memory: '%s' is not a size of at least %uK, such as 64M", word,
+                       ZN_LUA_MEMORY_BYTES_MIN / ZN_KIB);
+        }
+        return 0;
+    case OPTION_LUA_INSTRUCTIONS:
+        if (!zn_cli_number(word, 1, UINT64_MAX, &parsed->lua_instructions)) {
+            argp_error(state, "--lua-instructions: '%s' is not a number from 1", word);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse(int key, char *word, struct argp_state *state) {
     run_options *parsed = state->input;
     switch (key) {
@@ -114,6 +143,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_NAME:
         parsed->name = word;
         return 0;
+    case OPTION_DETACH:
+        parsed->detach = true;
+        return 0;
     case OPTION_COUNTERS:
         parsed->counters = true;
         return 0;
@@ -130,17 +162,6 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_PLUGIN:
         add_plugin(parsed, word);
-        return 0;
-    case OPTION_LUA_MEMORY:
-        if (!zn_cli_size(word, ZN_LUA_MEMORY_BYTES_MIN, SIZE_MAX, &parsed->lua_memory_bytes)) {
-            argp_error(state, "--lua-memory: '%s' is not a size of at least %uK, such as 64M", word,
-                       ZN_LUA_MEMORY_BYTES_MIN / ZN_KIB);
-        }
-        return 0;
-    case OPTION_LUA_INSTRUCTIONS:
-        if (!zn_cli_number(word, 1, UINT64_MAX, &parsed->lua_instructions)) {
-            argp_error(state, "--lua-instructions: '%s' is not a number from 1", word);
-        }
         return 0;
     case 'q':
         parsed->progress = ZN_PROGRESS_QUIET;
@@ -161,8 +182,13 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "a pipeline or a script is missing");
         return 0;
+    case ARGP_KEY_END:
+        if (parsed->detach && (parsed->connect == NULL || parsed->name == NULL)) {
+            argp_error(state, "--detach needs --connect and --name, or nobody finds the job again");
+        }
+        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_lua(key, word, state);
     }
 }
 
@@ -235,13 +261,14 @@ static zonda_cluster *open_cluster(const run_options *parsed, zonda_error *error
     return zonda_cluster_open_local(&local, error);
 }
 
-/* Executes one dataset; prints its records. */
-static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const run_options *parsed,
-                   const volatile int *cancel) {
+/* Executes one dataset as the job `name` (may be NULL); prints its records. */
+static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const char *name,
+                   const run_options *parsed, const volatile int *cancel) {
     output out = { 0 };
     zonda_error error = { 0 };
-    zn_progress_start(&out.display, parsed->progress);
-    zonda_execute_options execute = { .name = parsed->name,
+    zn_progress_start(&out.display, parsed->progress, name);
+    zonda_execute_options execute = { .name = name,
+                                      .detach = parsed->detach,
                                       .on_record = print_record,
                                       .on_progress = show_progress,
                                       .context = &out,
@@ -287,8 +314,21 @@ static int dry_run(const zn_pipeline *pipeline) {
     return ZN_EXIT_DONE;
 }
 
+/* The job of a dataset: of several each has a name of its own, by which it is found again. */
+static char *name_of(const run_options *parsed, size_t index) {
+    if (parsed->name == NULL) {
+        return NULL;
+    }
+    return index == 0 ? zn_strdup(parsed->name) : zn_format("%s/%zu", parsed->name, index + 1);
+}
+
 static int run(const run_options *parsed, const zn_pipeline *pipeline) {
     const volatile int *cancel = zn_cli_catch_signals();
+    if (parsed->detach) {
+        /* Ending so cancels nothing; there is nothing else to be put in order. */
+        signal(SIGTERM, SIG_DFL);
+        signal(SIGHUP, SIG_DFL);
+    }
     zonda_error error = { 0 };
     zonda_cluster *cluster = open_cluster(parsed, &error);
     if (cluster == NULL) {
@@ -298,7 +338,9 @@ static int run(const run_options *parsed, const zn_pipeline *pipeline) {
                      ? ZN_EXIT_DONE
                      : zn_cli_fail(&error);
     for (size_t i = 0; i < pipeline->count && status == ZN_EXIT_DONE; i++) {
-        status = execute(cluster, pipeline->datasets[i], parsed, cancel);
+        char *name = name_of(parsed, i);
+        status = execute(cluster, pipeline->datasets[i], name, parsed, cancel);
+        free(name);
     }
     zonda_cluster_close(&cluster);
     return status;

@@ -15,10 +15,11 @@
 #define LIVE_NS (200 * ZN_NS_PER_MS)
 #define PLAIN_NS (5 * ZN_NS_PER_S)
 
-void zn_progress_start(zn_progress_display *display, zn_progress_mode mode) {
+void zn_progress_start(zn_progress_display *display, zn_progress_mode mode, const char *name) {
     uint64_t now = zn_clock_ns();
     *display = (zn_progress_display){
         .mode = mode,
+        .name = name,
         .terminal = isatty(STDERR_FILENO) == 1,
         .started_ns = now,
         .shown_ns = now,
@@ -77,6 +78,14 @@ static void show_line(const zn_progress_display *display, const zonda_progress *
 }
 
 /* One JSON object on a line; names and texts go through the JSON writer, so quoting is right. */
+static void print_json(const zn_buf *record) {
+    zn_buf text = { 0 };
+    if (zn_json_write(zn_buf_bytes(record), &text, NULL) == ZONDA_OK) {
+        fprintf(stderr, "%.*s\n", (int)text.len, (const char *)text.data);
+    }
+    zn_buf_free(&text);
+}
+
 static void show_json(const zonda_progress *progress) {
     const struct {
         const char *name;
@@ -108,16 +117,41 @@ static void show_json(const zonda_progress *progress) {
         zn_put_text(&record, fields[i].name);
         zn_put_uint(&record, fields[i].value);
     }
-    zn_buf text = { 0 };
-    if (zn_json_write(zn_buf_bytes(&record), &text, NULL) == ZONDA_OK) {
-        fprintf(stderr, "%.*s\n", (int)text.len, (const char *)text.data);
-    }
-    zn_buf_free(&text);
+    print_json(&record);
     zn_buf_free(&record);
+}
+
+/* Says once where a job that was there before goes on: at its first stage that is not complete. */
+static void tell_resumed(zn_progress_display *display, const zonda_progress *progress) {
+    bool last = progress->stage + 1 == progress->stage_count;
+    if (!progress->resumed || display->told || display->mode == ZN_PROGRESS_QUIET ||
+        (progress->completed == progress->total && !last)) {
+        return;
+    }
+    display->told = true;
+    if (display->mode == ZN_PROGRESS_JSON) {
+        zn_buf record = { 0 };
+        zn_put_map(&record, 4);
+        zn_put_text(&record, "event");
+        zn_put_text(&record, "resumed");
+        zn_put_text(&record, "job");
+        zn_put_uint(&record, progress->job);
+        zn_put_text(&record, "stage");
+        zn_put_uint(&record, progress->stage);
+        zn_put_text(&record, "stages");
+        zn_put_uint(&record, progress->stage_count);
+        print_json(&record);
+        zn_buf_free(&record);
+        return;
+    }
+    zn_progress_clear(display);
+    fprintf(stderr, "zonda: job %s goes on: stage %u of %u\n",
+            display->name != NULL ? display->name : "", progress->stage + 1, progress->stage_count);
 }
 
 void zn_progress_update(zn_progress_display *display, const zonda_progress *progress) {
     uint64_t now = zn_clock_ns();
+    tell_resumed(display, progress);
     bool live = display->mode == ZN_PROGRESS_AUTO && display->terminal;
     display->last = *progress;
     display->last.stage_name = NULL;
@@ -168,11 +202,7 @@ static void finish_json(const zonda_result *result, double seconds) {
     zn_counters_put(&record, counters, count);
     zn_put_text(&record, "stages");
     zn_counters_put_stages(&record, result);
-    zn_buf text = { 0 };
-    if (zn_json_write(zn_buf_bytes(&record), &text, NULL) == ZONDA_OK) {
-        fprintf(stderr, "%.*s\n", (int)text.len, (const char *)text.data);
-    }
-    zn_buf_free(&text);
+    print_json(&record);
     zn_buf_free(&record);
 }
 

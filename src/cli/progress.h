@@ -14,13 +14,16 @@ typedef enum zn_progress_mode {
 typedef struct zn_progress_display {
     zn_progress_mode mode;
     bool terminal;
-    bool line_open; /* a live line is on the screen */
+    bool line_open;   /* a live line is on the screen */
+    bool told;        /* that the job was there before */
+    const char *name; /* of the job; NULL: none was given */
     uint64_t started_ns;
     uint64_t shown_ns;
     zonda_progress last; /* texts are not kept */
 } zn_progress_display;
 
-void zn_progress_start(zn_progress_display *display, zn_progress_mode mode);
+/* `name` (may be NULL) is that of the job, borrowed. */
+void zn_progress_start(zn_progress_display *display, zn_progress_mode mode, const char *name);
 void zn_progress_update(zn_progress_display *display, const zonda_progress *progress);
 
 /* Removes the live line, so that other output can follow. */

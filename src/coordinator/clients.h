@@ -13,6 +13,7 @@ typedef struct zn_client {
     zn_message reply;    /* borrows nothing but `refusal` */
     zonda_error refusal; /* text of a recorded REFUSAL */
     zn_failure failure;
+    char who[ZN_NAME_BYTES_MAX + 32]; /* for people: what a driver said in HELLO; may be empty */
 } zn_client;
 
 /* Keeps at most `count_max` clients; the one that called least recently is forgotten. */

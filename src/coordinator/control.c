@@ -4,11 +4,13 @@
  * a lost reply never makes anything happen twice. Calls that only read are in control_queries.c. */
 #include "coordinator/control.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
 #include "coordinator/control_internal.h"
 #include "coordinator/scheduler_drain.h"
+#include "coordinator/scheduler_drivers.h"
 
 zn_control *zn_control_new(zn_scheduler *scheduler, const zn_control_endpoints *endpoints) {
     zn_control *control = ZN_NEW(zn_control);
@@ -27,15 +29,24 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
     if (!zn_digest_from_bytes(request->open_job.fingerprint, &fingerprint)) {
         return zn_error_set(&reply->error, ZONDA_ERR_PROTOCOL, "OPEN_JOB without a fingerprint");
     }
+    const zn_msg_open_job *open = &request->open_job;
     zn_live_job *job = NULL;
-    zonda_err err = zn_scheduler_open_job(control->scheduler, control->now_ns,
-                                          request->open_job.name, fingerprint, &job, &reply->error);
+    zonda_err err = ZONDA_OK;
+    if (open->resume) {
+        err = zn_scheduler_find_resumable(control->scheduler, control->now_ns, open, fingerprint,
+                                          &job, &reply->error);
+    }
+    bool resumed = job != NULL;
+    if (err == ZONDA_OK && !resumed) {
+        err = zn_scheduler_open_job(control->scheduler, control->now_ns, open->name, fingerprint,
+                                    &job, &reply->error);
+    }
     if (err == ZONDA_OK) {
         reply->message.number = ZN_MSG_JOB_OPENED;
         reply->message.job_opened =
-            (zn_msg_job_opened){ .request = request->open_job.request, .job = job->id };
-        zn_scheduler_own_job(control->scheduler, job, request->open_job.client,
-                             request->open_job.request);
+            (zn_msg_job_opened){ .request = open->request, .job = job->id, .resumed = resumed };
+        zn_scheduler_own_job(control->scheduler, job, open,
+                             zn_clients_get(control->clients, open->client)->who);
     }
     return err;
 }
@@ -136,7 +147,18 @@ static zonda_err drain_worker(zn_control *control, const zn_message *request,
     return err;
 }
 
+/* Keeps who a driver is, for others who ask for its jobs. */
+static void note_who(zn_control *control, const zn_msg_hello *hello) {
+    if (hello->role == ZN_ROLE_DRIVER && hello->client != 0) {
+        zn_client *client = zn_clients_get(control->clients, hello->client);
+        snprintf(client->who, sizeof client->who, "process %llu on %.*s",
+                 (unsigned long long)hello->pid, (int)hello->host.len,
+                 hello->host.len > 0 ? (const char *)hello->host.data : "");
+    }
+}
+
 static zonda_err hello(zn_control *control, const zn_message *request, zn_control_reply *reply) {
+    note_who(control, &request->hello);
     reply->message.number = ZN_MSG_ENDPOINTS;
     reply->message.endpoints = (zn_msg_endpoints){ .request = request->hello.request,
                                                    .cluster = control->scheduler->config.cluster,
@@ -203,31 +225,23 @@ static void ids_of(const zn_message *message, uint64_t *client, uint64_t *reques
 #undef ZN_IDS
 }
 
-/* Remembers when a driver last called for its job, for people who ask (EXPLAIN). */
-static void note_driver(zn_control *control, const zn_message *message) {
-    uint64_t id = 0;
+/* The job that a call of a driver is for; 0: none. */
+static uint64_t job_of(const zn_message *message) {
     switch (message->number) {
     case ZN_MSG_PUT_BLOB:
-        id = message->put_blob.job;
-        break;
+        return message->put_blob.job;
     case ZN_MSG_START_STAGE:
-        id = message->start_stage.job;
-        break;
+        return message->start_stage.job;
     case ZN_MSG_GET_STATUS:
-        id = message->get_status.job;
-        break;
+        return message->get_status.job;
     case ZN_MSG_COLLECT_RESULTS:
-        id = message->collect_results.job;
-        break;
+        return message->collect_results.job;
+    case ZN_MSG_CANCEL_JOB:
+        return message->cancel_job.job;
     case ZN_MSG_CLOSE_JOB:
-        id = message->close_job.job;
-        break;
+        return message->close_job.job;
     default:
-        return;
-    }
-    zn_live_job *job = zn_key_map_get(&control->scheduler->job_map, id);
-    if (job != NULL) {
-        job->called_ns = control->now_ns;
+        return 0;
     }
 }
 
@@ -280,8 +294,9 @@ static const zn_message *handle_call(zn_control *control, const call_kind *kind,
     if (!is_new_call(client, request, reply, &answer)) {
         return answer;
     }
-    note_driver(control, message);
-    if (kind->handle(control, message, reply) != ZONDA_OK) {
+    if (zn_scheduler_driver_calls(control->scheduler, control->now_ns, id, job_of(message),
+                                  &reply->error) != ZONDA_OK ||
+        kind->handle(control, message, reply) != ZONDA_OK) {
         make_refusal(reply, request);
     }
     if (kind->recorded) {

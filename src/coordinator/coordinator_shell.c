@@ -269,6 +269,10 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
         { .kind = ZN_POLL_FD, .fd = stop_fd },
     };
     zn_poll(items, stop_fd >= 0 ? 6 : 5, timeout_until(deadline_ns));
+    /* Who has gone must be known before somebody asks to go on with his job. */
+    if (items[4].ready) {
+        drain_events(shell);
+    }
     if (items[0].ready) {
         drain_control(shell);
     }
@@ -277,9 +281,6 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
     }
     if (items[3].ready) {
         drain_blobs(shell);
-    }
-    if (items[4].ready) {
-        drain_events(shell);
     }
     if (items[2].ready && zn_channel_peers_closed(shell->work)) {
         zn_scheduler_probe(shell->scheduler, zn_clock_ns());

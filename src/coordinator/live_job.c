@@ -143,6 +143,7 @@ void zn_live_job_destroy(zn_live_job **job, zn_blob_store *blobs) {
     free((*job)->blobs);
     free((*job)->ended);
     free((*job)->name);
+    free((*job)->driver);
     free(*job);
     *job = NULL;
 }

@@ -14,8 +14,9 @@ typedef enum zn_job_event {
 } zn_job_event;
 
 enum {
-    ZN_JOB_STATES = 4
-}; /* zn_job_state */
+    ZN_JOB_STATES = 4, /* zn_job_state */
+    ZN_FORMER_DRIVERS_MAX = 8
+};
 
 /* A job as the coordinator has it. Open data; changed by the scheduler. */
 typedef struct zn_live_job {
@@ -24,11 +25,15 @@ typedef struct zn_live_job {
     char *name;
     zn_digest fingerprint;
     uint64_t opened_ns;
-    uint64_t client;        /* id of its driver; 0: unknown */
-    uint64_t request;       /* number of the call that opened it */
-    uint64_t called_ns;     /* when its driver last called */
-    uint64_t absent_ns;     /* when the connection of its driver ended; 0: it has not */
-    zn_live_stage **stages; /* owned, ascending by index */
+    uint64_t client;    /* id of its driver; 0: unknown */
+    uint64_t request;   /* number of the call that opened it */
+    uint64_t called_ns; /* when its driver last called */
+    uint64_t absent_ns; /* when the connection of its driver ended; 0: it has not */
+    char *driver;       /* who that is, for people; NULL: unknown */
+    bool detached;      /* it stays when its driver goes */
+    uint64_t former[ZN_FORMER_DRIVERS_MAX]; /* drivers before this one, the last ones */
+    size_t former_count;                    /* of all of them */
+    zn_live_stage **stages;                 /* owned, ascending by index */
     size_t stage_count;
     size_t stage_capacity;
     zn_blob **blobs; /* one reference to each */

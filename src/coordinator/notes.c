@@ -80,6 +80,7 @@ void zn_note_job(zn_scheduler *scheduler, const zn_live_job *job) {
                            .request = job->request,
                            .name = zn_bytes_of_text(job->name),
                            .fingerprint = zn_digest_bytes(&job->fingerprint),
+                           .detach = job->detached,
                            .opened_ms = zn_scheduler_wall_ms(scheduler, job->opened_ns) };
     zn_notes_add(&scheduler->notes, &note);
 }

@@ -76,10 +76,6 @@ void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t
 /* Some connection was closed: sends to every worker, so that the closed one shows. */
 void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns);
 
-/* The job is that of the driver with this client id, who opened it with the call `request`. */
-void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, uint64_t client,
-                          uint64_t request);
-
 /* The driver with this client id has connected to the events, or its connection has ended. */
 void zn_scheduler_driver_seen(zn_scheduler *scheduler, uint64_t now_ns, uint64_t client,
                               bool present);

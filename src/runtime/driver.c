@@ -47,6 +47,7 @@ static void show_progress(zn_driver *driver, const zn_msg_status *status) {
         .records_out = status->records_out,
         .bytes_in = status->bytes_in,
         .bytes_out = status->bytes_out,
+        .resumed = zn_driver_core_resumed(driver->core),
     };
     driver->progress_ns = now;
     driver->on_progress(driver->progress_context, &progress);
@@ -70,9 +71,9 @@ static void call(zn_driver *driver, zn_driver_action *action) {
     if (err == ZONDA_OK) {
         step(driver, ZN_DRIVER_REPLY, NULL);
         if (action->expected == ZN_MSG_JOB_OPENED) {
-            zn_log(ZONDA_LOG_INFO, "driver-job-opened", "job=%llu name=\"%.*s\"",
+            zn_log(ZONDA_LOG_INFO, "driver-job-opened", "job=%llu resumed=%d name=\"%.*s\"",
                    (unsigned long long)zn_driver_core_job(driver->core).value,
-                   (int)action->request.open_job.name.len,
+                   zn_driver_core_resumed(driver->core), (int)action->request.open_job.name.len,
                    (const char *)action->request.open_job.name.data);
         }
         bool failed = zn_driver_core_failure(driver->core)->code != ZONDA_OK;

@@ -21,6 +21,8 @@ static void open_job(const zn_driver_core *core, zn_message *request) {
     request->open_job = (zn_msg_open_job){
         .name = zn_bytes_of_text(core->name),
         .fingerprint = zn_digest_bytes(&core->plan->fingerprint),
+        .resume = core->resume,
+        .detach = core->detach,
     };
 }
 

@@ -44,6 +44,8 @@ zn_driver_core *zn_driver_core_new(const zn_plan *plan, const zn_driver_options 
     core->stage_counters = zn_calloc(plan->stage_count, sizeof *core->stage_counters);
     core->stage_count = plan->stage_count;
     core->stream = options->stream;
+    core->resume = options->resume;
+    core->detach = options->detach;
     core->timeout_ns = options->timeout_ns;
     bool empty = next_stage(plan, 0) == plan->stage_count;
     core->state = empty ? ZN_DRIVER_READY : ZN_DRIVER_OPENING;
@@ -125,6 +127,7 @@ static void on_opened(zn_driver_core *core, const zn_driver_event *event) {
         return;
     }
     core->job = (zn_job_id){ job };
+    core->resumed = event->reply->job_opened.resumed != 0;
     core->blob = 0;
     put_next_blob(core);
 }
@@ -427,6 +430,10 @@ zn_job_id zn_driver_core_job(const zn_driver_core *core) {
 
 uint32_t zn_driver_core_stage(const zn_driver_core *core) {
     return core->stage;
+}
+
+bool zn_driver_core_resumed(const zn_driver_core *core) {
+    return core->resumed;
 }
 
 uint64_t zn_driver_core_ignored(const zn_driver_core *core) {

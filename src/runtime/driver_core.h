@@ -65,6 +65,8 @@ typedef struct zn_driver_action {
 
 typedef struct zn_driver_options {
     const char *name;    /* of the job, copied */
+    bool resume;         /* go on with the open job of that name, if there is one */
+    bool detach;         /* the job stays when this driver goes */
     bool stream;         /* collect the results of the last stage while it runs */
     uint64_t timeout_ns; /* for workers to say DONE at the end */
 } zn_driver_options;
@@ -86,6 +88,9 @@ zn_driver_state zn_driver_core_state(const zn_driver_core *core);
 const char *zn_driver_state_name(zn_driver_state state);
 zn_job_id zn_driver_core_job(const zn_driver_core *core); /* 0: not opened */
 uint32_t zn_driver_core_stage(const zn_driver_core *core);
+/* Whether the job was there before: another driver had opened it. */
+bool zn_driver_core_resumed(const zn_driver_core *core);
+
 uint64_t zn_driver_core_ignored(const zn_driver_core *core);
 
 /* The first failure; its code is OK while there is none. */

@@ -9,10 +9,13 @@ struct zn_driver_core {
     const zn_plan *plan;
     char *name;
     bool stream;
+    bool resume;
+    bool detach;
     uint64_t timeout_ns;
 
     zn_driver_state state;
     zn_job_id job;
+    bool resumed; /* it was there before */
     zonda_error failure;
     bool hurried;
     uint64_t ignored;

@@ -65,6 +65,8 @@ zonda_result *zn_result_new(zonda_cluster *cluster, zn_plan *plan, const char *n
     link_result(cluster, result);
     zn_driver_options core = {
         .name = name,
+        .resume = options->name != NULL,
+        .detach = options->detach,
         .stream = options->on_record != NULL,
         .timeout_ns = zn_control_client_timeout_ms(cluster->control) * ZN_NS_PER_MS,
     };

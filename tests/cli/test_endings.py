@@ -155,5 +155,110 @@ class Drain(Ending):
         self.assertEqual(cluster.scratch_left(), [])
 
 
+class Resume(Ending):
+    """Drivers that are killed and started again."""
+
+    def setUp(self):
+        super().setUp()
+        self.ran = self.folder / "ran"
+        self.ran.mkdir()
+        count = self.write("count.sh", f"#!/bin/sh\ntouch {self.ran}/$$\nexec cat\n")
+        count.chmod(0o755)
+        # Eight tasks that are counted, then a shuffle, then four that wait, then one.
+        self.job = ["from-range", "1000", "--shards", "8", "then", "exec", count, "then", "map",
+                    "{ k = r % 5, n = r }", "then", "aggregate", "n = sum(n)", "--by", "k", "--shards", "4",
+                    "then", "exec", self.script, "then", "count"]
+
+    def jobs(self, cluster):
+        return json.loads(zonda("jobs", "--json", "--connect", cluster.endpoint).stdout or "[]")
+
+    def kill(self, driver, how=signal.SIGKILL):
+        driver.send_signal(how)
+        driver.communicate(timeout=30)
+
+    def test_the_same_name_goes_on_where_it_was(self):
+        cluster = self.cluster()
+        driver = self.start(cluster, *self.job, options=["--name", "nightly"])
+        self.wait_for_tasks(4)
+        before = self.jobs(cluster)[0]
+        self.kill(driver)
+        driver = self.start(cluster, *self.job, options=["--name", "nightly"])
+        self.assertEqual(driver.stderr.readline(), "zonda: job nightly goes on: stage 2 of 3\n")
+        self.go.touch()
+        err = self.finish(driver, "5\n")
+        self.assertIn(f"job {before['job']} done", err)
+        self.assertEqual(len(list(self.ran.iterdir())), 8)
+        self.assertEqual(self.jobs(cluster), [])
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_another_plan_under_the_name_is_an_error(self):
+        cluster = self.cluster()
+        driver = self.start(cluster, *self.job, options=["--name", "nightly"])
+        self.wait_for_tasks(4)
+        again = cluster.run("--name", "nightly", "from-range", "3")
+        self.expect(again, 2, "is being run by process", f"{driver.pid}", "nightly")
+        self.kill(driver)
+        self.expect(cluster.run("--name", "nightly", "from-range", "3"), 2, "has another plan",
+                    "zonda cancel")
+        self.assertEqual(self.jobs(cluster)[0]["state"], "running")
+        job = self.jobs(cluster)[0]["job"]
+        self.expect(zonda("cancel", "--connect", cluster.endpoint, job), 0)
+        self.assertEqual(cluster.run("--name", "nightly", "from-range", "3").stdout, "0\n1\n2\n")
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_without_a_name_it_begins_anew(self):
+        cluster = self.cluster(coordinator=["--driver-grace", "1"])
+        driver = self.start(cluster, *self.job)
+        self.wait_for_tasks(4)
+        self.kill(driver)
+        self.go.touch()
+        err = self.finish(self.start(cluster, *self.job), "5\n")
+        self.assertNotIn("goes on", err)
+        wait_until(lambda: self.jobs(cluster) == [])
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_a_detached_job_waits_for_its_driver(self):
+        cluster = self.cluster(coordinator=["--driver-grace", "1"])
+        options = ["--name", "nightly", "--detach"]
+        driver = self.start(cluster, *self.job, options=options)
+        self.wait_for_tasks(4)
+        self.kill(driver, signal.SIGTERM)
+        self.assertEqual(driver.returncode, -signal.SIGTERM)
+        time.sleep(2.5)  # more than the grace
+        self.assertEqual(self.jobs(cluster)[0]["state"], "running")
+        self.go.touch()
+        wait_until(lambda: self.jobs(cluster)[0]["running"] == 0)
+        err = self.finish(self.start(cluster, *self.job, options=options), "5\n")
+        self.assertIn("job nightly goes on: stage 3 of 3", err)
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_ctrl_c_cancels_a_detached_job(self):
+        cluster = self.cluster()
+        driver = self.start(cluster, *self.job, options=["--name", "nightly", "--detach"])
+        self.wait_for_tasks(4)
+        self.kill(driver, signal.SIGINT)
+        self.assertEqual(driver.returncode, 130)
+        self.assertEqual(self.jobs(cluster), [])
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_detach_needs_a_cluster_and_a_name(self):
+        self.expect(zonda("run", "--detach", "--name", "x", "from-range", "3"), 2, "--connect")
+        self.expect(zonda("run", "--detach", "--connect", "tcp://127.0.0.1:1", "from-range", "3"), 2,
+                    "--name")
+
+    def test_json_says_where_it_goes_on(self):
+        cluster = self.cluster()
+        driver = self.start(cluster, *self.job, options=["--name", "nightly"])
+        self.wait_for_tasks(4)
+        self.kill(driver)
+        driver = self.start(cluster, *self.job, options=["--name", "nightly", "--json"])
+        resumed = json.loads(driver.stderr.readline())
+        self.assertEqual(resumed["event"], "resumed")
+        self.go.touch()
+        self.finish(driver, "5\n")
+        self.assertEqual((resumed["stage"], resumed["stages"]), (1, 3))
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+
 if __name__ == "__main__":
     unittest.main()
