@@ -206,7 +206,9 @@ static void grant_leftover(zn_scheduler *scheduler) {
 }
 
 void zn_scheduler_assign(zn_scheduler *scheduler) {
-    if (scheduler->stopping || scheduler->pending == 0 || TAILQ_EMPTY(&scheduler->ready)) {
+    /* After a restart workers come back with tasks that they go on with. */
+    if (scheduler->restored > 0 || scheduler->stopping || scheduler->pending == 0 ||
+        TAILQ_EMPTY(&scheduler->ready)) {
         return;
     }
     decide_grants(scheduler);

@@ -17,6 +17,7 @@ struct zn_blob {
     uint64_t received;
     bool complete;
     uint32_t references;
+    uint64_t mark;
     uint8_t *data; /* `size` bytes, of which `received` are there */
 };
 
@@ -114,6 +115,16 @@ zonda_err zn_blob_append(zn_blob *blob, uint64_t offset, zn_bytes bytes, zonda_e
         blob->received += bytes.len - known;
     }
     return blob->received == blob->size ? verify(blob, error) : ZONDA_OK;
+}
+
+zn_digest zn_blob_digest(const zn_blob *blob) {
+    return blob->digest;
+}
+
+bool zn_blob_mark(zn_blob *blob, uint64_t mark) {
+    bool marked = blob->mark == mark;
+    blob->mark = mark;
+    return marked;
 }
 
 uint64_t zn_blob_size(const zn_blob *blob) {

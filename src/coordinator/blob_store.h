@@ -25,12 +25,16 @@ zonda_err zn_blob_store_add(zn_blob_store *store, zn_digest digest, uint64_t siz
  * the size), CORRUPT (other bytes than the digest says; the blob is empty again). */
 zonda_err zn_blob_append(zn_blob *blob, uint64_t offset, zn_bytes bytes, zonda_error *error);
 
+zn_digest zn_blob_digest(const zn_blob *blob);
 uint64_t zn_blob_size(const zn_blob *blob);
 uint64_t zn_blob_received(const zn_blob *blob);
 bool zn_blob_complete(const zn_blob *blob);
 
 /* The bytes that are there, borrowed. */
 zn_bytes zn_blob_bytes(const zn_blob *blob);
+
+/* Marks the blob with a number that was not used before. True if it has that mark already. */
+bool zn_blob_mark(zn_blob *blob, uint64_t mark);
 
 uint64_t zn_blob_store_used(const zn_blob_store *store);
 

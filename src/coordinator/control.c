@@ -30,23 +30,28 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
         return zn_error_set(&reply->error, ZONDA_ERR_PROTOCOL, "OPEN_JOB without a fingerprint");
     }
     const zn_msg_open_job *open = &request->open_job;
-    zn_live_job *job = NULL;
+    zn_scheduler *scheduler = control->scheduler;
+    /* The reply to a call from before a restart is not recorded, but the job is there. */
+    zn_live_job *job = zn_scheduler_opened_by(scheduler, open->client, open->request);
+    bool known = job != NULL;
     zonda_err err = ZONDA_OK;
-    if (open->resume) {
-        err = zn_scheduler_find_resumable(control->scheduler, control->now_ns, open, fingerprint,
-                                          &job, &reply->error);
+    if (!known && open->resume) {
+        err = zn_scheduler_find_resumable(scheduler, control->now_ns, open, fingerprint, &job,
+                                          &reply->error);
     }
-    bool resumed = job != NULL;
-    if (err == ZONDA_OK && !resumed) {
-        err = zn_scheduler_open_job(control->scheduler, control->now_ns, open->name, fingerprint,
-                                    &job, &reply->error);
+    bool resumed = known ? job->former_count > 0 : job != NULL;
+    if (err == ZONDA_OK && job == NULL) {
+        err = zn_scheduler_open_job(scheduler, control->now_ns, open->name, fingerprint, &job,
+                                    &reply->error);
     }
     if (err == ZONDA_OK) {
         reply->message.number = ZN_MSG_JOB_OPENED;
         reply->message.job_opened =
             (zn_msg_job_opened){ .request = open->request, .job = job->id, .resumed = resumed };
-        zn_scheduler_own_job(control->scheduler, job, open,
-                             zn_clients_get(control->clients, open->client)->who);
+        if (!known) {
+            zn_scheduler_own_job(scheduler, job, open,
+                                 zn_clients_get(control->clients, open->client)->who);
+        }
     }
     return err;
 }

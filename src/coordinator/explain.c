@@ -15,7 +15,6 @@ static uint64_t ms_between(uint64_t from_ns, uint64_t to_ns) {
 }
 
 static zn_stage_info stage_info(const zn_live_stage *stage, uint64_t now_ns, zn_failure *failure) {
-    bool running = stage->state == ZN_STAGE_RUNNING;
     zn_stage_info info = {
         .stage = stage->index,
         .name = zn_bytes_of_text(stage->name),
@@ -27,9 +26,7 @@ static zn_stage_info stage_info(const zn_live_stage *stage, uint64_t now_ns, zn_
         .failures = stage->failed.tasks,
         .age_ms = ms_between(stage->started_ns, now_ns),
     };
-    if (stage->given_ns > 0) {
-        info.active_ms = ms_between(stage->given_ns, running ? now_ns : stage->moved_ns);
-    }
+    info.active_ms = zn_live_stage_active_ns(stage, now_ns) / ZN_NS_PER_MS;
     uint64_t kept = zn_failure_log_kept(&stage->failed);
     if (kept > 0) {
         zn_failure_from_error(&zn_failure_log_get(&stage->failed, kept - 1)->error, failure);

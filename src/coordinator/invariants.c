@@ -185,7 +185,8 @@ static zonda_err check_job(const zn_scheduler *scheduler, const zn_live_job *job
         const zn_touched_job *touched = zn_member_touched(member, job->id);
         waiting += touched != NULL && touched->done ? 1 : 0;
     }
-    if (waiting != job->waiting || (job->state == ZN_JOB_CLOSING && waiting == 0)) {
+    if (waiting != job->waiting ||
+        (job->state == ZN_JOB_CLOSING && waiting + scheduler->restored == 0)) {
         return BROKEN(error, "job %llu waits for %u workers, counted %u",
                       (unsigned long long)job->id, job->waiting, waiting);
     }

@@ -113,6 +113,14 @@ zonda_err zn_live_job_blob(zn_live_job *job, zn_blob_store *blobs, const zn_msg_
     return ZONDA_OK;
 }
 
+void zn_live_job_own(zn_live_job *job, uint64_t client, uint64_t request) {
+    if (job->client != 0 && job->client != client) {
+        job->former[job->former_count++ % ZN_FORMER_DRIVERS_MAX] = job->client;
+    }
+    job->client = client;
+    job->request = request;
+}
+
 void zn_live_job_end(zn_live_job *job, zn_job_event event, const zonda_error *reason) {
     zonda_err refused = zn_live_job_apply(job, event, NULL);
     ZN_ASSERT(refused == ZONDA_OK && job->ended == NULL);

@@ -56,6 +56,9 @@ int zn_live_job_next(int state, zn_job_event event);
 /* Changes the state. If that is not legal: the error that ended the job, or CLOSED. */
 zonda_err zn_live_job_apply(zn_live_job *job, zn_job_event event, zonda_error *error);
 
+/* The job is that of a driver, who called for it with the call `request`. */
+void zn_live_job_own(zn_live_job *job, uint64_t client, uint64_t request);
+
 /* The job failed (FAIL) or was cancelled (CANCEL) for a reason, which is copied. It is open. */
 void zn_live_job_end(zn_live_job *job, zn_job_event event, const zonda_error *reason);
 

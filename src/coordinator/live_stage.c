@@ -244,6 +244,11 @@ bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint6
     return ran;
 }
 
+uint64_t zn_live_stage_active_ns(const zn_live_stage *stage, uint64_t now_ns) {
+    uint64_t end = stage->state == ZN_STAGE_RUNNING ? now_ns : stage->moved_ns;
+    return stage->given_ns > 0 && end > stage->given_ns ? end - stage->given_ns : 0;
+}
+
 void zn_live_stage_raise(zn_live_stage *stage) {
     zn_task_set raised = { 0 };
     zn_task_run run;

@@ -127,6 +127,9 @@ void zn_live_stage_fail(zn_live_stage *stage, const zonda_error *error, uint64_t
  */
 bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint64_t now_ns);
 
+/* From the first task handed out to its end, or to now. */
+uint64_t zn_live_stage_active_ns(const zn_live_stage *stage, uint64_t now_ns);
+
 /* A coordinator has restarted: tasks that are open may have been handed out by the one before. */
 void zn_live_stage_raise(zn_live_stage *stage);
 

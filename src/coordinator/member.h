@@ -65,6 +65,7 @@ typedef struct zn_member {
     uint64_t completed;
     char *drain_reason; /* why it is drained, for people; NULL: it is not */
     uint64_t drain_ns;  /* since when */
+    bool restored;      /* known from before a restart, not heard of since */
     uint64_t heard_at_ns;
     uint64_t beat_at_ns;
 

@@ -224,6 +224,10 @@ void zn_note_worker(zn_scheduler *scheduler, const zn_member *member) {
                                              .folder = zn_bytes_of_text(member->folder),
                                              .machine = zn_bytes_of_text(member->machine),
                                              .completed = member->completed };
+    if (member->drain_reason != NULL) {
+        note.note_worker.drained = 1;
+        note.note_worker.reason = zn_bytes_of_text(member->drain_reason);
+    }
     zn_notes_add(&scheduler->notes, &note);
 }
 

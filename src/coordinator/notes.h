@@ -70,7 +70,7 @@ void zn_note_job_ended(struct zn_scheduler *scheduler, const struct zn_live_job 
 void zn_note_job_closing(struct zn_scheduler *scheduler, const struct zn_live_job *job);
 void zn_note_job_forgotten(struct zn_scheduler *scheduler, const struct zn_live_job *job);
 
-/* The worker has registered, again or for the first time; or it is gone. */
+/* The worker has registered, again or for the first time, or is drained; or it is gone. */
 void zn_note_worker(struct zn_scheduler *scheduler, const struct zn_member *member);
 void zn_note_worker_gone(struct zn_scheduler *scheduler, const struct zn_member *member);
 

@@ -51,6 +51,8 @@ typedef struct zn_scheduler {
     TAILQ_HEAD(, zn_member) members;
     TAILQ_HEAD(zn_ready_members, zn_member) ready; /* with free credit */
     uint64_t next_worker;
+    uint64_t restored;  /* workers that are known from before a restart and were not heard since */
+    uint64_t snapshots; /* ever made */
     uint64_t next_epoch;
 
     uint64_t pending; /* tasks of running stages that wait */
@@ -97,6 +99,10 @@ void zn_scheduler_stop(zn_scheduler *scheduler, uint64_t now_ns);
 /* Errors: LIMIT (too many jobs), CLOSED (the cluster ends). */
 zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_bytes name,
                                 zn_digest fingerprint, zn_live_job **out, zonda_error *error);
+
+/* The job that a call of a driver has opened, or NULL. */
+zn_live_job *zn_scheduler_opened_by(const zn_scheduler *scheduler, uint64_t client,
+                                    uint64_t request);
 
 /* Errors: UNKNOWN_JOB. */
 zonda_err zn_scheduler_find_job(const zn_scheduler *scheduler, uint64_t id, zn_live_job **out,

@@ -69,6 +69,7 @@ void zn_scheduler_drain(zn_scheduler *scheduler, zn_member *member, zn_bytes rea
         zn_log(ZONDA_LOG_INFO, "worker-draining", "worker=%llu host=%s pid=%llu held=%u reason=%s",
                (unsigned long long)member->id, member->host, (unsigned long long)member->pid,
                member->held, member->drain_reason);
+        zn_note_worker(scheduler, member);
     }
     apply_drain(scheduler, member);
 }

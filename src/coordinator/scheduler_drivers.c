@@ -38,11 +38,7 @@ static bool is_there(const zn_scheduler *scheduler, uint64_t client) {
 
 void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, const zn_msg_open_job *open,
                           const char *who) {
-    if (job->client != 0 && job->client != open->client) {
-        job->former[job->former_count++ % ZN_FORMER_DRIVERS_MAX] = job->client;
-    }
-    job->client = open->client;
-    job->request = open->request;
+    zn_live_job_own(job, open->client, open->request);
     job->detached = open->detach != 0;
     free(job->driver);
     job->driver = who[0] != '\0' ? zn_strdup(who) : NULL;

@@ -56,6 +56,15 @@ void zn_scheduler_has_job(zn_scheduler *scheduler, zn_member *member, uint64_t i
 /* One worker fewer to wait for; the last one lets a closing job go. */
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t job);
 
+/* A worker that is known from before a restart was heard, or is given up. */
+void zn_scheduler_member_back(zn_scheduler *scheduler, zn_member *member);
+
+/* Forgets the closing jobs that nobody holds anything of. */
+void zn_scheduler_forget_released(zn_scheduler *scheduler);
+
+/* The error of an attempt that failed on a worker. */
+void zn_scheduler_failure_of(const zn_failure *failure, uint64_t worker, zonda_error *out);
+
 /* Records what became of tasks (RESULT, already known to be the next in order). */
 void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
                            const zn_msg_outcomes *outcomes);

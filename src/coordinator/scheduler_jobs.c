@@ -44,6 +44,17 @@ zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_byt
     return ZONDA_OK;
 }
 
+zn_live_job *zn_scheduler_opened_by(const zn_scheduler *scheduler, uint64_t client,
+                                    uint64_t request) {
+    zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        if (job->client == client && job->request == request) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
 zonda_err zn_scheduler_find_job(const zn_scheduler *scheduler, uint64_t id, zn_live_job **out,
                                 zonda_error *error) {
     zn_live_job *job = zn_key_map_get(&scheduler->job_map, id);
@@ -239,13 +250,27 @@ static void let_go(zn_scheduler *scheduler, zn_live_job *job) {
     }
 }
 
+/* Of a worker from before a restart nobody knows what it has until it is heard. */
+static uint64_t waiting_for(const zn_scheduler *scheduler, const zn_live_job *job) {
+    return job->waiting + scheduler->restored;
+}
+
 static void forget_if_released(zn_scheduler *scheduler, zn_live_job *job) {
-    if (job->state != ZN_JOB_CLOSING || job->waiting > 0) {
+    if (job->state != ZN_JOB_CLOSING || waiting_for(scheduler, job) > 0) {
         return;
     }
     zn_note_job_forgotten(scheduler, job);
     zn_log(ZONDA_LOG_INFO, "job-closed", "job=%llu", (unsigned long long)job->id);
     zn_scheduler_drop_job(scheduler, job);
+}
+
+void zn_scheduler_forget_released(zn_scheduler *scheduler) {
+    zn_live_job *job = TAILQ_FIRST(&scheduler->jobs);
+    while (job != NULL) {
+        zn_live_job *next = TAILQ_NEXT(job, link);
+        forget_if_released(scheduler, job);
+        job = next;
+    }
 }
 
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t id) {
@@ -278,7 +303,7 @@ zonda_err zn_scheduler_cancel_job(zn_scheduler *scheduler, uint64_t now_ns, uint
                job->ended->text);
     }
     let_go(scheduler, job);
-    *waiting = job->waiting;
+    *waiting = waiting_for(scheduler, job);
     return ZONDA_OK;
 }
 
@@ -305,7 +330,7 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
         end_work(scheduler, job, &reason);
         let_go(scheduler, job);
     }
-    *waiting = job->waiting;
+    *waiting = waiting_for(scheduler, job);
     forget_if_released(scheduler, job);
     return ZONDA_OK;
 }

@@ -126,6 +126,16 @@ void zn_scheduler_has_job(zn_scheduler *scheduler, zn_member *member, uint64_t i
     }
 }
 
+void zn_scheduler_member_back(zn_scheduler *scheduler, zn_member *member) {
+    if (!member->restored) {
+        return;
+    }
+    member->restored = false;
+    if (--scheduler->restored == 0) {
+        zn_scheduler_forget_released(scheduler);
+    }
+}
+
 void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_msg_hello *hello) {
     if (scheduler->stopping) {
         return;
@@ -156,6 +166,7 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
     for (size_t i = 0; i < hello->jobs_count; i++) {
         zn_scheduler_has_job(scheduler, member, hello->jobs[i].job);
     }
+    zn_scheduler_member_back(scheduler, member);
     zn_log(ZONDA_LOG_INFO, "worker-joined", "worker=%llu epoch=%llu host=%s pid=%llu slots=%u",
            (unsigned long long)member->id, (unsigned long long)member->epoch, member->host,
            (unsigned long long)member->pid, member->slots);
@@ -186,6 +197,7 @@ void zn_scheduler_remove_member(zn_scheduler *scheduler, zn_member *member, zn_m
         return;
     }
     end_epoch(scheduler, member, lost);
+    zn_scheduler_member_back(scheduler, member);
     lose_results(scheduler, member->client);
     zn_log(lost ? ZONDA_LOG_WARN : ZONDA_LOG_INFO, lost ? "worker-lost" : "worker-left",
            "worker=%llu epoch=%llu host=%s reason=%s tasks_given_back=%u",

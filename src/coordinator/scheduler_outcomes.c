@@ -34,14 +34,18 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     return true;
 }
 
+void zn_scheduler_failure_of(const zn_failure *failure, uint64_t worker, zonda_error *out) {
+    zn_failure_to_error(failure, out);
+    out->worker = worker;
+    if (out->code == ZONDA_OK) {
+        out->code = ZONDA_ERR_INTERNAL; /* a failure without a code */
+    }
+}
+
 static void fail_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
                       zn_task_run part, const zn_failure *failure) {
     zonda_error error;
-    zn_failure_to_error(failure, &error);
-    error.worker = member->id;
-    if (error.code == ZONDA_OK) {
-        error.code = ZONDA_ERR_INTERNAL; /* a failure without a code */
-    }
+    zn_scheduler_failure_of(failure, member->id, &error);
     if (error.code == ZONDA_ERR_DISK_FULL) {
         zn_full_disks_note(&stage->full_disks, member->host, scheduler->now_ns, &error);
     }

@@ -107,7 +107,9 @@
     S(data, ZN_ENDPOINT_BYTES_MAX, "its data endpoint")                                            \
     S(folder, ZN_PATH_BYTES_MAX, "as in HELLO")                                                    \
     S(machine, ZN_NAME_BYTES_MAX, "as in HELLO")                                                   \
-    U(completed, UINT64_MAX, "tasks that it completed")
+    U(completed, UINT64_MAX, "tasks that it completed")                                            \
+    U(drained, 1, "1: it is to leave when nothing needs it")                                       \
+    S(reason, ZN_NAME_BYTES_MAX, "why it is drained")
 
 #define ZN_NOTE_WORKER_GONE_FIELDS(U, I, S, B, L) U(client, UINT64_MAX, "random id that it chose")
 

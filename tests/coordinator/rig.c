@@ -31,7 +31,96 @@ rig *rig_new(void) {
     return r;
 }
 
+/* Forgets what only matters live: registrations, and times of which notes know about. */
+static void forget_times(zn_scheduler *scheduler) {
+    zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        member->epoch = 0;
+    }
+    zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        for (size_t i = 0; i < job->stage_count; i++) {
+            job->stages[i]->given_ns = 0;
+            job->stages[i]->moved_ns = scheduler->began_ns;
+            if (job->stages[i]->failure != NULL) {
+                job->stages[i]->retries = 0; /* what was held when it ended was never reported */
+            }
+        }
+    }
+}
+
+char *rig_snapshot(zn_scheduler *scheduler) {
+    zn_buf notes = { 0 };
+    zn_buf text = { 0 };
+    zonda_error error = { 0 };
+    zn_snapshot_write(scheduler, &notes);
+    zn_decoder *decoder = zn_decoder_new();
+    for (size_t at = 0; at < notes.len;) {
+        zn_message note;
+        zn_bytes bytes = { notes.data + at + 4, zn_get_u32(notes.data + at) };
+        assert_ok(zn_decoder_decode(decoder, bytes, &note, &error), error);
+        zn_message_print(&note, &text);
+        zn_buf_append_byte(&text, '\n');
+        at += 4 + bytes.len;
+    }
+    zn_buf_append_byte(&text, 0);
+    zn_decoder_destroy(&decoder);
+    zn_buf_free(&notes);
+    return (char *)text.data;
+}
+
+zn_scheduler *rig_replay(const rig *r, zn_bytes notes) {
+    zonda_error error = { 0 };
+    zn_scheduler *again = zn_scheduler_new(&r->scheduler->config, r->scheduler->began_ns);
+    zn_decoder *decoder = zn_decoder_new();
+    assert_ok(zn_replay_batch(again, decoder, notes, &error), error);
+    zn_decoder_destroy(&decoder);
+    return again;
+}
+
+/* Fails with the first line that differs. */
+static void assert_same_lines(const char *left, const char *right) {
+    while (*left != 0 || *right != 0) {
+        int left_len = (int)strcspn(left, "\n");
+        int right_len = (int)strcspn(right, "\n");
+        if (left_len != right_len || memcmp(left, right, (size_t)left_len) != 0) {
+            fail_msg("\n%.*s\nis not\n%.*s", left_len, left, right_len, right);
+        }
+        left += left_len + (left[left_len] != 0 ? 1 : 0);
+        right += right_len + (right[right_len] != 0 ? 1 : 0);
+    }
+}
+
+/* Every state that a test has made comes out of its notes again, and of its snapshot. */
+static void check_replay(rig *r) {
+    zn_notes_settle(&r->scheduler->notes);
+    zn_scheduler *again = rig_replay(r, zn_buf_bytes(&r->scheduler->notes.bytes));
+    again->next_job = r->scheduler->next_job; /* BEGUN says these; a rig does not begin */
+    again->next_epoch = r->scheduler->next_epoch;
+    again->next_worker = r->scheduler->next_worker;
+    forget_times(r->scheduler);
+    forget_times(again);
+    char *live = rig_snapshot(r->scheduler);
+    char *replayed = rig_snapshot(again);
+    assert_same_lines(replayed, live);
+    zn_buf snapshot = { 0 };
+    zn_snapshot_write(r->scheduler, &snapshot);
+    zn_scheduler *third = rig_replay(r, zn_buf_bytes(&snapshot));
+    forget_times(third);
+    char *restored = rig_snapshot(third);
+    assert_same_lines(restored, live);
+    zn_buf_free(&snapshot);
+    free(live);
+    free(replayed);
+    free(restored);
+    zn_scheduler_destroy(&again);
+    zn_scheduler_destroy(&third);
+}
+
 void rig_free(rig **r) {
+    if (!(*r)->forgetful) {
+        check_replay(*r);
+    }
     for (size_t i = 0; i < RIG_WORKERS; i++) {
         free((*r)->workers[i].runs);
         free((*r)->workers[i].jobs);

@@ -7,7 +7,9 @@
 
 #include "coordinator/control.h"
 #include "coordinator/invariants.h"
+#include "coordinator/replay.h"
 #include "coordinator/scheduler.h"
+#include "coordinator/snapshot.h"
 
 enum {
     RIG_WORKERS = 8,
@@ -46,11 +48,20 @@ typedef struct rig {
     uint64_t request; /* of the driver */
     rig_worker workers[RIG_WORKERS];
     size_t events;
+    bool forgetful; /* the test takes the notes away: they are not replayed at the end */
     zn_digest body; /* complete blob of the job opened last */
 } rig;
 
 rig *rig_new(void);
+
+/* Also checks that notes and snapshot make the same state again. */
 void rig_free(rig **r);
+
+/* The state as text, one line for each note of a snapshot; owned by the caller. */
+char *rig_snapshot(zn_scheduler *scheduler);
+
+/* A scheduler of which notes make the state; it has not begun. */
+zn_scheduler *rig_replay(const rig *r, zn_bytes notes);
 
 /* Makes a control call as the driver, with the next request number, and checks invariants. */
 const zn_message *rig_call(rig *r, zn_message message);

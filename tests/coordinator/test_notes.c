@@ -9,6 +9,7 @@
 static char *noted(rig *r) {
     zn_notes *notes = &r->scheduler->notes;
     zn_notes_settle(notes);
+    r->forgetful = true;
     zn_decoder *decoder = zn_decoder_new();
     zn_buf names = { 0 };
     for (size_t at = 0; at < notes->bytes.len;) {
