@@ -5,7 +5,9 @@
  *
  * The writer holds a lock (flock) on its temporary until it is published or removed. Whoever clears
  * up after an attempt that is thought dead leaves a locked file alone: its writer lives, may even
- * have the permission to publish, and removes the file itself otherwise.
+ * have the permission to publish, and removes the file itself otherwise. Only who has the
+ * permission itself removes the temporaries of all others, locked or not, before it publishes: so
+ * an attempt that was granted, frozen and replaced cannot publish when it wakes up.
  *
  * Used by the write operators in a task, and the sweep by the worker after a slot died. */
 #include "store/sink_file.h"
@@ -27,9 +29,10 @@
 #include "store/file.h"
 #include "store/stream.h"
 
-/* How many earlier attempts are looked for; a task has far fewer. */
+/* How many earlier and later attempts are looked for; a task has far fewer. */
 enum {
-    SWEEP_MAX = 64
+    SWEEP_MAX = 64,
+    LATER_MAX = 4
 };
 
 typedef enum sink_state {
@@ -42,6 +45,7 @@ struct zn_sink_file {
     char *path;
     char *folder;
     char *temporary;
+    zn_attempt_id attempt;
     int fd; /* holds the lock */
     zn_out_stream *stream;
     sink_state state;
@@ -151,6 +155,7 @@ zn_sink_file *zn_sink_file_open(const char *path, zn_attempt_id attempt, int lev
     zn_sink_file *file = ZN_NEW(zn_sink_file);
     file->fd = -1;
     file->path = zn_strdup(path);
+    file->attempt = attempt;
     file->folder = folder_of(path);
     char *temporary = temporary_of(path, attempt);
     if (check_path(path, temporary, error) != ZONDA_OK ||
@@ -194,8 +199,24 @@ zonda_err zn_sink_file_seal(zn_sink_file *file, zonda_error *error) {
     return ZONDA_OK;
 }
 
+/* No other attempt of the task may publish any more, also none that had the permission once and was
+ * taken for dead: without its temporary it has nothing to give a name to. */
+static void disarm_others(const zn_sink_file *file) {
+    zn_attempt_id id = file->attempt;
+    uint32_t own = id.attempt;
+    uint32_t last = own > UINT32_MAX - LATER_MAX ? own : own + LATER_MAX;
+    for (id.attempt = own > SWEEP_MAX ? own - SWEEP_MAX : 1; id.attempt <= last; id.attempt++) {
+        if (id.attempt != own) {
+            char *temporary = temporary_of(file->path, id);
+            unlink(temporary);
+            free(temporary);
+        }
+    }
+}
+
 zonda_err zn_sink_file_publish(zn_sink_file *file, zonda_error *error) {
     ZN_ASSERT(file->state == SINK_SEALED);
+    disarm_others(file);
     if (rename(file->temporary, file->path) != 0) {
         return zn_file_failed(error, file->path, "cannot rename the finished file to its name");
     }

@@ -20,7 +20,8 @@ zonda_err zn_sink_file_write(zn_sink_file *file, zn_bytes bytes, zonda_error *er
 /* Finishes the compressed format, fsyncs and closes; after it only publish or discard follow. */
 zonda_err zn_sink_file_seal(zn_sink_file *file, zonda_error *error);
 
-/* Renames to the target and fsyncs the folder. */
+/* Removes what other attempts of the task have, so that none can publish after this one; renames to
+ * the target and fsyncs the folder. */
 zonda_err zn_sink_file_publish(zn_sink_file *file, zonda_error *error);
 
 /* Bytes in the file (sealed). */

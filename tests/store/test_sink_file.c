@@ -120,6 +120,32 @@ static void test_sink_file_clears_only_the_dead(void **state) {
     free(path);
 }
 
+/* Once one attempt has published, no other can, though it was granted before and only slept. */
+static void test_sink_file_published_by_one_attempt_only(void **state) {
+    for (uint32_t winner = 1; winner <= 2; winner++) {
+        char *folder = zn_format("%s/%u", (char *)*state, winner);
+        char *path = zn_format("%s/out.txt", folder);
+        zonda_error error = { 0 };
+        zn_sink_file *files[3] = { NULL, open_sink(path, 1), open_sink(path, 2) };
+        for (uint32_t number = 1; number <= 2; number++) {
+            char text[2] = { (char)('0' + number), '\0' };
+            assert_ok(zn_sink_file_write(files[number], zn_bytes_of_text(text), &error), error);
+            assert_ok(zn_sink_file_seal(files[number], &error), error);
+        }
+        assert_ok(zn_sink_file_publish(files[winner], &error), error);
+        assert_int_equal(zn_sink_file_publish(files[3 - winner], &error), ZONDA_ERR_IO);
+        zn_sink_file_destroy(&files[1]);
+        zn_sink_file_destroy(&files[2]);
+        zn_buf content = file_get(path);
+        assert_int_equal(content.len, 1);
+        assert_int_equal(content.data[0], '0' + winner);
+        assert_int_equal(folder_count(folder), 1);
+        zn_buf_free(&content);
+        free(path);
+        free(folder);
+    }
+}
+
 /* The temporary of a killed run with the same ids is taken over; one in use is an error. */
 static void test_sink_file_same_attempt_again(void **state) {
     char *path = zn_format("%s/out", (char *)*state);
@@ -186,6 +212,7 @@ int main(void) {
         folder_test(test_sink_file_discarded_leaves_nothing),
         folder_test(test_sink_file_empty_is_valid),
         folder_test(test_sink_file_clears_only_the_dead),
+        folder_test(test_sink_file_published_by_one_attempt_only),
         folder_test(test_sink_file_same_attempt_again),
         folder_test(test_sink_file_impossible_places_are_io),
         folder_test(test_sink_file_target_is_a_folder),
