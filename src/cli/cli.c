@@ -46,6 +46,7 @@ static int exit_status_of(zonda_err code) {
     case ZONDA_ERR_UNREACHABLE:
     case ZONDA_ERR_TIMEOUT:
     case ZONDA_ERR_VERSION:
+    case ZONDA_ERR_KEYS:
         return ZN_EXIT_UNREACHABLE;
     default:
         return ZN_EXIT_FAILED;

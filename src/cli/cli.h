@@ -23,6 +23,11 @@ enum {
 
 #define ZN_DEFAULT_ENDPOINT "tcp://127.0.0.1:7070"
 
+/* What --keys says for all commands that connect to a cluster. */
+#define ZN_KEYS_DOC                                                                                \
+    "folder with the keys to talk to a cluster that has some (`zonda keygen`); default: "          \
+    "$ZONDA_KEYS"
+
 typedef struct zn_command {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is "zonda NAME" */
@@ -30,6 +35,7 @@ typedef struct zn_command {
 } zn_command;
 
 int zn_cmd_run(int argc, char **argv);
+int zn_cmd_keygen(int argc, char **argv);
 int zn_cmd_coordinator(int argc, char **argv);
 int zn_cmd_worker(int argc, char **argv);
 int zn_cmd_slot(int argc, char **argv);

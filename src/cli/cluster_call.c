@@ -11,6 +11,7 @@
 
 enum {
     OPTION_JSON = 1000,
+    OPTION_KEYS,
     OPTION_TIMEOUT,
     OPTION_WAIT
 };
@@ -18,6 +19,7 @@ enum {
 static const struct argp_option options[] = {
     { "connect", 'c', "ENDPOINT", 0, "the cluster; default " ZN_DEFAULT_ENDPOINT, 0 },
     { "timeout", OPTION_TIMEOUT, "SECONDS", 0, "how long it may take to answer; default 30", 0 },
+    { "keys", OPTION_KEYS, "DIR", 0, ZN_KEYS_DOC, 0 },
     { "json", OPTION_JSON, NULL, 0, "print JSON, for machines", 0 },
     { 0 },
 };
@@ -80,6 +82,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
             argp_error(state, "--timeout: '%s' is not a number of seconds from 1 to 86400", word);
         }
         return 0;
+    case OPTION_KEYS:
+        parsed->keys = word;
+        return 0;
     case OPTION_JSON:
         parsed->json = true;
         return 0;
@@ -121,8 +126,15 @@ zonda_err zn_cluster_call(zn_control_client *client, zn_message *request,
 }
 
 zn_control_client *zn_cluster_open(const zn_cluster_options *parsed, zonda_error *error) {
-    zn_control_client_options client_options = { .timeout_ms = (uint32_t)parsed->timeout_s * 1000 };
+    const char *folder = zn_keys_folder(parsed->keys);
+    zn_keys keys = { 0 };
+    if (folder != NULL && zn_keys_load_client(folder, &keys, error) != ZONDA_OK) {
+        return NULL;
+    }
+    zn_control_client_options client_options = { .timeout_ms = (uint32_t)parsed->timeout_s * 1000,
+                                                 .keys = folder != NULL ? &keys : NULL };
     zn_control_client *client = zn_control_client_new(parsed->connect, &client_options, error);
+    zn_keys_wipe(&keys);
     if (client == NULL) {
         return NULL;
     }

@@ -16,6 +16,7 @@ typedef enum zn_cluster_word {
 typedef struct zn_cluster_options {
     zn_cluster_word takes;
     const char *connect;
+    const char *keys; /* NULL: none */
     uint64_t timeout_s;
     bool json;
     bool wait;

@@ -4,10 +4,12 @@
 
 #include "cli/cli.h"
 #include "coordinator/coordinator.h"
+#include "wire/keys.h"
 
 enum {
     OPTION_ADVERTISE = 1000,
     OPTION_INSECURE,
+    OPTION_KEYS,
     OPTION_DRIVER_GRACE,
     GRACE_S_MAX = 86400
 };
@@ -24,6 +26,10 @@ static const struct argp_option options[] = {
       0 },
     { "advertise", OPTION_ADVERTISE, "HOST", 0,
       "the name under which others reach this host, where HOST of --bind is a wildcard", 0 },
+    { "keys", OPTION_KEYS, "DIR", 0,
+      "folder with the coordinator's keys, made with `zonda keygen DIR`: all connections are "
+      "encrypted, and only those whose public keys are in DIR/allowed get in; default: $ZONDA_KEYS",
+      0 },
     { "insecure", OPTION_INSECURE, NULL, 0,
       "allow an endpoint that other machines can reach, without keys: anybody there can run code "
       "here",
@@ -43,6 +49,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_ADVERTISE:
         parsed->core.advertise = word;
+        return 0;
+    case OPTION_KEYS:
+        parsed->core.keys = word;
         return 0;
     case OPTION_INSECURE:
         parsed->core.insecure = true;
@@ -81,6 +90,7 @@ int zn_cmd_coordinator(int argc, char **argv) {
     coordinator_options parsed = { .core = { .bind = ZN_DEFAULT_ENDPOINT },
                                    .log_level = ZONDA_LOG_INFO };
     zn_cli_parse(&argp, argc, argv, &parsed);
+    parsed.core.keys = zn_keys_folder(parsed.core.keys);
     zn_cli_log(parsed.log_level);
     zn_cli_catch_signals();
     zonda_error error = { 0 };

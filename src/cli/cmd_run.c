@@ -24,6 +24,7 @@ enum {
     OPTION_DETACH,
     OPTION_DRY_RUN,
     OPTION_JSON,
+    OPTION_KEYS,
     OPTION_LUA_INSTRUCTIONS,
     OPTION_LUA_MEMORY,
     OPTION_MEMORY,
@@ -35,6 +36,7 @@ enum {
 
 typedef struct run_options {
     const char *connect; /* NULL: in this process */
+    const char *keys;    /* NULL: as the environment says */
     const char *name;
     const char *scratch;
     uint64_t slots;
@@ -66,6 +68,7 @@ typedef struct output {
 static const struct argp_option options[] = {
     { "connect", 'c', "ENDPOINT", 0, "run on the cluster at ENDPOINT; default: in this process",
       0 },
+    { "keys", OPTION_KEYS, "DIR", 0, "with --connect: " ZN_KEYS_DOC, 0 },
     { "slots", 's', "N", 0, "in this process: tasks that run at a time; default: the processors",
       0 },
     { "memory", OPTION_MEMORY, "SIZE", 0,
@@ -131,6 +134,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     switch (key) {
     case 'c':
         parsed->connect = word;
+        return 0;
+    case OPTION_KEYS:
+        parsed->keys = word;
         return 0;
     case 's':
         if (!zn_cli_number(word, 1, ZN_SLOTS_MAX, &parsed->slots)) {
@@ -252,7 +258,8 @@ static void show_progress(void *context, const zonda_progress *progress) {
 
 static zonda_cluster *open_cluster(const run_options *parsed, zonda_error *error) {
     if (parsed->connect != NULL) {
-        zonda_connect_options connect = { .timeout_ms = (uint32_t)parsed->timeout_s * 1000 };
+        zonda_connect_options connect = { .timeout_ms = (uint32_t)parsed->timeout_s * 1000,
+                                          .keys = parsed->keys };
         return zonda_cluster_connect(parsed->connect, &connect, error);
     }
     zonda_local_options local = { .slots = (uint32_t)parsed->slots,

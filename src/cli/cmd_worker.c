@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "cli/cli.h"
+#include "wire/keys.h"
 #include "worker/worker.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
     OPTION_DATA,
     OPTION_MEMORY,
     OPTION_INSECURE,
+    OPTION_KEYS,
     OPTION_PARENT,
     OPTION_INDEX,
     WAIT_MS = 100
@@ -39,6 +41,7 @@ static const struct argp_option options[] = {
       "folder for large results; default: a new one in $TMPDIR or /tmp", 0 },
     { "data", OPTION_DATA, "ENDPOINT", 0,
       "where others fetch results from this worker; default: chosen like the coordinator's", 0 },
+    { "keys", OPTION_KEYS, "DIR", 0, ZN_KEYS_DOC, 0 },
     { "insecure", OPTION_INSECURE, NULL, 0,
       "allow a data endpoint that other machines can reach, without keys", 0 },
     { "verbose", 'v', NULL, 0, "log more", 0 },
@@ -67,6 +70,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_DATA:
         parsed->core.data_bind = word;
+        return 0;
+    case OPTION_KEYS:
+        parsed->core.keys = word;
         return 0;
     case OPTION_INSECURE:
         parsed->core.insecure = true;
@@ -118,6 +124,7 @@ int zn_cmd_worker(int argc, char **argv) {
     worker_options parsed = { .core = { .connect = ZN_DEFAULT_ENDPOINT, .kind = ZN_SLOT_PROCESS },
                               .log_level = ZONDA_LOG_INFO };
     zn_cli_parse(&argp, argc, argv, &parsed);
+    parsed.core.keys = zn_keys_folder(parsed.core.keys);
     zn_cli_log(parsed.log_level);
     zn_cli_catch_signals();
     char program[PATH_MAX];
@@ -135,6 +142,7 @@ typedef struct slot_options {
     const char *endpoint;
     const char *scratch;
     uint64_t index;
+    const char *keys;
     uint64_t memory;
     uint64_t parent;
 } slot_options;
@@ -144,6 +152,7 @@ static const struct argp_option slot_option_list[] = {
     { "index", OPTION_INDEX, "N", 0, "number of the slot", 0 },
     { "scratch", OPTION_SCRATCH, "DIR", 0, "folder for segments", 0 },
     { "memory", OPTION_MEMORY, "BYTES", 0, "for what can grow", 0 },
+    { "keys", OPTION_KEYS, "DIR", 0, "keys to fetch with", 0 },
     { "parent", OPTION_PARENT, "PID", 0, "the worker's process", 0 },
     { 0 },
 };
@@ -156,6 +165,9 @@ static error_t parse_slot(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_SCRATCH:
         parsed->scratch = word;
+        return 0;
+    case OPTION_KEYS:
+        parsed->keys = word;
         return 0;
     case OPTION_INDEX:
         return zn_cli_number(word, 0, ZN_SLOTS_MAX, &parsed->index) ? 0 : EINVAL;
@@ -186,5 +198,5 @@ int zn_cmd_slot(int argc, char **argv) {
     zn_cli_parse(&argp, argc, argv, &parsed);
     zn_cli_log(ZONDA_LOG_WARN);
     return zn_slot_process_main(parsed.endpoint, (uint32_t)parsed.index, parsed.scratch,
-                                parsed.memory, (long)parsed.parent);
+                                parsed.memory, parsed.keys, (long)parsed.parent);
 }

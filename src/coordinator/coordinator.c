@@ -20,6 +20,7 @@ struct zn_coordinator {
     zn_coordinator_options options; /* texts are owned */
     char *bind;
     char *advertise;
+    char *keys;
     char *endpoint; /* set by the thread before it is ready */
     zn_actor *actor;
 };
@@ -37,10 +38,12 @@ static zonda_err check_options(const zn_coordinator_options *options, zonda_erro
                             "heartbeats every %u ms and loss after %u ms: at most %d ms",
                             options->heartbeat_ms, options->lost_ms, INTERVAL_MS_MAX);
     }
-    if (!options->insecure && !zn_endpoint_is_loopback(options->bind)) {
+    bool closed = options->keys != NULL || options->insecure;
+    if (!closed && !zn_endpoint_is_loopback(options->bind)) {
         return zn_error_set(error, ZONDA_ERR_REFUSED,
-                            "binding %s would let other machines in without keys; bind a loopback "
-                            "address, or say --insecure if everybody on that network is trusted",
+                            "binding %s would let other machines in without keys; make keys with "
+                            "`zonda keygen DIR` and say --keys DIR, or bind a loopback address, or "
+                            "say --insecure if everybody on that network is trusted",
                             options->bind);
     }
     return ZONDA_OK;
@@ -77,8 +80,10 @@ zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zond
     coordinator->bind = zn_strdup(options->bind);
     coordinator->advertise =
         options->advertise != NULL ? zn_strdup(options->advertise) : own_host_name();
+    coordinator->keys = options->keys != NULL ? zn_strdup(options->keys) : NULL;
     coordinator->options = (zn_coordinator_options){
         .bind = coordinator->bind,
+        .keys = coordinator->keys,
         .advertise = coordinator->advertise,
         .insecure = options->insecure,
         .heartbeat_ms = options->heartbeat_ms > 0 ? options->heartbeat_ms : ZN_HEARTBEAT_MS,
@@ -104,6 +109,7 @@ void zn_coordinator_stop(zn_coordinator **coordinator) {
     zn_actor_stop(&(*coordinator)->actor);
     free((*coordinator)->bind);
     free((*coordinator)->advertise);
+    free((*coordinator)->keys);
     free((*coordinator)->endpoint);
     free(*coordinator);
     *coordinator = NULL;

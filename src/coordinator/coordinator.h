@@ -10,8 +10,9 @@ typedef struct zn_coordinator zn_coordinator;
 typedef struct zn_coordinator_options {
     const char *bind; /* control endpoint; the other sockets are its siblings */
     const char
-        *advertise; /* host name for others if `bind` is a wildcard; NULL: this host's name */
-    bool insecure;  /* allow a bind that others than this machine can reach, without keys */
+        *advertise;   /* host name for others if `bind` is a wildcard; NULL: this host's name */
+    const char *keys; /* folder with coordinator.key and allowed/; NULL: without keys */
+    bool insecure;    /* allow a bind that others than this machine can reach, without keys */
     uint32_t heartbeat_ms;    /* 0: ZN_HEARTBEAT_MS */
     uint32_t lost_ms;         /* 0: ZN_WORKER_LOST_MS */
     uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0:
@@ -19,7 +20,7 @@ typedef struct zn_coordinator_options {
 } zn_coordinator_options;
 
 /* Binds all sockets and starts the thread. Options are copied. NULL and `error` on failure:
- * INVALID (endpoint), REFUSED (beyond loopback without `insecure`), IO (bind). */
+ * INVALID (endpoint), REFUSED (beyond loopback without keys or `insecure`), KEYS, IO (bind). */
 zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zonda_error *error);
 
 /* The control endpoint that others connect to, with the port that was chosen. Borrowed. */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/control.h"
+#include "coordinator/gate.h"
 #include "wire/endpoint.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
 };
 
 struct zn_coordinator_shell {
+    zn_gate *gate; /* NULL: everybody is let in */
     zn_channel *control;
     zn_channel *work;
     zn_channel *blobs;
@@ -41,29 +43,34 @@ struct zn_coordinator_shell {
 
 /* ---- opening ---- */
 
-static zn_channel *bind_sibling(zn_channel_kind kind, const zn_coordinator_options *options,
-                                const char *suffix, zonda_error *error) {
+static zn_channel *bind_sibling(const zn_coordinator_shell *shell, zn_channel_kind kind,
+                                const zn_coordinator_options *options, const char *suffix,
+                                zonda_error *error) {
     char *endpoint = zn_endpoint_sibling(options->bind, suffix);
-    zn_channel *channel = zn_channel_bind(kind, endpoint, error);
+    zn_channel *channel = zn_gate_bind(shell->gate, kind, endpoint, error);
     free(endpoint);
     return channel;
 }
 
 static zonda_err bind_all(zn_coordinator_shell *shell, const zn_coordinator_options *options,
                           zonda_error *error) {
-    shell->control = zn_channel_bind(ZN_CHANNEL_REP, options->bind, error);
+    shell->gate = options->keys != NULL ? zn_gate_new(options->keys, error) : NULL;
+    if (options->keys != NULL && shell->gate == NULL) {
+        return error->code;
+    }
+    shell->control = zn_gate_bind(shell->gate, ZN_CHANNEL_REP, options->bind, error);
     if (shell->control == NULL) {
         return error->code;
     }
-    shell->work = bind_sibling(ZN_CHANNEL_ROUTER, options, "work", error);
+    shell->work = bind_sibling(shell, ZN_CHANNEL_ROUTER, options, "work", error);
     if (shell->work == NULL) {
         return error->code;
     }
-    shell->blobs = bind_sibling(ZN_CHANNEL_ROUTER, options, "blobs", error);
+    shell->blobs = bind_sibling(shell, ZN_CHANNEL_ROUTER, options, "blobs", error);
     if (shell->blobs == NULL) {
         return error->code;
     }
-    shell->events = bind_sibling(ZN_CHANNEL_PUB, options, "events", error);
+    shell->events = bind_sibling(shell, ZN_CHANNEL_PUB, options, "events", error);
     if (shell->events == NULL) {
         return error->code;
     }
@@ -148,11 +155,11 @@ static void warn_bad_message(zn_coordinator_shell *shell, const char *socket, co
 }
 
 /* A peer of another version has to be told, or it would wait for ever; it understands a REFUSAL as
- * far as the version in the header of its frame. */
+ * far as the version in the header of its frame. So has one whose key was taken back. */
 static void answer_bad_message(zn_coordinator_shell *shell, zn_channel *channel, const char *socket,
                                const zn_peer *peer, const zonda_error *error) {
     warn_bad_message(shell, socket, peer, error);
-    if (error->code == ZONDA_ERR_VERSION) {
+    if (error->code == ZONDA_ERR_VERSION || error->code == ZONDA_ERR_KEYS) {
         zn_channel_send(channel, peer, zn_control_refuse(shell->calls, error), NULL);
     }
 }
@@ -194,6 +201,9 @@ static void drain_work(zn_coordinator_shell *shell) {
             zn_scheduler_message(shell->scheduler, now, &peer, &message);
         } else {
             answer_bad_message(shell, shell->work, "work", &peer, &error);
+            if (error.code == ZONDA_ERR_KEYS) {
+                zn_scheduler_revoked(shell->scheduler, now, &peer);
+            }
         }
     }
 }
@@ -241,6 +251,9 @@ static void flush(zn_coordinator_shell *shell) {
             zn_channel_send(shell->events, NULL, &letter.message, NULL);
             continue;
         }
+        if (letter.message.number == ZN_MSG_WELCOME) {
+            zn_gate_tell(shell->gate, shell->work, &letter.peer);
+        }
         zonda_err err = zn_channel_send(shell->work, &letter.peer, &letter.message, NULL);
         if (err != ZONDA_OK && letter.epoch != 0) {
             zn_scheduler_unreachable(shell->scheduler, zn_clock_ns(), letter.epoch);
@@ -269,6 +282,7 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
         { .kind = ZN_POLL_FD, .fd = stop_fd },
     };
     zn_poll(items, stop_fd >= 0 ? 6 : 5, timeout_until(deadline_ns));
+    zn_gate_look(shell->gate, zn_clock_ns(), shell->scheduler, shell->work);
     /* Who has gone must be known before somebody asks to go on with his job. */
     if (items[4].ready) {
         drain_events(shell);
@@ -320,6 +334,7 @@ void zn_coordinator_shell_close(zn_coordinator_shell **shell) {
     zn_channel_destroy(&(*shell)->work);
     zn_channel_destroy(&(*shell)->blobs);
     zn_channel_destroy(&(*shell)->events);
+    zn_gate_destroy(&(*shell)->gate);
     free((*shell)->endpoint);
     free(*shell);
     *shell = NULL;

@@ -15,6 +15,7 @@ enum {
 zn_retry_class zn_retry_class_of(zonda_err code) {
     switch (code) {
     case ZONDA_ERR_WORKER_LOST:
+    case ZONDA_ERR_KEYS:
         return ZN_RETRY_INFRA;
     case ZONDA_ERR_CRASH:
         return ZN_RETRY_CRASH;

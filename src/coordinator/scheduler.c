@@ -307,6 +307,17 @@ void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t
     }
 }
 
+void zn_scheduler_revoked(zn_scheduler *scheduler, uint64_t now_ns, const zn_peer *peer) {
+    scheduler->now_ns = now_ns;
+    zn_member *member = NULL;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        if (member->epoch != 0 && zn_peer_equal(&member->peer, peer)) {
+            zn_scheduler_remove_member(scheduler, member, ZN_MEMBER_EVENT_LOST, "revoked");
+            return;
+        }
+    }
+}
+
 /* ---- time ---- */
 
 static void send_heartbeat(zn_scheduler *scheduler, zn_member *member) {

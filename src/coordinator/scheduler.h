@@ -75,6 +75,9 @@ void zn_scheduler_message(zn_scheduler *scheduler, uint64_t now_ns, const zn_pee
 /* A letter to the worker of this epoch could not be sent: the worker is lost. */
 void zn_scheduler_unreachable(zn_scheduler *scheduler, uint64_t now_ns, uint64_t epoch);
 
+/* The worker behind this peer may not be here any more: it is lost. */
+void zn_scheduler_revoked(zn_scheduler *scheduler, uint64_t now_ns, const zn_peer *peer);
+
 /* Some connection was closed: sends to every worker, so that the closed one shows. */
 void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns);
 

@@ -134,6 +134,7 @@ static zonda_err open_table(zn_exchange *exchange, zonda_error *error) {
     if (exchange->fetcher == NULL) {
         const zn_task_host *host = zn_stage_exec_host(exchange->op->stage);
         exchange->fetcher = zn_fetcher_new(ZN_CALL_TIMEOUT_MS);
+        zn_fetcher_set_keys(exchange->fetcher, host->keys);
         zn_fetcher_set_cancel(exchange->fetcher, host->cancelled, host->context);
     }
     const zn_op *op = exchange->op;

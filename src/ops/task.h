@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/memory.h"
+#include "wire/keys.h"
 #include "wire/message.h"
 
 /* What the slot offers. All calls happen on the slot's thread and may block. */
@@ -20,6 +21,7 @@ typedef struct zn_task_host {
     const char *owner;   /* tells this slot's segments apart, e.g. "slot3-1" */
     zn_memory *memory;   /* of the slot; NULL: without a limit */
     const char *machine; /* tells hosts apart; files of workers with the same one can be read */
+    const zn_keys *keys; /* to fetch with; NULL: none */
     /* The bytes of a blob, borrowed until the stage is closed. Errors: UNKNOWN_BLOB, CANCELLED. */
     zonda_err (*blob)(void *context, zn_digest digest, zn_bytes *out, zonda_error *error);
     /* A page of results of an earlier stage from task `first` on, borrowed until the next call. */

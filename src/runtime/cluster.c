@@ -15,15 +15,19 @@
 
 /* Subscribes to hints. Not being able to is no reason to fail: waits are then just not cut short.
  */
-static zn_events *subscribe(zn_bytes endpoint, uint64_t client) {
+static zn_events *subscribe(zn_bytes endpoint, uint64_t client, const zn_keys *keys) {
     zonda_error error = { 0 };
     char *text = zn_strndup((const char *)endpoint.data, endpoint.len);
-    zn_events *events = zn_events_new(text, client, &error);
+    zn_events *events = zn_events_new(text, client, keys, &error);
     if (events == NULL) {
         zn_log(ZONDA_LOG_WARN, "events-unavailable", "endpoint=%s text=\"%s\"", text, error.text);
     }
     free(text);
     return events;
+}
+
+static const zn_keys *keys_of(const zonda_cluster *cluster) {
+    return cluster->keyed ? &cluster->keys : NULL;
 }
 
 /* The first call of a session: is somebody there, and of our version? */
@@ -42,20 +46,21 @@ static zonda_err greet(zonda_cluster *cluster, zonda_error *error) {
     const zn_message *reply = NULL;
     zonda_err err = zn_control_client_call(cluster->control, &call, &reply, error);
     if (err == ZONDA_OK) {
-        cluster->events =
-            subscribe(reply->endpoints.events, zn_control_client_id(cluster->control));
+        cluster->events = subscribe(reply->endpoints.events, zn_control_client_id(cluster->control),
+                                    keys_of(cluster));
     }
     return err;
 }
 
 static zonda_err connect_to(zonda_cluster *cluster, const char *endpoint, uint32_t timeout_ms,
                             zonda_error *error) {
-    zn_control_client_options options = { .timeout_ms = timeout_ms };
+    zn_control_client_options options = { .timeout_ms = timeout_ms, .keys = keys_of(cluster) };
     cluster->control = zn_control_client_new(endpoint, &options, error);
     if (cluster->control == NULL) {
         return ZONDA_ERR_INVALID;
     }
     cluster->fetcher = zn_fetcher_new(zn_control_client_timeout_ms(cluster->control));
+    zn_fetcher_set_keys(cluster->fetcher, keys_of(cluster));
     return greet(cluster, error);
 }
 
@@ -69,6 +74,11 @@ zonda_cluster *zonda_cluster_open_local(const zonda_local_options *options, zond
     return cluster;
 }
 
+static zonda_err load_keys(zonda_cluster *cluster, const char *folder, zonda_error *error) {
+    cluster->keyed = folder != NULL;
+    return cluster->keyed ? zn_keys_load_client(folder, &cluster->keys, error) : ZONDA_OK;
+}
+
 zonda_cluster *zonda_cluster_connect(const char *endpoint, const zonda_connect_options *options,
                                      zonda_error *error) {
     if (endpoint == NULL) {
@@ -77,7 +87,9 @@ zonda_cluster *zonda_cluster_connect(const char *endpoint, const zonda_connect_o
     }
     zonda_cluster *cluster = ZN_NEW(zonda_cluster);
     uint32_t timeout_ms = options == NULL ? 0 : options->timeout_ms;
-    if (connect_to(cluster, endpoint, timeout_ms, error) != ZONDA_OK) {
+    const char *folder = zn_keys_folder(options == NULL ? NULL : options->keys);
+    if (load_keys(cluster, folder, error) != ZONDA_OK ||
+        connect_to(cluster, endpoint, timeout_ms, error) != ZONDA_OK) {
         zonda_cluster_close(&cluster);
     }
     return cluster;
@@ -153,6 +165,7 @@ void zonda_cluster_close(zonda_cluster **cluster) {
         free(self->shared[i].name);
         zn_buf_free(&self->shared[i].value);
     }
+    zn_keys_wipe(&self->keys);
     free(self->shared);
     free(self);
     *cluster = NULL;

@@ -21,6 +21,8 @@ typedef struct zn_shared_value {
 
 struct zonda_cluster {
     zn_local *local; /* NULL: the cluster is elsewhere */
+    bool keyed;
+    zn_keys keys; /* if keyed */
     zn_control_client *control;
     zn_events *events; /* NULL: waits are not cut short */
     zn_fetcher *fetcher;

@@ -38,7 +38,8 @@ struct zn_control_client {
 zn_control_client *zn_control_client_new(const char *endpoint,
                                          const zn_control_client_options *options,
                                          zonda_error *error) {
-    zn_channel *channel = zn_channel_connect(ZN_CHANNEL_REQ, endpoint, error);
+    const zn_keys *keys = options == NULL ? NULL : options->keys;
+    zn_channel *channel = zn_channel_connect_watched(ZN_CHANNEL_REQ, endpoint, keys, error);
     if (channel == NULL) {
         return NULL;
     }
@@ -171,6 +172,14 @@ static zonda_err take_reply(zn_control_client *client, call_state *state, bool *
     return ZONDA_OK;
 }
 
+static zonda_err refused(const call_state *state, zonda_error *problem, zonda_error *error) {
+    zn_error_prefix(problem, "%s: ", call_name(state));
+    if (error != NULL) {
+        *error = *problem;
+    }
+    return problem->code;
+}
+
 /* Waits a slice for the reply. */
 static zonda_err wait_slice(zn_control_client *client, call_state *state, bool *done,
                             zonda_error *error) {
@@ -181,6 +190,9 @@ static zonda_err wait_slice(zn_control_client *client, call_state *state, bool *
     zn_poll(&item, 1, wait_ms < SLICE_MS ? (int)wait_ms : SLICE_MS);
     bool got = false;
     zonda_error problem = { 0 };
+    if (zn_channel_refused(client->channel, &problem) != ZONDA_OK) {
+        return refused(state, &problem, error);
+    }
     zonda_err err = zn_channel_recv(client->channel, NULL, &client->reply, &got, &problem);
     if (err != ZONDA_OK) {
         zn_error_prefix(&problem, "%s to %s: bad reply: ", call_name(state),

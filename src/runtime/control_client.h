@@ -3,6 +3,7 @@
 #define ZN_RUNTIME_CONTROL_CLIENT_H
 
 #include "base/error.h"
+#include "wire/keys.h"
 #include "wire/message.h"
 
 /* A session of calls on a coordinator's control endpoint: one call at a time, each awaited. One
@@ -12,6 +13,7 @@ typedef struct zn_control_client zn_control_client;
 typedef struct zn_control_client_options {
     uint32_t timeout_ms; /* of a call; 0: ZN_CALL_TIMEOUT_MS */
     uint32_t retry_ms;   /* silence after which the request is sent again; 0: ZN_CALL_RETRY_MS */
+    const zn_keys *keys; /* borrowed for the call; NULL: none */
 } zn_control_client_options;
 
 /* Starts a session; succeeds at once, also when nobody is there yet. Options may be NULL.
@@ -40,8 +42,9 @@ typedef struct zn_call {
 /* Sends the request and waits for its reply, sending it again after every retry_ms of silence.
  * `*reply` is borrowed until the next call. Errors name the call and the endpoint: what the
  * coordinator refused with, UNREACHABLE (nothing has ever answered in this session), TIMEOUT,
- * CANCELLED (`cancel` was set; the request may or may not have been served), PROTOCOL, VERSION,
- * CORRUPT, LIMIT (the reply cannot be used). */
+ * KEYS (one side will not talk to the other: found within a second or two), CANCELLED (`cancel` was
+ * set; the request may or may not have been served), PROTOCOL, VERSION, CORRUPT, LIMIT (the reply
+ * cannot be used). */
 zonda_err zn_control_client_call(zn_control_client *client, const zn_call *call,
                                  const zn_message **reply, zonda_error *error);
 

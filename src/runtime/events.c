@@ -19,8 +19,9 @@ struct zn_events {
     zn_channel *channel;
 };
 
-zn_events *zn_events_new(const char *endpoint, uint64_t client, zonda_error *error) {
-    zn_channel *channel = zn_channel_connect(ZN_CHANNEL_SUB, endpoint, error);
+zn_events *zn_events_new(const char *endpoint, uint64_t client, const zn_keys *keys,
+                         zonda_error *error) {
+    zn_channel *channel = zn_channel_connect_keyed(ZN_CHANNEL_SUB, endpoint, keys, error);
     if (channel == NULL) {
         return NULL;
     }

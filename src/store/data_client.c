@@ -24,6 +24,8 @@
 enum {
     CONNECTIONS_MAX = 64,
     IN_FLIGHT_MAX = 8,
+    REFUSED_RETRY_MS = 50,           /* a key that is new may not be known everywhere yet: */
+    REFUSED_MS_MAX = 2000,           /* a refusal counts when it has lasted for so long */
     RECEIVE_MAX = 4 * IN_FLIGHT_MAX, /* messages taken from one connection in a row */
 };
 
@@ -42,12 +44,14 @@ struct zn_data_peer {
     request in_flight[IN_FLIGHT_MAX];
     zn_piece *first; /* queue of those that were not sent yet */
     zn_piece *last;
-    uint64_t news_ns;   /* when an answer came the last time */
-    zonda_error oddity; /* the last message that could not be sent or read */
+    uint64_t news_ns;    /* when an answer came the last time */
+    uint64_t refused_ns; /* since when it refuses connections; 0: it does not */
+    zonda_error oddity;  /* the last message that could not be sent or read */
 };
 
 struct zn_data_client {
     uint32_t timeout_ms;
+    const zn_keys *keys;              /* NULL: none */
     bool (*cancelled)(void *context); /* may be NULL */
     void *context;
     zn_data_peer **peers;
@@ -62,6 +66,10 @@ zn_data_client *zn_data_client_new(uint32_t timeout_ms) {
     zn_data_client *client = ZN_NEW(zn_data_client);
     client->timeout_ms = timeout_ms;
     return client;
+}
+
+void zn_data_client_set_keys(zn_data_client *client, const zn_keys *keys) {
+    client->keys = keys;
 }
 
 void zn_data_client_set_cancel(zn_data_client *client, bool (*cancelled)(void *context),
@@ -188,7 +196,8 @@ static void make_room(zn_data_client *client) {
 static bool connect_peer(zn_data_client *client, zn_data_peer *peer, zonda_error *error) {
     if (peer->channel == NULL) {
         make_room(client);
-        peer->channel = zn_channel_connect(ZN_CHANNEL_DEALER, peer->endpoint, error);
+        peer->channel =
+            zn_channel_connect_watched(ZN_CHANNEL_DEALER, peer->endpoint, client->keys, error);
         client->connected += peer->channel != NULL ? 1 : 0;
     }
     return peer->channel != NULL;
@@ -284,6 +293,7 @@ static void take_answer(zn_data_peer *peer, const zn_msg_data *data) {
             }
             *sent = (request){ 0 };
             peer->news_ns = zn_clock_ns();
+            peer->refused_ns = 0;
             peer->oddity = (zonda_error){ 0 };
         }
     }
@@ -348,6 +358,27 @@ static zonda_err give_up(zn_data_client *client, zn_data_peer *peer, const zn_pi
     return ZONDA_ERR_WORKER_LOST;
 }
 
+/* Connects again for a while, unless the peer refuses that for too long: then its reason. */
+static zonda_err check_refused(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
+                               zonda_error *error) {
+    zonda_error cause = { 0 };
+    if (peer->channel == NULL || zn_channel_refused(peer->channel, &cause) == ZONDA_OK) {
+        return ZONDA_OK;
+    }
+    uint64_t now = zn_clock_ns();
+    peer->refused_ns = peer->refused_ns == 0 ? now : peer->refused_ns;
+    disconnect(client, peer);
+    if (now - peer->refused_ns < REFUSED_MS_MAX * ZN_NS_PER_MS) {
+        zn_poll(NULL, 0, REFUSED_RETRY_MS);
+        send_queued(client, peer);
+        return ZONDA_OK;
+    }
+    peer->refused_ns = 0;
+    return zn_error_set(error, cause.code, "segment %.*s at byte %" PRIu64 ": %s",
+                        (int)piece->segment.len, (const char *)piece->segment.data, piece->offset,
+                        cause.text);
+}
+
 /* Waits for whatever comes from the peer and takes it. */
 static zonda_err wait_for_news(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
                                uint64_t since_ns, zonda_error *error) {
@@ -361,10 +392,13 @@ static zonda_err wait_for_news(zn_data_client *client, zn_data_peer *peer, const
         return zn_error_set(error, ZONDA_ERR_CANCELLED, "the reading was cancelled");
     }
     uint64_t left_ms = (timeout_ns - silent_ns) / ZN_NS_PER_MS + 1;
-    uint64_t most_ms = client->cancelled != NULL ? ZN_POLL_MS_MAX : ZN_CALL_RETRY_MS;
     zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = peer->channel };
-    if (zn_poll(&item, 1, (int)(left_ms < most_ms ? left_ms : most_ms)) == 0) {
+    if (zn_poll(&item, 1, (int)(left_ms < ZN_POLL_MS_MAX ? left_ms : ZN_POLL_MS_MAX)) == 0) {
         repeat_requests(peer);
+    }
+    zonda_err refused = check_refused(client, peer, piece, error);
+    if (refused != ZONDA_OK) {
+        return refused;
     }
     if (receive(client, peer) == ZONDA_ERR_VERSION) {
         if (error != NULL) {

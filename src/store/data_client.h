@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "wire/keys.h"
 
 /* The asking side of the data socket, shared by many readers: a connection per worker, kept for
  * reuse, and on each a few requests on the way at a time, whoever they are for. One thread. */
@@ -34,6 +35,9 @@ typedef struct zn_piece {
 
 /* How long a worker may be silent. */
 zn_data_client *zn_data_client_new(uint32_t timeout_ms);
+/* Shows these to every worker, and expects the key that its endpoint names; borrowed for the life
+ * of the client, NULL: none. */
+void zn_data_client_set_keys(zn_data_client *client, const zn_keys *keys);
 /* Asked now and then while a wait lasts; when it says so the wait ends with CANCELLED. */
 void zn_data_client_set_cancel(zn_data_client *client, bool (*cancelled)(void *context),
                                void *context);
@@ -51,8 +55,9 @@ void zn_data_client_ask(zn_data_client *client, zn_data_peer *peer, zn_piece *pi
 
 /* Waits until a piece that was asked for is HERE. Errors, which all name segment, offset and
  * endpoint: WORKER_LOST (silent for too long), CORRUPT (it ends too early), VERSION, LIMIT and
- * INVALID (cannot connect), what the worker answered; and CANCELLED. The piece may be waited for
- * again after WORKER_LOST, VERSION and CANCELLED. */
+ * INVALID (cannot connect), KEYS (it will not talk to us, or is not who it should be), what the
+ * worker answered; and CANCELLED. The piece may be waited for again after WORKER_LOST, VERSION and
+ * CANCELLED. */
 zonda_err zn_data_client_wait(zn_data_client *client, zn_data_peer *peer, zn_piece *piece,
                               zonda_error *error);
 

@@ -27,7 +27,8 @@ enum {
 };
 
 struct zn_data_server {
-    zn_channel *channel; /* of the actor, from its start to its end */
+    zn_allow_list *allowed; /* NULL: everybody */
+    zn_channel *channel;    /* of the actor, from its start to its end */
     zn_actor *actor;
     char *scratch;
     uint8_t *piece;
@@ -114,10 +115,19 @@ static void serve(zn_actor_pipe *pipe, void *context) {
 }
 
 zn_data_server *zn_data_server_start(const char *bind, const char *scratch, zonda_error *error) {
+    return zn_data_server_start_keyed(bind, scratch, NULL, error);
+}
+
+zn_data_server *zn_data_server_start_keyed(const char *bind, const char *scratch,
+                                           const zn_keys *keys, zonda_error *error) {
     zn_data_server *server = ZN_NEW(zn_data_server);
     server->scratch = zn_strdup(scratch);
     server->piece = zn_alloc(PIECE_BYTES);
-    server->channel = zn_channel_bind_queue(ZN_CHANNEL_ROUTER, bind, QUEUE_MAX, error);
+    server->allowed = keys != NULL ? zn_allow_list_new(NULL, error) : NULL;
+    if (keys == NULL || server->allowed != NULL) {
+        server->channel =
+            zn_channel_bind_keyed(ZN_CHANNEL_ROUTER, bind, QUEUE_MAX, keys, server->allowed, error);
+    }
     if (server->channel != NULL) {
         server->actor = zn_actor_start(serve, server, error);
     }
@@ -125,6 +135,12 @@ zn_data_server *zn_data_server_start(const char *bind, const char *scratch, zond
         zn_data_server_stop(&server);
     }
     return server;
+}
+
+void zn_data_server_allow(zn_data_server *server, zn_bytes keys) {
+    if (server->allowed != NULL) {
+        zn_allow_list_set(server->allowed, keys);
+    }
 }
 
 const char *zn_data_server_endpoint(const zn_data_server *server) {
@@ -138,6 +154,7 @@ void zn_data_server_stop(zn_data_server **server) {
     }
     zn_actor_stop(&self->actor);
     zn_channel_destroy(&self->channel);
+    zn_allow_list_destroy(&self->allowed);
     free(self->piece);
     free(self->scratch);
     free(self);

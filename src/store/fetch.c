@@ -19,6 +19,10 @@ zn_fetcher *zn_fetcher_new(uint32_t timeout_ms) {
     return fetcher;
 }
 
+void zn_fetcher_set_keys(zn_fetcher *fetcher, const zn_keys *keys) {
+    zn_data_client_set_keys(fetcher->client, keys);
+}
+
 void zn_fetcher_set_cancel(zn_fetcher *fetcher, bool (*cancelled)(void *context), void *context) {
     zn_data_client_set_cancel(fetcher->client, cancelled, context);
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "store/place.h"
+#include "wire/keys.h"
 
 /* What readers of segments share: connections to the data sockets of workers, files of workers on
  * this host, a codec. One thread. `timeout_ms` 0: ZN_CALL_TIMEOUT_MS. All readers must be closed
@@ -13,6 +14,9 @@
 typedef struct zn_fetcher zn_fetcher;
 zn_fetcher *zn_fetcher_new(uint32_t timeout_ms);
 void zn_fetcher_destroy(zn_fetcher **fetcher);
+
+/* See zn_data_client_set_keys. */
+void zn_fetcher_set_keys(zn_fetcher *fetcher, const zn_keys *keys);
 
 /* Who waits for a worker that is silent would do so for the whole timeout. `cancelled` is asked all
  * the while, cheaply; when it says so reading fails with CANCELLED. */

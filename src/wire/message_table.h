@@ -65,6 +65,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(WITHDRAW, withdraw, 43, ZN_WITHDRAW_FIELDS, "coordinator → worker", "end these attempts: somebody else was first, or has the tasks") \
     X(DRAIN, drain, 44, ZN_DRAIN_FIELDS, "worker ⇄ coordinator", "from a worker: I want to leave when nothing needs me; to a worker: no more tasks come, hand back what has not begun") \
     X(HANDBACK, handback, 45, ZN_HANDBACK_FIELDS, "worker → coordinator", "attempts that it will not begin") \
+    X(ALLOWED, allowed, 46, ZN_ALLOWED_FIELDS, "coordinator → worker", "whose keys may fetch its data; sent before WELCOME and when it changes") \
     X(GET_BLOB, get_blob, 48, ZN_GET_BLOB_FIELDS, "slot → worker → coordinator", "asks for a part of a blob") \
     X(BLOB, blob, 49, ZN_BLOB_FIELDS, "coordinator → worker → slot", "a part of a blob") \
     X(FETCH, fetch, 50, ZN_FETCH_FIELDS, "reader → worker", "asks for bytes of a segment") \

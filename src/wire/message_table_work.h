@@ -89,6 +89,9 @@
     U(stage, ZN_STAGES_MAX, "stage index")                                                         \
     L(runs, run, ZN_RUNS_MAX, "attempts that are to end; no outcomes are wanted")
 
+#define ZN_ALLOWED_FIELDS(U, I, S, B, L)                                                           \
+    B(keys, ZN_ALLOWED_KEYS_MAX * 32, "public keys of 32 bytes, one behind the other")
+
 #define ZN_DRAIN_FIELDS(U, I, S, B, L) U(epoch, UINT64_MAX, "registration of the worker")
 
 #endif

@@ -220,7 +220,7 @@ static void take_refusal(zn_slot_manager *m, const zn_msg_refusal *refusal) {
     if (refusal->failure_count > 0) {
         zn_failure_to_error(&refusal->failure[0], &error);
     }
-    if (error.code == ZONDA_ERR_VERSION) {
+    if (error.code == ZONDA_ERR_VERSION || error.code == ZONDA_ERR_KEYS) {
         zn_link_register(m, ZN_REGISTRATION_REFUSED, &error);
     } else {
         zn_log(ZONDA_LOG_WARN, "worker-refusal", "text=%s", error.text);

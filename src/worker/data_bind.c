@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Where readers find a worker's segments. Whoever reaches the coordinator must reach them too, so
  * the transport is the coordinator's; on tcp the address is the one from which this machine reaches
- * the coordinator. Segments are served to anyone who asks, so an address beyond this machine needs
- * `insecure`, by name. Asked once, when a worker starts. */
+ * the coordinator. Without keys segments are served to anyone who asks, so an address beyond this
+ * machine needs `insecure`, by name. Asked once, when a worker starts. */
 #include "worker/data_bind.h"
 
 #include <inttypes.h>
@@ -55,23 +55,31 @@ char *zn_data_bind(const zn_worker_options *options, const char *sockets, uint64
     } else {
         endpoint = derive(options->connect, sockets, unique, error);
     }
-    if (endpoint != NULL && !options->insecure && !zn_endpoint_is_loopback(endpoint)) {
-        zn_error_set(error, ZONDA_ERR_REFUSED,
-                     "the data socket at %s would be open to other machines without keys; say "
-                     "insecure to allow that",
-                     endpoint);
+    bool closed = options->keys != NULL || options->insecure;
+    if (endpoint != NULL && !closed && !zn_endpoint_is_loopback(endpoint)) {
+        zn_error_set(
+            error, ZONDA_ERR_REFUSED,
+            "the data socket at %s would be open to other machines without keys; give keys "
+            "(--keys DIR, made with `zonda keygen`), or say --insecure if everybody on "
+            "that network is trusted",
+            endpoint);
         free(endpoint);
         return NULL;
     }
     return endpoint;
 }
 
-char *zn_data_advertise(const zn_worker_options *options, const char *bound) {
+char *zn_data_advertise(const zn_worker_options *options, const char *bound, const zn_key *own) {
     char *host = NULL;
     if (starts_with(options->connect, "tcp://")) {
         host = zn_endpoint_local_address(options->connect);
     }
     char *endpoint = host == NULL ? zn_strdup(bound) : zn_endpoint_advertise(bound, host);
     free(host);
+    if (own != NULL) {
+        char *bare = endpoint;
+        endpoint = zn_endpoint_with_key(bare, own);
+        free(bare);
+    }
     return endpoint;
 }

@@ -2,6 +2,7 @@
 #ifndef ZN_WORKER_DATA_BIND_H
 #define ZN_WORKER_DATA_BIND_H
 
+#include "wire/keys.h"
 #include "worker/worker.h"
 
 /* Where a worker binds its data socket: as its options say, or with the transport of the
@@ -11,7 +12,8 @@
 char *zn_data_bind(const zn_worker_options *options, const char *sockets, uint64_t unique,
                    zonda_error *error);
 
-/* The endpoint that others are told for what is bound. Owned by the caller. */
-char *zn_data_advertise(const zn_worker_options *options, const char *bound);
+/* The endpoint that others are told for what is bound, with the public key that they must find
+ * there (NULL: none). Owned by the caller. */
+char *zn_data_advertise(const zn_worker_options *options, const char *bound, const zn_key *own);
 
 #endif

@@ -65,12 +65,28 @@ static zonda_err bind_slots(zn_shell *shell, zonda_error *error) {
     return shell->boards == NULL ? ZONDA_ERR_IO : ZONDA_OK;
 }
 
+static const zn_keys *keys_of(const zn_shell *shell) {
+    return shell->options.keys != NULL ? &shell->keys : NULL;
+}
+
+static zonda_err load_keys(zn_shell *shell, zonda_error *error) {
+    return shell->options.keys == NULL
+               ? ZONDA_OK
+               : zn_keys_load_client(shell->options.keys, &shell->keys, error);
+}
+
+static zonda_err find_coordinator(zn_shell *shell, zonda_error *error) {
+    shell->control =
+        zn_channel_connect_watched(ZN_CHANNEL_REQ, shell->options.connect, keys_of(shell), error);
+    return shell->control == NULL ? ZONDA_ERR_INVALID : ZONDA_OK;
+}
+
 static zonda_err serve_data(zn_shell *shell, zonda_error *error) {
     char *bind = zn_data_bind(&shell->options, shell->scratch.sockets, shell->client, error);
     if (bind == NULL) {
         return ZONDA_ERR_REFUSED;
     }
-    shell->data = zn_data_server_start(bind, shell->scratch.folder, error);
+    shell->data = zn_data_server_start_keyed(bind, shell->scratch.folder, keys_of(shell), error);
     free(bind);
     return shell->data == NULL ? ZONDA_ERR_IO : ZONDA_OK;
 }
@@ -92,7 +108,9 @@ static void make_core(zn_shell *shell) {
     char host[ZN_NAME_BYTES_MAX + 1] = "";
     gethostname(host, sizeof host - 1);
     char machine[ZN_MACHINE_TEXT];
-    char *data = zn_data_advertise(&shell->options, zn_data_server_endpoint(shell->data));
+    const zn_keys *keys = keys_of(shell);
+    char *data = zn_data_advertise(&shell->options, zn_data_server_endpoint(shell->data),
+                                   keys != NULL ? &keys->own : NULL);
     zn_slot_manager_config config = { .slots = shell->slot_count,
                                       .killable = shell->options.kind == ZN_SLOT_PROCESS,
                                       .client = shell->client,
@@ -112,8 +130,7 @@ zn_shell *zn_shell_new(const zn_worker_options *options, zonda_error *error) {
     shell->client = zn_random_id();
     shell->slots = zn_calloc(shell->slot_count, sizeof *shell->slots);
     shell->items = zn_calloc(ITEMS_FIXED + (size_t)shell->slot_count, sizeof *shell->items);
-    shell->control = zn_channel_connect(ZN_CHANNEL_REQ, options->connect, error);
-    if (shell->control == NULL ||
+    if (load_keys(shell, error) != ZONDA_OK || find_coordinator(shell, error) != ZONDA_OK ||
         zn_scratch_make(options->scratch, &shell->scratch, error) != ZONDA_OK ||
         serve_data(shell, error) != ZONDA_OK || bind_slots(shell, error) != ZONDA_OK) {
         zn_shell_destroy(&shell);
@@ -149,6 +166,7 @@ void zn_shell_destroy(zn_shell **shell) {
     zn_data_server_stop(&self->data);
     free_boards(self);
     zn_scratch_remove(&self->scratch);
+    zn_keys_wipe(&self->keys);
     free(self->items);
     free(self->slots);
     free(self);
@@ -161,10 +179,11 @@ static void refuse(zn_shell *shell, const zonda_error *error) {
     zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_REFUSED, .error = error });
 }
 
-/* A bad message is dropped; only that of another version can never become a good one. */
+/* A bad message is dropped; only that of another version can never become a good one, nor can a key
+ * that is not allowed. */
 static void take_bad(zn_shell *shell, const char *socket, const zonda_error *error) {
     zn_log(ZONDA_LOG_WARN, "worker-bad-message", "socket=%s text=%s", socket, error->text);
-    if (error->code == ZONDA_ERR_VERSION) {
+    if (error->code == ZONDA_ERR_VERSION || error->code == ZONDA_ERR_KEYS) {
         refuse(shell, error);
     }
 }
@@ -173,10 +192,11 @@ static char *copy_text(zn_bytes text) {
     return zn_strndup(text.len == 0 ? "" : (const char *)text.data, text.len);
 }
 
-static zn_channel *reconnect(zn_channel **channel, zn_bytes endpoint, zonda_error *error) {
+static zn_channel *reconnect(const zn_shell *shell, zn_channel **channel, zn_bytes endpoint,
+                             zonda_error *error) {
     zn_channel_destroy(channel);
     char *text = copy_text(endpoint);
-    *channel = zn_channel_connect(ZN_CHANNEL_DEALER, text, error);
+    *channel = zn_channel_connect_keyed(ZN_CHANNEL_DEALER, text, keys_of(shell), error);
     free(text);
     return *channel;
 }
@@ -186,8 +206,8 @@ static void take_endpoints(zn_shell *shell, const zn_msg_endpoints *endpoints) {
     if (zn_slot_manager_state(shell->core) != ZN_REGISTRATION_LOOKING) {
         return;
     }
-    if (reconnect(&shell->work, endpoints->work, &error) == NULL ||
-        reconnect(&shell->blobs, endpoints->blobs, &error) == NULL) {
+    if (reconnect(shell, &shell->work, endpoints->work, &error) == NULL ||
+        reconnect(shell, &shell->blobs, endpoints->blobs, &error) == NULL) {
         zn_log(ZONDA_LOG_ERROR, "worker-bad-endpoints", "text=%s", error.text);
         return;
     }
@@ -197,6 +217,10 @@ static void take_endpoints(zn_shell *shell, const zn_msg_endpoints *endpoints) {
 
 static void take_control(zn_shell *shell) {
     zonda_error error = { 0 };
+    if (zn_channel_refused(shell->control, &error) != ZONDA_OK) {
+        take_bad(shell, "control", &error);
+        return;
+    }
     zn_message message;
     bool got = false;
     zonda_err code = zn_channel_recv(shell->control, NULL, &message, &got, &error);
@@ -220,6 +244,8 @@ static void take_work(zn_shell *shell) {
             take_bad(shell, "work", &error);
         } else if (!got) {
             return;
+        } else if (message.number == ZN_MSG_ALLOWED) {
+            zn_data_server_allow(shell->data, message.allowed.keys);
         } else {
             zn_shell_step(
                 shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_MESSAGE, .message = &message });

@@ -52,7 +52,8 @@ static void start_slot(zn_shell *shell, uint32_t index) {
                                 .scratch = shell->scratch.folder,
                                 .board = &shell->boards[index],
                                 .memory_bytes = shell->options.memory_bytes,
-                                .program = shell->options.program };
+                                .program = shell->options.program,
+                                .keys = shell->options.keys };
     zonda_error error = { 0 };
     zn_slot_board_clear(options.board);
     zn_slot *slot = shell->options.kind == ZN_SLOT_PROCESS ? zn_slot_start_process(&options, &error)

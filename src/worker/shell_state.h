@@ -20,6 +20,7 @@ typedef struct zn_shell_slot {
 
 struct zn_shell {
     zn_worker_options options;
+    zn_keys keys; /* if options.keys */
     uint32_t slot_count;
     uint64_t client;
     zn_scratch scratch;

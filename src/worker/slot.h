@@ -15,6 +15,7 @@ typedef struct zn_slot_options {
     const char *scratch;
     zn_slot_board *board;  /* of this slot */
     const char *program;   /* process */
+    const char *keys;      /* folder with keys to fetch with; NULL: none */
     uint64_t memory_bytes; /* for what can grow */
 } zn_slot_options;
 
@@ -32,7 +33,8 @@ struct zn_slot {
 };
 
 zn_slot *zn_slot_start_thread(const zn_slot_options *options, zonda_error *error);
-/* Starts `program slot --endpoint … --index … --scratch … --memory … --parent …`. Errors: IO. */
+/* Starts `program slot --endpoint … --index … --scratch … --memory … --parent … [--keys …]`.
+ * Errors: IO. */
 zn_slot *zn_slot_start_process(const zn_slot_options *options, zonda_error *error);
 
 /* Ends a process at once; its death shows as usual. Threads cannot be killed: no effect. */

@@ -261,15 +261,17 @@ static zonda_err host_enter(void *context, const char *folder, zonda_error *erro
 }
 
 void zn_slot_host_init(zn_slot_stage *stage) {
-    stage->host = (zn_task_host){ .context = stage,
-                                  .scratch = stage->loop->options.scratch,
-                                  .owner = stage->owner,
-                                  .memory = &stage->loop->memory,
-                                  .machine = stage->loop->machine,
-                                  .blob = host_blob,
-                                  .results = host_results,
-                                  .commit = host_commit,
-                                  .cancelled = host_cancelled,
-                                  .entered = host_entered,
-                                  .enter = host_enter };
+    stage->host =
+        (zn_task_host){ .context = stage,
+                        .scratch = stage->loop->options.scratch,
+                        .owner = stage->owner,
+                        .memory = &stage->loop->memory,
+                        .machine = stage->loop->machine,
+                        .keys = stage->loop->options.keys != NULL ? &stage->loop->keys : NULL,
+                        .blob = host_blob,
+                        .results = host_results,
+                        .commit = host_commit,
+                        .cancelled = host_cancelled,
+                        .entered = host_entered,
+                        .enter = host_enter };
 }

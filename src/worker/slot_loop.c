@@ -25,6 +25,10 @@ enum {
 };
 
 zn_slot_loop *zn_slot_loop_new(const zn_slot_loop_options *options, zonda_error *error) {
+    zn_keys keys = { 0 };
+    if (options->keys != NULL && zn_keys_load_client(options->keys, &keys, error) != ZONDA_OK) {
+        return NULL;
+    }
     zn_channel *channel = zn_channel_connect(ZN_CHANNEL_DEALER, options->endpoint, error);
     if (channel == NULL) {
         return NULL;
@@ -33,6 +37,7 @@ zn_slot_loop *zn_slot_loop_new(const zn_slot_loop_options *options, zonda_error 
     loop->options = *options;
     loop->memory.limit = options->memory_bytes > 0 ? options->memory_bytes : UINT64_MAX;
     loop->channel = channel;
+    loop->keys = keys;
     zn_machine_id(loop->machine);
     return loop;
 }
@@ -56,6 +61,7 @@ void zn_slot_loop_destroy(zn_slot_loop **loop) {
     zn_slot_inbox_free(self);
     zn_outcome_batch_free(&self->batch);
     zn_channel_destroy(&self->channel);
+    zn_keys_wipe(&self->keys);
     free(self->folder);
     free(self);
     *loop = NULL;

@@ -14,6 +14,7 @@ typedef struct zn_slot_loop_options {
     uint32_t index;
     const char *scratch;
     zn_slot_board *board;
+    const char *keys;                /* folder with keys to fetch with; NULL: none */
     uint64_t memory_bytes;           /* for what can grow; 0: no limit */
     int stop_fd;                     /* readable when `stopping` may have become true; -1: none */
     bool (*stopping)(void *context); /* asked often */
@@ -21,7 +22,7 @@ typedef struct zn_slot_loop_options {
     void *context;
 } zn_slot_loop_options;
 
-/* Connects. Errors: INVALID. */
+/* Connects. Errors: INVALID, KEYS. */
 zn_slot_loop *zn_slot_loop_new(const zn_slot_loop_options *options, zonda_error *error);
 
 /* Says HELLO and works until DONE (scope ALL) came or `stopping` says true. */

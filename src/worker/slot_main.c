@@ -41,7 +41,7 @@ static int fail(uint32_t index, const zonda_error *error) {
 }
 
 int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scratch,
-                         uint64_t memory_bytes, long parent_pid) {
+                         uint64_t memory_bytes, const char *keys, long parent_pid) {
     zonda_error error = { 0 };
     if (!stay_with_parent(parent_pid)) {
         return EXIT_FAILURE;
@@ -57,6 +57,7 @@ int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scrat
                                      .index = index,
                                      .scratch = scratch,
                                      .board = &boards[index],
+                                     .keys = keys,
                                      .memory_bytes = memory_bytes,
                                      .stop_fd = -1,
                                      .own_process = true,

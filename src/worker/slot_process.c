@@ -64,16 +64,31 @@ static int spawn_slot(const zn_slot_options *options, pid_t *pid) {
     char *program = zn_strdup(options->program);
     char *endpoint = zn_strdup(options->endpoint);
     char *scratch = zn_strdup(options->scratch);
+    char *keys = options->keys != NULL ? zn_strdup(options->keys) : NULL;
     char slot_word[] = "slot";
     char endpoint_word[] = "--endpoint";
     char index_word[] = "--index";
     char scratch_word[] = "--scratch";
     char memory_word[] = "--memory";
     char parent_word[] = "--parent";
-    char *const arguments[] = { program,     slot_word,    endpoint_word, endpoint,    index_word,
-                                index,       scratch_word, scratch,       memory_word, memory,
-                                parent_word, parent,       NULL };
+    char keys_word[] = "--keys";
+    char *const arguments[] = { program,
+                                slot_word,
+                                endpoint_word,
+                                endpoint,
+                                index_word,
+                                index,
+                                scratch_word,
+                                scratch,
+                                memory_word,
+                                memory,
+                                parent_word,
+                                parent,
+                                keys != NULL ? keys_word : NULL,
+                                keys,
+                                NULL };
     int code = spawn(options, arguments, pid);
+    free(keys);
     free(scratch);
     free(endpoint);
     free(program);

@@ -26,6 +26,7 @@ static void run_thread(zn_actor_pipe *pipe, void *context) {
                                      .index = slot->options.index,
                                      .scratch = slot->options.scratch,
                                      .board = slot->options.board,
+                                     .keys = slot->options.keys,
                                      .memory_bytes = slot->options.memory_bytes,
                                      .stop_fd = zn_actor_pipe_fd(pipe),
                                      .stopping = is_stopping,

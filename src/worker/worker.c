@@ -24,7 +24,7 @@
 
 struct zn_worker {
     zn_worker_options options;
-    char *texts[4]; /* that the options point to */
+    char *texts[5]; /* that the options point to */
     zn_actor *actor;
     int ended_fd;
     atomic_bool drain;
@@ -60,6 +60,7 @@ static void copy_options(zn_worker *worker, const zn_worker_options *options) {
     worker->options.program = keep_text(worker, 1, options->program);
     worker->options.scratch = keep_text(worker, 2, options->scratch);
     worker->options.data_bind = keep_text(worker, 3, options->data_bind);
+    worker->options.keys = keep_text(worker, 4, options->keys);
     if (options->slots == 0) {
         long processors = sysconf(_SC_NPROCESSORS_ONLN);
         worker->options.slots = processors < 1              ? 1

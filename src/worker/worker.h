@@ -22,6 +22,7 @@ typedef struct zn_worker_options {
                             $TMPDIR or /tmp */
     const char *
         data_bind; /* data endpoint; NULL: like the coordinator's, on the address that reaches it */
+    const char *keys;      /* folder with client.key and coordinator.pub; NULL: without keys */
     uint64_t memory_bytes; /* of each slot for what can grow; 0: the machine's memory, or the limit
                               of the control group, divided by slots */
     uint32_t neighbours;   /* other workers with as many slots that share the machine's memory */
@@ -47,9 +48,9 @@ void zn_worker_drain(zn_worker *worker);
 void zn_worker_stop(zn_worker **worker);
 
 /* The body of a slot process: connects to `endpoint` as slot `index` of the worker process
- * `parent_pid`, with `memory_bytes` for what can grow, runs until told to stop or until that
- * process is gone. Returns an exit status. */
+ * `parent_pid`, with `memory_bytes` for what can grow and `keys` (a folder; may be NULL), runs
+ * until told to stop or until that process is gone. Returns an exit status. */
 int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scratch,
-                         uint64_t memory_bytes, long parent_pid);
+                         uint64_t memory_bytes, const char *keys, long parent_pid);
 
 #endif

@@ -93,5 +93,5 @@ int main(int argc, char **argv) {
         return 2;
     }
     return zn_slot_process_main(argv[3], (uint32_t)strtoul(argv[5], NULL, 10), argv[7],
-                                strtoull(argv[9], NULL, 10), strtol(argv[11], NULL, 10));
+                                strtoull(argv[9], NULL, 10), NULL, strtol(argv[11], NULL, 10));
 }
