@@ -29,6 +29,7 @@ static void handle(sim *s, const sim_event *event) {
     case SIM_COORDINATOR_CLOSED:
     case SIM_COORDINATOR_DRIVER:
     case SIM_COORDINATOR_DRAIN:
+    case SIM_COORDINATOR_START:
     case SIM_COORDINATOR_TICK:
     case SIM_COORDINATOR_DISK:
         sim_coordinator_event(s, event);
@@ -78,7 +79,7 @@ static bool is_quiet(const sim *s) {
             return false;
         }
     }
-    return TAILQ_EMPTY(&s->scheduler->jobs);
+    return s->scheduler != NULL && TAILQ_EMPTY(&s->scheduler->jobs);
 }
 
 static void begin(sim *s, uint64_t seed, bool trace) {
@@ -128,7 +129,7 @@ static void report_stall(sim *s) {
                      (unsigned long long)zn_slot_manager_held(worker->manager));
         }
     }
-    const zn_live_job *job = TAILQ_FIRST(&s->scheduler->jobs);
+    const zn_live_job *job = s->scheduler == NULL ? NULL : TAILQ_FIRST(&s->scheduler->jobs);
     sim_fail(s, "%s, the coordinator has job %llu in state %d",
              all_ended(s) ? "all jobs ended" : "a job makes no progress",
              job == NULL ? 0 : (unsigned long long)job->id, job == NULL ? -1 : (int)job->state);

@@ -32,6 +32,7 @@ typedef struct sim {
     zn_scheduler *scheduler;
     zn_control *control;
     sim_journal journal;
+    uint64_t down_ns;   /* until then the coordinator does not run */
     uint64_t tick_mark; /* of the coordinator's tick that counts */
     uint64_t ahead_ns;  /* the coordinator's clock is ahead of the simulated time */
     uint32_t worker_count;
@@ -74,6 +75,8 @@ void sim_trace(const sim *s, const char *what, const zn_message *message, uint32
 void sim_coordinator_start(sim *s);
 void sim_coordinator_event(sim *s, const sim_event *event);
 void sim_coordinator_stop(sim *s);
+/* kill -9; with its state directory it is started again. Nothing without one. */
+void sim_coordinator_kill(sim *s);
 
 /* ---- sim_journal.c ---- */
 

@@ -43,14 +43,22 @@ static void check_members(sim *s) {
     }
 }
 
-void sim_check(sim *s, const sim_event *event) {
-    if (event->kind < SIM_WORKER_REPLY) {
-        check_members(s);
-    } else if (event->kind < SIM_DRIVER_REPLY) {
-        check_worker(s, event->node);
-    }
+static void check_coordinator(sim *s) {
+    check_members(s);
     if (s->scheduler->outbox.count > 0) {
         sim_fail(s, "letters of the coordinator were not sent");
+    }
+    if (s->scheduler->notes.bytes.len > 0) {
+        sim_fail(s, "notes of the coordinator were not taken");
+    }
+}
+
+void sim_check(sim *s, const sim_event *event) {
+    if (event->kind >= SIM_WORKER_REPLY && event->kind < SIM_DRIVER_REPLY) {
+        check_worker(s, event->node);
+    }
+    if (s->scheduler != NULL) {
+        check_coordinator(s);
     }
     if (s->queue_count > EVENTS_MAX) {
         sim_fail(s, "%zu events wait", s->queue_count);
@@ -70,6 +78,10 @@ static void check_idle(sim *s, uint32_t index) {
 }
 
 void sim_check_end(sim *s) {
+    if (s->scheduler == NULL) {
+        sim_fail(s, "all jobs ended, but there is no coordinator");
+        return;
+    }
     uint32_t joined = 0;
     const zn_member *member;
     TAILQ_FOREACH(member, &s->scheduler->members, link) {

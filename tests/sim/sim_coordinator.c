@@ -4,8 +4,13 @@
  * does. */
 #include <string.h>
 
+#include "coordinator/replay.h"
 #include "coordinator/scheduler_drain.h"
 #include "sim_slot.h"
+
+enum {
+    RESTART_MS_MAX = 1500
+};
 
 /* What the coordinator's clock shows. */
 static uint64_t clock_of(const sim *s) {
@@ -81,23 +86,27 @@ static void arm_tick(sim *s) {
     sim_add(s, SIM_COORDINATOR_TICK, wait)->mark = ++s->tick_mark;
 }
 
-static void finish_turn(sim *s) {
+/* A question after which nothing was said to anybody has changed nothing: most are of drivers that
+ * wait, and looking at everything takes longer than the answer. */
+static void finish_turn(sim *s, bool asked) {
     zonda_error error = { 0 };
     zn_scheduler_tick(s->scheduler, clock_of(s));
     zn_scheduler_assign(s->scheduler);
+    bool idle = asked && s->scheduler->outbox.count == 0;
     for (int round = 0; round < 2; round++) {
         collect_letters(s);
         sim_journal_turn(s);
         send_letters(s);
     }
     collect_letters(s);
-    if (zn_scheduler_check(s->scheduler, &error) != ZONDA_OK) {
+    if (!idle && zn_scheduler_check(s->scheduler, &error) != ZONDA_OK) {
         sim_fail(s, "the coordinator: %s", error.text);
     }
     arm_tick(s);
 }
 
-static void answer(sim *s, const sim_event *event) {
+/* Whether it was a question that changes nothing. */
+static bool answer(sim *s, const sim_event *event) {
     const zn_message *request = sim_decode(s, &event->bytes);
     sim_trace(s, "→control", request, event->node);
     const zn_message *reply = zn_control_call(s->control, clock_of(s), request);
@@ -107,6 +116,7 @@ static void answer(sim *s, const sim_event *event) {
                      .life = event->life,
                      .mark = event->mark };
     sim_journal_put(s, &to, reply, 0);
+    return reply->number == ZN_MSG_STATUS;
 }
 
 static void answer_bulk(sim *s, const sim_event *event) {
@@ -132,41 +142,51 @@ static void drain(sim *s, uint32_t index) {
     }
 }
 
-void sim_coordinator_event(sim *s, const sim_event *event) {
-    if (event->kind == SIM_COORDINATOR_TICK && event->mark != s->tick_mark) {
-        return;
-    }
-    if (event->kind == SIM_COORDINATOR_DISK) {
-        if (event->life != s->journal.life) {
-            return;
-        }
-        sim_journal_committed(s);
-    }
-    if (event->kind == SIM_COORDINATOR_CALL) {
-        answer(s, event);
-    } else if (event->kind == SIM_COORDINATOR_BULK) {
-        answer_bulk(s, event);
-    } else if (event->kind == SIM_COORDINATOR_DRAIN) {
-        drain(s, event->node);
-    } else if (event->kind == SIM_COORDINATOR_WORK) {
-        zn_peer peer = peer_of(event->node, event->mark);
-        const zn_message *message = sim_decode(s, &event->bytes);
-        sim_trace(s, "→coordinator", message, event->node);
-        zn_scheduler_message(s->scheduler, clock_of(s), &peer, message);
-    } else if (event->kind == SIM_COORDINATOR_DRIVER) {
-        zn_scheduler_driver_seen(s->scheduler, clock_of(s), s->drivers[event->node].client,
-                                 event->value != 0);
-    } else if (event->kind == SIM_COORDINATOR_CLOSED) {
-        zn_scheduler_probe(s->scheduler, clock_of(s));
-    }
-    finish_turn(s);
+static void take_work(sim *s, const sim_event *event) {
+    zn_peer peer = peer_of(event->node, event->mark);
+    const zn_message *message = sim_decode(s, &event->bytes);
+    sim_trace(s, "→coordinator", message, event->node);
+    zn_scheduler_message(s->scheduler, clock_of(s), &peer, message);
 }
 
-void sim_coordinator_start(sim *s) {
+/* Whether it was a question that changes nothing. */
+static bool take(sim *s, const sim_event *event) {
+    switch (event->kind) {
+    case SIM_COORDINATOR_CALL:
+        return answer(s, event);
+    case SIM_COORDINATOR_BULK:
+        answer_bulk(s, event);
+        break;
+    case SIM_COORDINATOR_DRAIN:
+        drain(s, event->node);
+        break;
+    case SIM_COORDINATOR_WORK:
+        take_work(s, event);
+        break;
+    case SIM_COORDINATOR_DRIVER:
+        zn_scheduler_driver_seen(s->scheduler, clock_of(s), s->drivers[event->node].client,
+                                 event->value != 0);
+        break;
+    case SIM_COORDINATOR_CLOSED:
+        zn_scheduler_probe(s->scheduler, clock_of(s));
+        break;
+    case SIM_COORDINATOR_DISK:
+        sim_journal_committed(s);
+        break;
+    default:
+        break;
+    }
+    return false;
+}
+
+/* ---- its life ---- */
+
+static void open_shop(sim *s) {
     zn_scheduler_config config = { .cluster = 1 + sim_roll(s, 1000000),
                                    .first_job = 1 + sim_roll(s, 1000) * 100,
                                    .first_epoch = 1 + sim_roll(s, 1000000),
                                    .durable = s->journal.kept,
+                                   .wall_ms = UINT64_C(1700000000000) + clock_of(s) / ZN_NS_PER_MS,
                                    .heartbeat_ms = ZN_HEARTBEAT_MS,
                                    .lost_ms = ZN_WORKER_LOST_MS,
                                    .driver_grace_ms = 5000,
@@ -174,10 +194,64 @@ void sim_coordinator_start(sim *s) {
     zn_control_endpoints endpoints = { .work = "sim://work",
                                        .blobs = "sim://blobs",
                                        .events = "sim://events" };
-    s->journal.kept = sim_chance(s, 500);
+    zonda_error error = { 0 };
     s->scheduler = zn_scheduler_new(&config, clock_of(s));
     s->control = zn_control_new(s->scheduler, &endpoints);
-    arm_tick(s);
+    if (zn_replay_batch(s->scheduler, s->decoder, zn_buf_bytes(&s->journal.notes), &error) !=
+        ZONDA_OK) {
+        sim_fail(s, "the coordinator does not understand its journal: %s", error.text);
+    }
+    zn_scheduler_begin(s->scheduler, clock_of(s));
+}
+
+void sim_coordinator_start(sim *s) {
+    s->journal.kept = sim_chance(s, 500);
+    open_shop(s);
+    finish_turn(s, false);
+}
+
+void sim_coordinator_kill(sim *s) {
+    if (!s->journal.kept || s->scheduler == NULL) {
+        return;
+    }
+    sim_trace(s, "coordinator killed", NULL, 0);
+    zn_control_destroy(&s->control);
+    zn_scheduler_destroy(&s->scheduler);
+    sim_journal_crash(s);
+    s->tick_mark++;
+    for (uint32_t i = 0; i < s->worker_count; i++) {
+        sim_worker *worker = &s->workers[i];
+        worker->connection = worker->connection != 0 ? ++s->order : 0;
+    }
+    uint64_t wait_ns = sim_roll(s, RESTART_MS_MAX * ZN_NS_PER_MS);
+    s->down_ns = s->now_ns + wait_ns;
+    sim_add(s, SIM_COORDINATOR_START, wait_ns);
+}
+
+/* Sockets that were connected to its predecessor have connected again, with other names; those of
+ * drivers for their events will, too. */
+static void start_again(sim *s) {
+    sim_trace(s, "coordinator starts", NULL, 0);
+    open_shop(s);
+    for (uint32_t i = 0; i < s->driver_count; i++) {
+        sim_event *event = sim_add(s, SIM_COORDINATOR_DRIVER, sim_roll(s, 50 * ZN_NS_PER_MS));
+        event->node = i;
+        event->value = s->drivers[i].gone ? 0 : 1;
+    }
+    finish_turn(s, false);
+}
+
+static bool is_late(const sim *s, const sim_event *event) {
+    return (event->kind == SIM_COORDINATOR_TICK && event->mark != s->tick_mark) ||
+           (event->kind == SIM_COORDINATOR_DISK && event->life != s->journal.life);
+}
+
+void sim_coordinator_event(sim *s, const sim_event *event) {
+    if (event->kind == SIM_COORDINATOR_START) {
+        start_again(s);
+    } else if (s->scheduler != NULL && !is_late(s, event)) {
+        finish_turn(s, take(s, event));
+    }
 }
 
 void sim_coordinator_stop(sim *s) {

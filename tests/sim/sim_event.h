@@ -25,6 +25,7 @@ typedef enum sim_kind {
     SIM_COORDINATOR_CLOSED, /* a connection was closed */
     SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
     SIM_COORDINATOR_DRAIN,  /* an operator wants worker `node` to leave */
+    SIM_COORDINATOR_START,
     SIM_COORDINATOR_TICK,
     SIM_COORDINATOR_DISK, /* a commit of the journal has ended */
     SIM_WORKER_REPLY,     /* of control */

@@ -99,6 +99,12 @@ static void kill_driver(sim *s, uint32_t worker, uint64_t until_ns) {
     }
 }
 
+static void kill_coordinator(sim *s, uint32_t worker, uint64_t until_ns) {
+    (void)worker;
+    (void)until_ns;
+    sim_coordinator_kill(s);
+}
+
 static void crash_slot(sim *s, uint32_t worker, uint64_t until_ns) {
     (void)until_ns;
     if (s->workers[worker].alive) {
@@ -130,10 +136,11 @@ static void jump_ahead(sim *s, uint32_t worker, uint64_t until_ns) {
 }
 
 void sim_fault(sim *s) {
-    static fault *const faults[] = { kill_worker, freeze_worker, freeze_host,   cut_up,
-                                     cut_down,    cut_off,       part,          cut_off_driver,
-                                     kill_driver, crash_slot,    fill_disk,     jump_ahead,
-                                     cut_data,    spoil_segment, tell_to_leave, drain_worker };
+    static fault *const faults[] = { kill_worker,     freeze_worker, freeze_host,   cut_up,
+                                     cut_down,        cut_off,       part,          cut_off_driver,
+                                     kill_driver,     crash_slot,    fill_disk,     jump_ahead,
+                                     cut_data,        spoil_segment, tell_to_leave, drain_worker,
+                                     kill_coordinator };
     uint64_t end_ns = s->settings.faults_end_ns;
     if (s->now_ns >= end_ns) {
         return;

@@ -8,7 +8,9 @@
 
 enum {
     TICK_MS = 20,
-    RESTART_MS_MAX = 3000
+    RESTART_MS_MAX = 3000,
+    FULL_PER_MILLE = 100,
+    ACTIONS_MAX = 100000
 };
 
 /* The closed connection shows at the coordinator after a while. */
@@ -29,10 +31,18 @@ static void call_control(sim *s, uint32_t index, const zn_message *message) {
              message, s->cut_up_ns[index]);
 }
 
+/* While nobody listens the socket keeps messages until it is full. */
+static bool takes_message(sim *s, const sim_worker *worker) {
+    bool full = s->down_ns > s->now_ns && sim_chance(s, FULL_PER_MILLE);
+    return worker->connection != 0 && !full;
+}
+
 static void send_work(sim *s, uint32_t index, const zn_message *message) {
     sim_worker *worker = &s->workers[index];
     sim_trace(s, "worker→", message, index);
-    if (worker->connection != 0) {
+    if (takes_message(s, worker)) {
+        uint64_t *link_ns = &s->link_ns[SIM_COORDINATOR_WORK][index];
+        *link_ns = s->down_ns > *link_ns ? s->down_ns : *link_ns;
         sim_send(
             s,
             (sim_event){ .kind = SIM_COORDINATOR_WORK, .node = index, .mark = worker->connection },
@@ -98,6 +108,10 @@ void sim_worker_step(sim *s, uint32_t index, zn_worker_event event) {
     event.now_ns = s->now_ns + worker->ahead_ns;
     zn_slot_manager_step(worker->manager, &event, &worker->outbox);
     for (size_t i = 0; i < worker->outbox.count; i++) {
+        if (i == ACTIONS_MAX) {
+            sim_fail(s, "worker %u finds no end of things to do", index);
+            break;
+        }
         zn_action action = worker->outbox.items[i];
         carry_out(s, index, &action);
     }
