@@ -176,9 +176,9 @@ static zonda_err keep_file(const zn_task_host *host, zn_digest digest, const cha
     return err == ZONDA_OK ? write_file(host, path, bytes, error) : err;
 }
 
-/* Checks what the plug-in exports; the version first, because only that has a fixed place. */
-static zonda_err check_table(const zonda_plugin_table *table, const char *file,
-                             zonda_error *error) {
+/* The version first, because only that has a fixed place. */
+zonda_err zn_plugin_check_table(const zonda_plugin_table *table, const char *file,
+                                zonda_error *error) {
     if (table == NULL) {
         zn_error_set(error, ZONDA_ERR_PLAN,
                      "plug-in %s has no symbol zonda_plugin_v1: end it with ZONDA_PLUGIN(\"name\", "
@@ -233,7 +233,7 @@ zonda_err zn_plugin_load(const zn_task_host *host, zn_digest digest, const char 
             err = refuse_loading(path, file, error);
         } else {
             table = dlsym(library, "zonda_plugin_v1");
-            err = check_table(table, file, error);
+            err = zn_plugin_check_table(table, file, error);
         }
     }
     free(path);

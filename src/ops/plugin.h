@@ -17,6 +17,10 @@ zonda_err zn_plugin_check(zn_bytes bytes, const char *file, bool native, zonda_e
 zonda_err zn_plugin_load(const zn_task_host *host, zn_digest digest, const char *file,
                          const zonda_plugin_table **out, zonda_error *error);
 
+/* Checks what a plug-in exports; NULL: nothing. Errors: PLAN, UNSUPPORTED. */
+zonda_err zn_plugin_check_table(const zonda_plugin_table *table, const char *file,
+                                zonda_error *error);
+
 /* Copies the function of that name. Error: NOT_FOUND, listing the names that there are. */
 zonda_err zn_plugin_find(const zonda_plugin_table *table, const char *file, zn_bytes name,
                          zonda_function *out, zonda_error *error);
