@@ -14,7 +14,10 @@ enum {
     ZN_ZSTD_WINDOW_LOG_MAX = 27,        /* 128 MiB; what zstd -19 --long asks at the most */
     ZN_XZ_MEMORY_BYTES = 192 * ZN_MIB,  /* to decode; what xz -9 writes asks for 65 MiB */
     ZN_SOCKET_HWM = 1000,               /* messages; credits keep queues far below it */
+    ZN_SOCKET_OPEN_HWM = 16,            /* those that came from one peer of a bound socket */
     ZN_SOCKET_HANDSHAKE_MS = 5000,
+    ZN_CALL_BYTES_MAX = 2 * ZN_MIB,   /* a call on control: a part of a blob and its names */
+    ZN_WORK_BYTES_MAX = 512 * ZN_KIB, /* a message to a ROUTER: twice a RESULT that is full */
 
     /* Records. */
     ZN_RECORD_BYTES_MAX = 64 * ZN_MIB,

@@ -3,7 +3,7 @@
  * MessagePack end here. Three rules:
  * - nothing blocks: sends and receives use DONTWAIT, waiting is zn_poll's;
  * - whatever comes in is taken off the socket completely before it is judged, so bad input never
- *   leaves a socket between two parts or a REP socket unable to reply;
+ *   leaves a socket between two parts;
  * - a channel belongs to one thread at a time.
  * The socket is czmq's, because at exit czmq leaves the context alone while a socket is open, where
  * a bare one would make the process hang; the work is done on the libzmq handle behind it. */
@@ -37,7 +37,7 @@ static int socket_type(zn_channel_kind kind) {
     case ZN_CHANNEL_REQ:
         return ZMQ_REQ;
     case ZN_CHANNEL_REP:
-        return ZMQ_REP;
+        return ZMQ_ROUTER; /* with envelopes of our own */
     case ZN_CHANNEL_DEALER:
         return ZMQ_DEALER;
     case ZN_CHANNEL_ROUTER:
@@ -257,6 +257,7 @@ void zn_channel_destroy(zn_channel **channel) {
     zn_framer_destroy(&self->framer);
     zn_buf_free(&self->body);
     zn_buf_free(&self->frame);
+    zn_buf_free(&self->envelope);
     free(self->endpoint);
     free(self);
     *channel = NULL;
@@ -266,8 +267,7 @@ const char *zn_channel_endpoint(const zn_channel *channel) {
     return channel->endpoint;
 }
 
-/* Copies `bytes` into one part and sends it. */
-static bool send_part(zn_channel *channel, const void *data, size_t len, int flags) {
+bool zn_channel_send_part(zn_channel *channel, const void *data, size_t len, int flags) {
     zmq_msg_t part;
     if (zmq_msg_init_size(&part, len) != 0) {
         abort();
@@ -314,8 +314,9 @@ zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_messa
     } else {
         zn_framer_pack(channel->framer, zn_buf_bytes(&channel->body), &channel->frame);
     }
-    bool sent = (to == NULL || send_part(channel, to->id, to->len, ZMQ_SNDMORE)) &&
-                send_part(channel, channel->frame.data, channel->frame.len, 0);
+    bool sent = (channel->kind != ZN_CHANNEL_REP || zn_envelope_send(channel)) &&
+                (to == NULL || zn_channel_send_part(channel, to->id, to->len, ZMQ_SNDMORE)) &&
+                zn_channel_send_part(channel, channel->frame.data, channel->frame.len, 0);
     if (!sent) {
         return explain_send(channel, message, error);
     }
@@ -323,8 +324,7 @@ zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_messa
     return ZONDA_OK;
 }
 
-/* Receives one part; false if there is none. */
-static bool receive_part(zn_channel *channel, zmq_msg_t *part) {
+bool zn_channel_receive_part(zn_channel *channel, zmq_msg_t *part) {
     int rc = 0;
     do {
         rc = zmq_msg_recv(part, channel->handle, ZMQ_DONTWAIT);
@@ -340,7 +340,7 @@ static size_t drop_parts(zn_channel *channel) {
     zmq_msg_t part;
     zmq_msg_init(&part);
     bool more = true;
-    while (more && receive_part(channel, &part)) {
+    while (more && zn_channel_receive_part(channel, &part)) {
         count++;
         more = zmq_msg_more(&part) != 0;
     }
@@ -348,10 +348,21 @@ static size_t drop_parts(zn_channel *channel) {
     return count;
 }
 
+static size_t drop_rest(zn_channel *channel) {
+    return zmq_msg_more(&channel->received) != 0 ? drop_parts(channel) : 0;
+}
+
 /* Takes one whole message off the socket: the routing id to `from`, the body to `received`. `*got`
  * says whether there was any, the result how many parts came beside these. */
 static size_t take_message(zn_channel *channel, zn_peer *from, bool *got) {
-    *got = receive_part(channel, &channel->received);
+    if (channel->kind == ZN_CHANNEL_REP) {
+        if (!zn_envelope_receive(channel, got)) {
+            return *got ? 1 + drop_rest(channel) : 0;
+        }
+        zn_channel_receive_part(channel, &channel->received);
+        return drop_rest(channel);
+    }
+    *got = zn_channel_receive_part(channel, &channel->received);
     if (!*got) {
         return 0;
     }
@@ -363,9 +374,9 @@ static size_t take_message(zn_channel *channel, zn_peer *from, bool *got) {
         if (zmq_msg_more(&channel->received) == 0) {
             return 1;
         }
-        receive_part(channel, &channel->received);
+        zn_channel_receive_part(channel, &channel->received);
     }
-    return zmq_msg_more(&channel->received) != 0 ? drop_parts(channel) : 0;
+    return drop_rest(channel);
 }
 
 /* Whether the sender may still be here: libzmq asks that at the beginning of a connection only.

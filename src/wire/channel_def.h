@@ -18,14 +18,15 @@ struct zn_channel {
     char *endpoint;
     zn_framer *framer;
     zn_decoder *decoder;
-    zn_buf body;              /* of the message that is being sent */
-    zn_buf frame;             /* that is being sent */
-    zmq_msg_t received;       /* what the last message from zn_channel_recv points into */
-    zn_allow_list *allowed;   /* NULL: everybody */
-    bool keyed;               /* speaks CURVE */
-    zsock_t *monitor;         /* PAIR; NULL: not watched */
-    uint64_t connected_ns;    /* watched: when the last connection was made */
-    unsigned broken_count;    /* watched: connections in a row that were closed at once */
+    zn_buf body;            /* of the message that is being sent */
+    zn_buf frame;           /* that is being sent */
+    zn_buf envelope;        /* REP: the parts that bring the reply to its caller; see envelope.c */
+    zmq_msg_t received;     /* what the last message from zn_channel_recv points into */
+    zn_allow_list *allowed; /* NULL: everybody */
+    bool keyed;             /* speaks CURVE */
+    zsock_t *monitor;       /* PAIR; NULL: not watched */
+    uint64_t connected_ns;  /* watched: when the last connection was made */
+    unsigned broken_count;  /* watched: connections in a row that were closed at once */
     uint64_t closings_due_ns; /* 0: none; else when the closings seen are told */
 };
 
@@ -43,6 +44,19 @@ bool zn_monitor_read(zn_channel *channel, zn_monitor_event *out);
 
 /* Watches how connections begin; before the channel is connected, or the first one is missed. */
 zonda_err zn_handshake_watch(zn_channel *channel, zonda_error *error);
+
+/* Receives one part; false if there is none. */
+bool zn_channel_receive_part(zn_channel *channel, zmq_msg_t *part);
+
+/* Copies `bytes` into one part and sends it. On failure errno says why. */
+bool zn_channel_send_part(zn_channel *channel, const void *data, size_t len, int flags);
+
+/* REP: receives what stands before the body of a request and keeps it. `*got`: something came. True
+ * if the body comes next; else the request has none, or nobody could be answered. */
+bool zn_envelope_receive(zn_channel *channel, bool *got);
+
+/* REP: sends what stands before the body of a reply, and forgets it. On failure errno says why. */
+bool zn_envelope_send(zn_channel *channel);
 
 /* Milliseconds until closings that were seen are due, -1 if there are none. */
 int zn_monitor_wait_ms(const zn_channel *channel);

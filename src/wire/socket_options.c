@@ -47,11 +47,35 @@ static void set_by_kind(void *handle, zn_channel_kind kind) {
         rc = zmq_setsockopt(handle, ZMQ_SUBSCRIBE, "", 0);
         ZN_ASSERT(rc == 0);
         break;
-    case ZN_CHANNEL_REP:
+    case ZN_CHANNEL_REP: /* who went away needs no reply */
     case ZN_CHANNEL_DEALER:
     case ZN_CHANNEL_PUB:
         break;
     }
+}
+
+/* The largest message that peers may send. Sockets that strangers connect to take no more than what
+ * is meant for them, because libzmq holds a message until its last byte has come. */
+static int64_t bytes_max_of(zn_channel_kind kind) {
+    switch (kind) {
+    case ZN_CHANNEL_REP:
+        return ZN_CALL_BYTES_MAX;
+    case ZN_CHANNEL_ROUTER:
+        return ZN_WORK_BYTES_MAX;
+    case ZN_CHANNEL_PUB:
+        return ZN_NAME_BYTES_MAX;
+    case ZN_CHANNEL_REQ:
+    case ZN_CHANNEL_DEALER:
+    case ZN_CHANNEL_SUB:
+        break;
+    }
+    return ZN_FRAME_BYTES_MAX;
+}
+
+/* Parts of messages that may wait to be read, per connection; then its peer has to wait. */
+static int received_max(zn_channel_kind kind) {
+    bool open = kind == ZN_CHANNEL_REP || kind == ZN_CHANNEL_ROUTER || kind == ZN_CHANNEL_PUB;
+    return open ? ZN_SOCKET_OPEN_HWM : ZN_SOCKET_HWM;
 }
 
 void zn_socket_set_options(void *handle, zn_channel_kind kind, const char *endpoint,
@@ -59,9 +83,9 @@ void zn_socket_set_options(void *handle, zn_channel_kind kind, const char *endpo
     /* Closing never waits; whatever must arrive is acknowledged by a message. */
     set(handle, ZMQ_LINGER, 0);
     set(handle, ZMQ_SNDHWM, queue_max);
-    set(handle, ZMQ_RCVHWM, ZN_SOCKET_HWM);
+    set(handle, ZMQ_RCVHWM, received_max(kind));
     /* libzmq closes the connection of a peer that announces more. */
-    int64_t bytes_max = ZN_FRAME_BYTES_MAX + ZN_FRAME_HEADER_BYTES;
+    int64_t bytes_max = bytes_max_of(kind) + ZN_FRAME_HEADER_BYTES;
     int rc = zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max);
     ZN_ASSERT(rc == 0);
     set(handle, ZMQ_HANDSHAKE_IVL, ZN_SOCKET_HANDSHAKE_MS);
