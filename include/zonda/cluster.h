@@ -76,6 +76,14 @@ typedef struct zonda_execute_options {
                                    All of these are used during zonda_execute only. */
     bool detach; /* the job stays when this program ends in any other way than by closing it; else
                     it is cancelled after a time of grace */
+    /* How many attempts of a task may fail before the job does: by the user's code (0: 3), with a
+     * worker or a disk (0: 20), by the death of a slot (0: 3). At most 1000. */
+    uint32_t user_attempts;
+    uint32_t infra_attempts;
+    uint32_t crash_attempts;
+    uint32_t hang_ms; /* an attempt that reads and gives no record for so long is ended and counts
+                         as a death of its slot; 0: never; at most a day */
+    bool no_backups;  /* slow tasks at the end of a stage get no second attempt */
 } zonda_execute_options;
 
 /* Starts a coordinator and a worker with thread slots in this process. NULL and `error` on

@@ -21,15 +21,20 @@
 
 enum {
     OPTION_COUNTERS = 1000,
+    OPTION_CRASH_RETRIES,
     OPTION_DETACH,
     OPTION_DRY_RUN,
+    OPTION_HANG_TIMEOUT,
+    OPTION_INFRA_RETRIES,
     OPTION_JSON,
     OPTION_KEYS,
     OPTION_LUA_INSTRUCTIONS,
     OPTION_LUA_MEMORY,
     OPTION_MEMORY,
     OPTION_NAME,
+    OPTION_NO_BACKUPS,
     OPTION_PLUGIN,
+    OPTION_RETRIES,
     OPTION_SCRATCH,
     OPTION_TIMEOUT
 };
@@ -45,6 +50,11 @@ typedef struct run_options {
     bool counters;
     uint64_t lua_memory_bytes;
     uint64_t lua_instructions;
+    uint64_t user_attempts; /* 0: as usual, like the next three */
+    uint64_t infra_attempts;
+    uint64_t crash_attempts;
+    uint64_t hang_s;
+    bool no_backups;
     const char **plugins; /* files */
     size_t plugin_count;
     size_t plugin_capacity;
@@ -97,6 +107,16 @@ static const struct argp_option options[] = {
       "memory of each Lua function in each slot; K, M, G are units; default 256M", 0 },
     { "lua-instructions", OPTION_LUA_INSTRUCTIONS, "N", 0,
       "Lua instructions of each call of a function; default 1000000000", 0 },
+    { "retries", OPTION_RETRIES, "N", 0,
+      "how often a task is tried again after its code failed; default 2", 0 },
+    { "infra-retries", OPTION_INFRA_RETRIES, "N", 0,
+      "how often it is tried again after its worker was lost or a disk was full; default 19", 0 },
+    { "crash-retries", OPTION_CRASH_RETRIES, "N", 0,
+      "how often it is tried again after its slot died or it hung; default 2", 0 },
+    { "hang-timeout", OPTION_HANG_TIMEOUT, "SECONDS", 0,
+      "an attempt that reads and gives no record for so long is ended; default: never", 0 },
+    { "no-backups", OPTION_NO_BACKUPS, NULL, 0,
+      "give slow tasks at the end of a stage no second attempt", 0 },
     { "quiet", 'q', NULL, 0, "show no progress", 0 },
     { "json", OPTION_JSON, NULL, 0, "show progress as JSON objects, for machines", 0 },
     { "verbose", 'v', NULL, 0, "show log lines", 0 },
@@ -123,6 +143,43 @@ static error_t parse_lua(int key, char *word, struct argp_state *state) {
         if (!zn_cli_number(word, 1, UINT64_MAX, &parsed->lua_instructions)) {
             argp_error(state, "--lua-instructions: '%s' is not a number from 1", word);
         }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* A number of retries is kept as a number of attempts, of which 0 means the usual one. */
+static void parse_retries(struct argp_state *state, const char *option, const char *word,
+                          uint64_t *attempts) {
+    if (!zn_cli_number(word, 0, ZN_ATTEMPTS_MAX - 1, attempts)) {
+        argp_error(state, "%s: '%s' is not a number from 0 to %d", option, word,
+                   ZN_ATTEMPTS_MAX - 1);
+    }
+    *attempts += 1;
+}
+
+/* The options about attempts of tasks. */
+static error_t parse_attempts(int key, char *word, struct argp_state *state) {
+    run_options *parsed = state->input;
+    switch (key) {
+    case OPTION_RETRIES:
+        parse_retries(state, "--retries", word, &parsed->user_attempts);
+        return 0;
+    case OPTION_INFRA_RETRIES:
+        parse_retries(state, "--infra-retries", word, &parsed->infra_attempts);
+        return 0;
+    case OPTION_CRASH_RETRIES:
+        parse_retries(state, "--crash-retries", word, &parsed->crash_attempts);
+        return 0;
+    case OPTION_HANG_TIMEOUT:
+        if (!zn_cli_number(word, 1, ZN_HANG_MS_MAX / 1000, &parsed->hang_s)) {
+            argp_error(state, "--hang-timeout: '%s' is not a number of seconds from 1 to %d", word,
+                       ZN_HANG_MS_MAX / 1000);
+        }
+        return 0;
+    case OPTION_NO_BACKUPS:
+        parsed->no_backups = true;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -194,7 +251,7 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         }
         return 0;
     default:
-        return parse_lua(key, word, state);
+        return parse_lua(key, word, state) == 0 ? 0 : parse_attempts(key, word, state);
     }
 }
 
@@ -281,7 +338,12 @@ static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const c
                                       .context = &out,
                                       .cancel = cancel,
                                       .lua_memory_bytes = parsed->lua_memory_bytes,
-                                      .lua_instructions = parsed->lua_instructions };
+                                      .lua_instructions = parsed->lua_instructions,
+                                      .user_attempts = (uint32_t)parsed->user_attempts,
+                                      .infra_attempts = (uint32_t)parsed->infra_attempts,
+                                      .crash_attempts = (uint32_t)parsed->crash_attempts,
+                                      .hang_ms = (uint32_t)parsed->hang_s * 1000,
+                                      .no_backups = parsed->no_backups };
     zonda_result *result = zonda_execute(cluster, dataset, &execute, &error);
     int status = ZN_EXIT_DONE;
     zn_progress_clear(&out.display);

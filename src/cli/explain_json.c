@@ -17,6 +17,7 @@ const char *zn_explain_reason_name(uint64_t code) {
         [ZN_WAIT_RETRIES] = "retries",     [ZN_WAIT_DRIVER] = "driver",
         [ZN_WAIT_ENDED] = "ended",         [ZN_WAIT_CLOSING] = "closing",
         [ZN_WAIT_STOPPING] = "stopping",   [ZN_WAIT_DISK_FULL] = "disk-full",
+        [ZN_WAIT_BACKOFF] = "backoff",
     };
     const char *name = code < sizeof names / sizeof *names ? names[code] : NULL;
     return name != NULL ? name : "unknown";

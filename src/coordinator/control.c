@@ -41,7 +41,7 @@ static zonda_err open_job(zn_control *control, const zn_message *request, zn_con
     }
     bool resumed = known ? job->former_count > 0 : job != NULL;
     if (err == ZONDA_OK && job == NULL) {
-        err = zn_scheduler_open_job(scheduler, control->now_ns, open->name, fingerprint, &job,
+        err = zn_scheduler_open_job(scheduler, control->now_ns, open, fingerprint, &job,
                                     &reply->error);
     }
     if (err == ZONDA_OK) {

@@ -20,7 +20,9 @@
 /* What the reasons are made from. */
 typedef struct facts {
     uint64_t now_ns;
-    uint64_t pending; /* tasks of the job (or stage) that wait */
+    uint64_t pending; /* tasks of the job (or stage) that could run */
+    uint64_t delayed; /* that failed and are not tried again yet */
+    uint64_t due_ns;  /* when the first of them is */
     uint64_t held;    /* tasks of it that workers have */
     uint64_t holders; /* workers that have some */
     uint64_t held_s;  /* since the oldest was handed out */
@@ -62,7 +64,12 @@ static void look_at_stage(const zn_scheduler *scheduler, const zn_live_stage *st
     if (stage->state != ZN_STAGE_RUNNING) {
         return;
     }
-    f->pending += stage->pending.task_count;
+    f->pending += zn_live_stage_ready(stage);
+    if (stage->delayed) {
+        bool first = f->delayed == 0 || stage->delay.due_ns < f->due_ns;
+        f->due_ns = first ? stage->delay.due_ns : f->due_ns;
+        f->delayed += stage->delay.tasks.task_count;
+    }
     f->held += stage->running;
     f->failed += stage->failed.tasks;
     uint64_t moved_ns = stage->moved_ns > 0 ? stage->moved_ns : stage->given_ns;
@@ -203,6 +210,14 @@ static void say_full_disks(const zn_live_stage *stage, uint64_t now_ns, zn_expla
     }
 }
 
+static void say_delayed(const facts *f, zn_explanation *out) {
+    uint64_t wait_ns = f->due_ns > f->now_ns ? f->due_ns - f->now_ns : 0;
+    add_reason(out, ZN_WAIT_BACKOFF, false,
+               "%llu task%s failed and %s tried again a little later, the first in %.2f s",
+               LLU(f->delayed), plural(f->delayed), f->delayed == 1 ? "is" : "are",
+               (double)wait_ns / (double)ZN_NS_PER_S);
+}
+
 static void say_held(const facts *f, zn_explanation *out) {
     uint64_t still_ns = f->now_ns > f->moved_ns ? f->now_ns - f->moved_ns : 0;
     bool quiet = still_ns >= QUIET_NS && f->held_s * ZN_NS_PER_S >= QUIET_NS;
@@ -229,6 +244,9 @@ static void explain_open(const zn_scheduler *scheduler, const zn_live_job *job,
     if (f->pending > 0) {
         say_why_pending(scheduler, job, f, out);
     }
+    if (f->delayed > 0) {
+        say_delayed(f, out);
+    }
     say_silent(scheduler, job, f->now_ns, out);
     for (size_t i = 0; i < job->stage_count; i++) {
         if (stage == NULL || job->stages[i] == stage) {
@@ -242,7 +260,7 @@ static void explain_open(const zn_scheduler *scheduler, const zn_live_job *job,
         add_reason(out, ZN_WAIT_RETRIES, false, "%llu attempt%s failed and are made again",
                    LLU(f->failed), plural(f->failed));
     }
-    if (f->pending == 0 && f->held == 0) {
+    if (f->pending == 0 && f->delayed == 0 && f->held == 0) {
         uint64_t silent_ns = f->now_ns > job->called_ns ? f->now_ns - job->called_ns : 0;
         add_reason(out, ZN_WAIT_DRIVER, true,
                    "%s: the next step is the driver's, which last called %.1f s ago",

@@ -9,13 +9,15 @@
  * - every worker holds what its count says, and only of stages that may be held, of jobs that it
  *   touched;
  * - failures are counted for tasks that are not completed only;
- * - of the tasks that go first, those that were passed are not pending;
+ * - of the tasks that go first, those that were passed are not pending, or wait;
+ * - tasks that wait for their next attempt are pending;
  * - sums and lists that exist for speed say what a full count says;
  * - a job waits for exactly those workers that were told DONE and have not answered.
  * Everything is counted anew here, from the sets alone. */
 #include "coordinator/invariants.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 #define BROKEN(error, ...) zn_error_set(error, ZONDA_ERR_INTERNAL, __VA_ARGS__)
 
@@ -136,12 +138,30 @@ static zonda_err check_first(const zn_live_stage *stage, zonda_error *error) {
     for (size_t i = 0; i < stage->first_count; i++) {
         uint32_t task = stage->first_tasks[i];
         bool passed = i < stage->first_next;
-        if (task >= stage->total || (passed && zn_task_set_get(&stage->pending, task, NULL))) {
+        bool ready = zn_task_set_get(&stage->pending, task, NULL) &&
+                     !zn_task_set_get(&stage->delay.tasks, task, NULL);
+        if (task >= stage->total || (passed && ready)) {
             return BROKEN(error, "stage %u: task %u should go first and was passed over",
                           stage->index, task);
         }
     }
     return ZONDA_OK;
+}
+
+static zonda_err check_delay(const zn_live_stage *stage, zonda_error *error) {
+    zn_task_run run;
+    zn_task_run waits;
+    bool known = stage->delayed == (stage->delay.tasks.task_count > 0);
+    for (uint32_t at = 0; zn_task_set_next(&stage->delay.tasks, at, &run);
+         at = waits.first + waits.count) {
+        if (!zn_task_set_next(&stage->pending, run.first, &waits) || waits.first != run.first) {
+            return BROKEN(error, "stage %u: task %u is delayed and not pending", stage->index,
+                          run.first);
+        }
+        known = known && run.value * 10 * ZN_NS_PER_MS >= stage->delay.due_ns;
+    }
+    return known ? ZONDA_OK
+                 : BROKEN(error, "stage %u: lists do not know what is delayed", stage->index);
 }
 
 static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage *stage,
@@ -156,6 +176,9 @@ static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage 
     if (err == ZONDA_OK) {
         err = check_first(stage, error);
     }
+    if (err == ZONDA_OK) {
+        err = check_delay(stage, error);
+    }
     if (err != ZONDA_OK) {
         return err;
     }
@@ -169,9 +192,9 @@ static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage 
     if (failed != (stage->failure != NULL)) {
         return BROKEN(error, "stage %u: failure and state differ", stage->index);
     }
-    bool runnable = stage->state == ZN_STAGE_RUNNING && stage->pending.task_count > 0;
+    bool runnable = stage->state == ZN_STAGE_RUNNING && zn_live_stage_ready(stage) > 0;
     if (stage->runnable != runnable ||
-        stage->pending_counted != (runnable ? stage->pending.task_count : 0)) {
+        stage->pending_counted != (runnable ? zn_live_stage_ready(stage) : 0)) {
         return BROKEN(error, "stage %u: lists do not know what is pending", stage->index);
     }
     return ZONDA_OK;

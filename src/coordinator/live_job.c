@@ -18,12 +18,17 @@ static const int next_state[ZN_JOB_STATES][ZN_JOB_EVENTS] = {
     [ZN_JOB_CLOSING] = { -1, -1, ZN_JOB_CLOSING, ZN_JOB_CLOSING },
 };
 
-zn_live_job *zn_live_job_new(uint64_t id, zn_bytes name, zn_digest fingerprint, uint64_t now_ns) {
+zn_live_job *zn_live_job_new(uint64_t id, const zn_msg_open_job *open, zn_digest fingerprint,
+                             uint64_t now_ns) {
+    zn_bytes name = open->name;
     zn_live_job *job = ZN_NEW(zn_live_job);
     job->id = id;
     job->state = ZN_JOB_OPEN;
     job->name = zn_format("%.*s", (int)name.len, name.len > 0 ? (const char *)name.data : "");
     job->fingerprint = fingerprint;
+    job->options = (zn_job_options){ .limits = zn_retry_limits_of(open),
+                                     .backups = open->no_backups == 0,
+                                     .hang_ms = open->hang_ms };
     job->opened_ns = now_ns;
     job->called_ns = now_ns;
     TAILQ_INIT(&job->runnable);

@@ -18,12 +18,20 @@ enum {
     ZN_FORMER_DRIVERS_MAX = 8
 };
 
+/* How its driver wants the job to be run. */
+typedef struct zn_job_options {
+    zn_retry_limits limits;
+    bool backups;     /* slow tasks get a second attempt */
+    uint64_t hang_ms; /* without progress an attempt is ended after this time; 0: never */
+} zn_job_options;
+
 /* A job as the coordinator has it. Open data; changed by the scheduler. */
 typedef struct zn_live_job {
     uint64_t id;
     int state; /* zn_job_state */
     char *name;
     zn_digest fingerprint;
+    zn_job_options options;
     uint64_t opened_ns;
     uint64_t client;    /* id of its driver; 0: unknown */
     uint64_t request;   /* number of the call that opened it */
@@ -48,7 +56,9 @@ typedef struct zn_live_job {
     TAILQ_ENTRY(zn_live_job) runnable_link;
 } zn_live_job;
 
-zn_live_job *zn_live_job_new(uint64_t id, zn_bytes name, zn_digest fingerprint, uint64_t now_ns);
+/* `fingerprint` is the one of `open`, which is copied from. */
+zn_live_job *zn_live_job_new(uint64_t id, const zn_msg_open_job *open, zn_digest fingerprint,
+                             uint64_t now_ns);
 
 /* The state after `event`, or -1 if it is not legal in `state`. */
 int zn_live_job_next(int state, zn_job_event event);

@@ -58,12 +58,13 @@ zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_
     return ZONDA_OK;
 }
 
-/* Takes the first of the tasks with the most to read that is pending. */
+/* Takes the first of the tasks with the most to read that is ready. */
 static bool take_large(zn_live_stage *stage, zn_task_run *out) {
     while (stage->first_next < stage->first_count) {
         uint32_t task = stage->first_tasks[stage->first_next++];
         uint64_t attempt = 0;
-        if (zn_task_set_get(&stage->pending, task, &attempt)) {
+        if (zn_task_set_get(&stage->pending, task, &attempt) &&
+            !zn_task_set_get(&stage->delay.tasks, task, NULL)) {
             zn_task_set_remove(&stage->pending, task, 1);
             *out = (zn_task_run){ task, 1, attempt };
             return true;
@@ -72,9 +73,18 @@ static bool take_large(zn_live_stage *stage, zn_task_run *out) {
     return false;
 }
 
+/* Takes the first tasks that are ready. */
+static bool take_first(zn_live_stage *stage, uint32_t count_max, zn_task_run *out) {
+    if (!zn_stage_delay_next(&stage->delay, &stage->pending, count_max, out)) {
+        return false;
+    }
+    zn_task_set_remove(&stage->pending, out->first, out->count);
+    return true;
+}
+
 bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out) {
     bool taken = count_max > 0 && take_large(stage, out);
-    if (!taken && !zn_task_set_pop(&stage->pending, count_max, out)) {
+    if (!taken && !take_first(stage, count_max, out)) {
         return false;
     }
     stage->running += out->count;
@@ -262,6 +272,7 @@ void zn_live_stage_raise(zn_live_stage *stage) {
 }
 
 void zn_live_stage_drop_pending(zn_live_stage *stage) {
+    zn_stage_delay_free(&stage->delay);
     zn_task_set_free(&stage->pending);
     zn_task_set_free(&stage->failures);
 }

@@ -8,6 +8,7 @@
 #include "coordinator/failure_log.h"
 #include "coordinator/full_disks.h"
 #include "coordinator/retry.h"
+#include "coordinator/stage_delay.h"
 #include "coordinator/stage_pace.h"
 #include "coordinator/task_result.h"
 #include "coordinator/task_set.h"
@@ -43,6 +44,7 @@ typedef struct zn_live_stage {
     size_t first_count;
     size_t first_next;       /* those before it are not pending */
     zn_task_set pending;     /* value: the attempt that is next */
+    zn_stage_delay delay;    /* those of them that are not to be tried again yet */
     uint64_t running;        /* tasks that workers hold */
     zn_task_set results;     /* value: zn_task_result * */
     uint64_t limit;          /* records that are enough, in the order of tasks; 0: all are needed */
@@ -71,7 +73,9 @@ typedef struct zn_live_stage {
     /* The scheduler's book-keeping. */
     TAILQ_ENTRY(zn_live_stage) runnable_link;
     TAILQ_ENTRY(zn_live_stage) changed_link;
+    TAILQ_ENTRY(zn_live_stage) delayed_link;
     bool runnable;
+    bool delayed;
     bool changed;
     uint64_t pending_counted;
     uint64_t event_at_ns;
@@ -86,16 +90,20 @@ int zn_live_stage_next(int state, zn_stage_event event);
 /* Changes the state. REFUSED, with state and event in the text, if that is not legal. */
 zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_error *error);
 
-/* Moves up to `count_max` pending tasks to the running ones, those with the most to read before the
- * others; `out->value` is their attempt. False if nothing is pending. */
+/* Pending tasks that may be handed out now. */
+static inline uint64_t zn_live_stage_ready(const zn_live_stage *stage) {
+    return stage->pending.task_count - stage->delay.tasks.task_count;
+}
+
+/* Moves up to `count_max` ready tasks to the running ones, those with the most to read before the
+ * others; `out->value` is their attempt. False if nothing is ready. */
 bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out);
 
 /* Makes running tasks pending again, one attempt higher. */
 void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run);
 
-/* Records what running tasks gave. `outcome` describes each of them. The spreads keep the smallest
- * and largest values of tasks whose results are lost later: being deterministic, they come again.
- */
+/* Records what running tasks gave. `outcome` describes each of them. The spreads keep the values of
+ * tasks whose results are lost later: being deterministic, they come again. */
 void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count,
                             const zn_outcome *outcome, uint64_t holder, uint64_t worker);
 
@@ -112,8 +120,7 @@ bool zn_live_stage_has_enough(zn_live_stage *stage);
  * `running` until they are reported. */
 void zn_live_stage_skip_rest(zn_live_stage *stage);
 
-/* Makes those completed tasks pending again whose results lay with a worker that is gone. Returns
- * how many. */
+/* Makes completed tasks pending again whose results lay with a worker that is gone; how many. */
 uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder);
 
 /* After outcomes were recorded: completes the stage if it has enough or all. True if it is complete
@@ -123,8 +130,7 @@ bool zn_live_stage_settle(zn_live_stage *stage);
 /* The stage, which runs, has failed. The error is copied. */
 void zn_live_stage_fail(zn_live_stage *stage, const zonda_error *error, uint64_t now_ns);
 
-/* Ends the stage for a reason, which is copied, if it runs; drops what is pending. True if it ran.
- */
+/* Ends the stage for a reason (copied) if it runs; drops what is pending. True if it ran. */
 bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint64_t now_ns);
 
 /* From the first task handed out to its end, or to now. */

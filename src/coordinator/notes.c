@@ -81,7 +81,12 @@ void zn_note_job(zn_scheduler *scheduler, const zn_live_job *job) {
                            .name = zn_bytes_of_text(job->name),
                            .fingerprint = zn_digest_bytes(&job->fingerprint),
                            .detach = job->detached,
-                           .opened_ms = zn_scheduler_wall_ms(scheduler, job->opened_ns) };
+                           .opened_ms = zn_scheduler_wall_ms(scheduler, job->opened_ns),
+                           .user_attempts = job->options.limits.attempts[ZN_RETRY_USER],
+                           .infra_attempts = job->options.limits.attempts[ZN_RETRY_INFRA],
+                           .crash_attempts = job->options.limits.attempts[ZN_RETRY_CRASH],
+                           .no_backups = job->options.backups ? 0 : 1,
+                           .hang_ms = job->options.hang_ms };
     zn_notes_add(&scheduler->notes, &note);
 }
 

@@ -111,7 +111,13 @@ static zonda_err job_opened(zn_scheduler *scheduler, const zn_msg_note_job *note
         return ZN_UNFIT(error, "job %llu cannot be opened", (unsigned long long)note->job);
     }
     if (job == NULL) {
-        job = zn_live_job_new(note->job, note->name, fingerprint,
+        zn_msg_open_job open = { .name = note->name,
+                                 .user_attempts = note->user_attempts,
+                                 .infra_attempts = note->infra_attempts,
+                                 .crash_attempts = note->crash_attempts,
+                                 .no_backups = note->no_backups,
+                                 .hang_ms = note->hang_ms };
+        job = zn_live_job_new(note->job, &open, fingerprint,
                               zn_replay_time(scheduler, note->opened_ms));
         zn_scheduler_add_job(scheduler, job);
         scheduler->next_job = later(scheduler->next_job, note->job);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 
 enum {
+    WAIT_DOUBLINGS_MAX = 16,
     COUNT_BITS = 16,
     COUNT_MASK = 0xffff
 };
@@ -18,6 +19,7 @@ zn_retry_class zn_retry_class_of(zonda_err code) {
     case ZONDA_ERR_KEYS:
         return ZN_RETRY_INFRA;
     case ZONDA_ERR_CRASH:
+    case ZONDA_ERR_HUNG:
         return ZN_RETRY_CRASH;
     case ZONDA_ERR_DISK_FULL:
         return ZN_RETRY_DISK;
@@ -26,15 +28,42 @@ zn_retry_class zn_retry_class_of(zonda_err code) {
     }
 }
 
-uint32_t zn_retry_limit(zn_retry_class class) {
-    static const uint32_t limits[ZN_RETRY_CLASSES] = {
-        [ZN_RETRY_USER] = ZN_ATTEMPTS_USER_MAX,
-        [ZN_RETRY_INFRA] = ZN_ATTEMPTS_INFRA_MAX,
-        [ZN_RETRY_CRASH] = ZN_ATTEMPTS_CRASH_MAX,
-        [ZN_RETRY_DISK] = ZN_ATTEMPTS_INFRA_MAX,
+const char *zn_retry_class_name(zn_retry_class class) {
+    static const char *const names[ZN_RETRY_CLASSES] = {
+        [ZN_RETRY_USER] = "user error",
+        [ZN_RETRY_INFRA] = "infrastructure",
+        [ZN_RETRY_CRASH] = "crash",
+        [ZN_RETRY_DISK] = "infrastructure",
     };
     ZN_ASSERT(class < ZN_RETRY_CLASSES);
-    return limits[class];
+    return names[class];
+}
+
+static uint32_t or_usual(uint64_t wanted, uint32_t usual) {
+    return wanted > 0 ? (uint32_t)wanted : usual;
+}
+
+zn_retry_limits zn_retry_limits_of(const zn_msg_open_job *open) {
+    uint32_t infra = or_usual(open->infra_attempts, ZN_ATTEMPTS_INFRA_MAX);
+    return (zn_retry_limits){
+        .attempts = {
+            [ZN_RETRY_USER] = or_usual(open->user_attempts, ZN_ATTEMPTS_USER_MAX),
+            [ZN_RETRY_INFRA] = infra,
+            [ZN_RETRY_CRASH] = or_usual(open->crash_attempts, ZN_ATTEMPTS_CRASH_MAX),
+            [ZN_RETRY_DISK] = infra,
+        },
+    };
+}
+
+uint64_t zn_retry_wait_ms(zn_retry_class class, uint32_t failures) {
+    bool elsewhere = class == ZN_RETRY_INFRA || class == ZN_RETRY_DISK;
+    uint32_t waits = elsewhere && failures > 0 ? failures - 1 : failures;
+    if (waits == 0) {
+        return 0;
+    }
+    uint32_t doublings = waits - 1 < WAIT_DOUBLINGS_MAX ? waits - 1 : WAIT_DOUBLINGS_MAX;
+    uint64_t ms = (uint64_t)ZN_RETRY_WAIT_MS << doublings;
+    return ms < ZN_RETRY_WAIT_MS_MAX ? ms : ZN_RETRY_WAIT_MS_MAX;
 }
 
 /* The part of [task, end) that has one value: what is counted for it, or 0 for a gap. */

@@ -2,8 +2,8 @@
 #ifndef ZN_COORDINATOR_RETRY_H
 #define ZN_COORDINATOR_RETRY_H
 
-#include "base/error.h"
 #include "coordinator/task_set.h"
+#include "wire/message.h"
 
 /* Whose fault a failed attempt is; each class has its own number of attempts. */
 typedef enum zn_retry_class {
@@ -14,10 +14,22 @@ typedef enum zn_retry_class {
     ZN_RETRY_CLASSES = 4,
 } zn_retry_class;
 
+/* How many attempts of a task may fail in each class; the last one fails the job. */
+typedef struct zn_retry_limits {
+    uint32_t attempts[ZN_RETRY_CLASSES];
+} zn_retry_limits;
+
 zn_retry_class zn_retry_class_of(zonda_err code);
 
-/* How many attempts may fail in a class; the last one fails the job. */
-uint32_t zn_retry_limit(zn_retry_class class);
+/* The class in words. */
+const char *zn_retry_class_name(zn_retry_class class);
+
+/* What the job asks for; the usual number for what it does not ask for. */
+zn_retry_limits zn_retry_limits_of(const zn_msg_open_job *open);
+
+/* How long a task waits for its next attempt after so many failures in a class. The first loss of a
+ * worker or disk costs nothing: the task goes elsewhere at once. */
+uint64_t zn_retry_wait_ms(zn_retry_class class, uint32_t failures);
 
 /* Counts one more failure for each of the tasks. Returns the highest count that one of them now
  * has in the class; `*task` is that task. */

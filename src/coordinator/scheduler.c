@@ -35,6 +35,7 @@ zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_n
     TAILQ_INIT(&scheduler->members);
     TAILQ_INIT(&scheduler->ready);
     TAILQ_INIT(&scheduler->changed);
+    TAILQ_INIT(&scheduler->delayed);
     return scheduler;
 }
 
@@ -52,10 +53,21 @@ static void insert_runnable(zn_live_job *job, zn_live_stage *stage) {
     TAILQ_INSERT_TAIL(&job->runnable, stage, runnable_link);
 }
 
+static void refresh_delayed(zn_scheduler *scheduler, zn_live_stage *stage) {
+    bool delayed = stage->delay.tasks.task_count > 0;
+    if (delayed && !stage->delayed) {
+        TAILQ_INSERT_TAIL(&scheduler->delayed, stage, delayed_link);
+    } else if (!delayed && stage->delayed) {
+        TAILQ_REMOVE(&scheduler->delayed, stage, delayed_link);
+    }
+    stage->delayed = delayed;
+}
+
 void zn_scheduler_refresh_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
     zn_live_job *job = stage->job;
     bool running = stage->state == ZN_STAGE_RUNNING;
-    uint64_t pending = running ? stage->pending.task_count : 0;
+    uint64_t pending = running ? zn_live_stage_ready(stage) : 0;
+    refresh_delayed(scheduler, stage);
     scheduler->pending += pending - stage->pending_counted;
     stage->pending_counted = pending;
     if (stage->runnable == (pending > 0)) {
@@ -113,7 +125,7 @@ void zn_scheduler_stage_changed(zn_scheduler *scheduler, zn_live_stage *stage) {
 }
 
 void zn_scheduler_unlink_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
-    ZN_ASSERT(!stage->runnable && stage->running == 0);
+    ZN_ASSERT(!stage->runnable && !stage->delayed && stage->running == 0);
     if (stage->changed) {
         TAILQ_REMOVE(&scheduler->changed, stage, changed_link);
         stage->changed = false;
@@ -385,6 +397,19 @@ static void excuse_members(zn_scheduler *scheduler) {
     }
 }
 
+/* Tasks whose time has come may be handed out. */
+static void end_delays(zn_scheduler *scheduler) {
+    zn_live_stage *stage = TAILQ_FIRST(&scheduler->delayed);
+    while (stage != NULL) {
+        zn_live_stage *next = TAILQ_NEXT(stage, delayed_link);
+        if (zn_stage_delay_expire(&stage->delay, scheduler->now_ns)) {
+            stage->first_next = 0;
+            zn_scheduler_refresh_stage(scheduler, stage);
+        }
+        stage = next;
+    }
+}
+
 void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
     scheduler->now_ns = now_ns;
     if (now_ns - scheduler->tick_ns > scheduler->config.lost_ms * ZN_NS_PER_MS / 2) {
@@ -400,6 +425,7 @@ void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
         }
         stage = next;
     }
+    end_delays(scheduler);
     if (now_ns - scheduler->scan_ns >= scan_interval_ns(scheduler)) {
         look_at_members(scheduler);
         zn_scheduler_look_at_drivers(scheduler);
@@ -409,7 +435,12 @@ void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
 uint64_t zn_scheduler_deadline(const zn_scheduler *scheduler) {
     uint64_t scan = scheduler->scan_ns + scan_interval_ns(scheduler);
     uint64_t event = scheduler->tick_ns + ZN_EVENT_NS;
-    return !TAILQ_EMPTY(&scheduler->changed) && event < scan ? event : scan;
+    uint64_t deadline = !TAILQ_EMPTY(&scheduler->changed) && event < scan ? event : scan;
+    const zn_live_stage *stage;
+    TAILQ_FOREACH(stage, &scheduler->delayed, delayed_link) {
+        deadline = stage->delay.due_ns < deadline ? stage->delay.due_ns : deadline;
+    }
+    return deadline;
 }
 
 uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler) {

@@ -55,10 +55,11 @@ typedef struct zn_scheduler {
     uint64_t snapshots; /* ever made */
     uint64_t next_epoch;
 
-    uint64_t pending; /* tasks of running stages that wait */
+    uint64_t pending; /* tasks of running stages that could be handed out */
     uint64_t running; /* tasks that workers hold */
     uint64_t slots;   /* of workers that gave credit */
     TAILQ_HEAD(, zn_live_stage) changed;
+    TAILQ_HEAD(, zn_live_stage) delayed; /* with tasks that wait for their next attempt */
     zn_scheduler_stats stats;
     zn_scheduler_outbox outbox;
     zn_notes notes; /* nothing in the outbox may leave before these are durable */
@@ -99,9 +100,10 @@ void zn_scheduler_stop(zn_scheduler *scheduler, uint64_t now_ns);
 
 /* ---- jobs, for control ---- */
 
-/* Errors: LIMIT (too many jobs), CLOSED (the cluster ends). */
-zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_bytes name,
-                                zn_digest fingerprint, zn_live_job **out, zonda_error *error);
+/* `fingerprint` is the one of `open`. Errors: LIMIT (too many jobs), CLOSED (the cluster ends). */
+zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns,
+                                const zn_msg_open_job *open, zn_digest fingerprint,
+                                zn_live_job **out, zonda_error *error);
 
 /* The job that a call of a driver has opened, or NULL. */
 zn_live_job *zn_scheduler_opened_by(const zn_scheduler *scheduler, uint64_t client,

@@ -26,8 +26,9 @@ void zn_scheduler_drop_job(zn_scheduler *scheduler, zn_live_job *job) {
     zn_live_job_destroy(&job, scheduler->blobs);
 }
 
-zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_bytes name,
-                                zn_digest fingerprint, zn_live_job **out, zonda_error *error) {
+zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns,
+                                const zn_msg_open_job *open, zn_digest fingerprint,
+                                zn_live_job **out, zonda_error *error) {
     scheduler->now_ns = now_ns;
     if (scheduler->stopping) {
         return zn_error_set(error, ZONDA_ERR_CLOSED, "the cluster is being closed");
@@ -36,7 +37,7 @@ zonda_err zn_scheduler_open_job(zn_scheduler *scheduler, uint64_t now_ns, zn_byt
         return zn_error_set(error, ZONDA_ERR_LIMIT,
                             "the coordinator has %d jobs, the most it takes", ZN_JOBS_MAX);
     }
-    zn_live_job *job = zn_live_job_new(scheduler->next_job++, name, fingerprint, now_ns);
+    zn_live_job *job = zn_live_job_new(scheduler->next_job++, open, fingerprint, now_ns);
     zn_scheduler_add_job(scheduler, job);
     zn_log(ZONDA_LOG_INFO, "job-opened", "job=%llu name=%s", (unsigned long long)job->id,
            job->name);

@@ -9,12 +9,13 @@
 #include "coordinator/scheduler_internal.h"
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error) {
     zn_retry_class class = zn_retry_class_of(error->code);
-    uint32_t limit = zn_retry_limit(class);
+    uint32_t limit = stage->job->options.limits.attempts[class];
     uint32_t task = run.first;
     uint32_t failures = zn_retry_count(&stage->failures, run.first, run.count, class, &task);
     zonda_error final = *error;
@@ -23,6 +24,12 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     bool hopeless = class == ZN_RETRY_DISK && failures >= ZN_ATTEMPTS_DISK_MIN &&
                     zn_scheduler_all_disks_full(scheduler, stage);
     if (failures < limit && !error->permanent && !hopeless) {
+        uint64_t wait_ns = zn_retry_wait_ms(class, failures) * ZN_NS_PER_MS;
+        if (wait_ns > 0) {
+            zn_stage_delay_put(&stage->delay, &stage->pending, run.first, run.count,
+                               scheduler->now_ns + wait_ns);
+            zn_scheduler_refresh_stage(scheduler, stage);
+        }
         return false;
     }
     if (class == ZN_RETRY_DISK) {

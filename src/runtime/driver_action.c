@@ -18,12 +18,9 @@ uint64_t zn_driver_expected(zn_driver_state state) {
 
 static void open_job(const zn_driver_core *core, zn_message *request) {
     request->number = ZN_MSG_OPEN_JOB;
-    request->open_job = (zn_msg_open_job){
-        .name = zn_bytes_of_text(core->name),
-        .fingerprint = zn_digest_bytes(&core->plan->fingerprint),
-        .resume = core->resume,
-        .detach = core->detach,
-    };
+    request->open_job = core->job_options;
+    request->open_job.name = zn_bytes_of_text(core->name);
+    request->open_job.fingerprint = zn_digest_bytes(&core->plan->fingerprint);
 }
 
 /* First asks what is there, with no bytes; then sends what is missing, a chunk at a time. */

@@ -41,11 +41,10 @@ zn_driver_core *zn_driver_core_new(const zn_plan *plan, const zn_driver_options 
     zn_driver_core *core = ZN_NEW(zn_driver_core);
     core->plan = plan;
     core->name = zn_strdup(options->name);
+    core->job_options = options->job;
     core->stage_counters = zn_calloc(plan->stage_count, sizeof *core->stage_counters);
     core->stage_count = plan->stage_count;
     core->stream = options->stream;
-    core->resume = options->resume;
-    core->detach = options->detach;
     core->timeout_ns = options->timeout_ns;
     bool empty = next_stage(plan, 0) == plan->stage_count;
     core->state = empty ? ZN_DRIVER_READY : ZN_DRIVER_OPENING;

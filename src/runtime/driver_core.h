@@ -65,8 +65,7 @@ typedef struct zn_driver_action {
 
 typedef struct zn_driver_options {
     const char *name;    /* of the job, copied */
-    bool resume;         /* go on with the open job of that name, if there is one */
-    bool detach;         /* the job stays when this driver goes */
+    zn_msg_open_job job; /* the numbers of OPEN_JOB: how the job is to be run */
     bool stream;         /* collect the results of the last stage while it runs */
     uint64_t timeout_ns; /* for workers to say DONE at the end */
 } zn_driver_options;

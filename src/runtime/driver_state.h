@@ -8,9 +8,8 @@
 struct zn_driver_core {
     const zn_plan *plan;
     char *name;
+    zn_msg_open_job job_options; /* the numbers alone */
     bool stream;
-    bool resume;
-    bool detach;
     uint64_t timeout_ns;
 
     zn_driver_state state;

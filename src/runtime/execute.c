@@ -50,11 +50,29 @@ static zonda_err check_name(const char *name, zonda_error *error) {
     return ZONDA_OK;
 }
 
+/* What the wire would not carry. */
+static zonda_err check_options(const zonda_execute_options *options, zonda_error *error) {
+    const uint32_t attempts[] = { options->user_attempts, options->infra_attempts,
+                                  options->crash_attempts };
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+        if (attempts[i] > ZN_ATTEMPTS_MAX) {
+            return zn_error_set(error, ZONDA_ERR_INVALID, "a task may have %d attempts, not %u",
+                                ZN_ATTEMPTS_MAX, attempts[i]);
+        }
+    }
+    if (options->hang_ms > ZN_HANG_MS_MAX) {
+        return zn_error_set(error, ZONDA_ERR_INVALID,
+                            "an attempt may be without progress for %d ms at the most, not %u",
+                            ZN_HANG_MS_MAX, options->hang_ms);
+    }
+    return options->name != NULL ? check_name(options->name, error) : ZONDA_OK;
+}
+
 zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset,
                             const zonda_execute_options *options, zonda_error *error) {
     static const zonda_execute_options defaults;
     options = options == NULL ? &defaults : options;
-    if (options->name != NULL && check_name(options->name, error) != ZONDA_OK) {
+    if (check_options(options, error) != ZONDA_OK) {
         return NULL;
     }
     zn_plan *plan = make_plan(cluster, dataset, options, error);

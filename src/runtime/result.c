@@ -65,8 +65,13 @@ zonda_result *zn_result_new(zonda_cluster *cluster, zn_plan *plan, const char *n
     link_result(cluster, result);
     zn_driver_options core = {
         .name = name,
-        .resume = options->name != NULL,
-        .detach = options->detach,
+        .job = { .resume = options->name != NULL ? 1 : 0,
+                 .detach = options->detach ? 1 : 0,
+                 .user_attempts = options->user_attempts,
+                 .infra_attempts = options->infra_attempts,
+                 .crash_attempts = options->crash_attempts,
+                 .no_backups = options->no_backups ? 1 : 0,
+                 .hang_ms = options->hang_ms },
         .stream = options->on_record != NULL,
         .timeout_ns = zn_control_client_timeout_ms(cluster->control) * ZN_NS_PER_MS,
     };

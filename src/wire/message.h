@@ -59,6 +59,7 @@ typedef enum zn_wait_reason {
     ZN_WAIT_CLOSING = 12,   /* workers have not let go of it yet */
     ZN_WAIT_STOPPING = 13,  /* the cluster ends */
     ZN_WAIT_DISK_FULL = 14, /* a worker's disk was full: it gets no tasks for a while */
+    ZN_WAIT_BACKOFF = 15,   /* tasks failed and are tried again a little later */
 } zn_wait_reason;
 
 typedef enum zn_attempt_state {

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "coordinator/scheduler_internal.h"
 
 static const uint8_t body_bytes[] = "the body of a stage";
 
@@ -155,8 +156,8 @@ const char *rig_refused(rig *r, zn_message message) {
     return zonda_err_name(zn_err_from_number(reply->refusal.failure[0].code));
 }
 
-uint64_t rig_open(rig *r, const char *name) {
-    zn_message open = { .number = ZN_MSG_OPEN_JOB };
+uint64_t rig_open_with(rig *r, const char *name, const zn_msg_open_job *options) {
+    zn_message open = { .number = ZN_MSG_OPEN_JOB, .open_job = *options };
     open.open_job.name = zn_bytes_of_text(name);
     open.open_job.fingerprint = zn_digest_bytes(&r->body);
     const zn_message *reply = rig_call(r, open);
@@ -171,6 +172,10 @@ uint64_t rig_open(rig *r, const char *name) {
     assert_int_equal(reply->number, ZN_MSG_BLOB_STORED);
     assert_int_equal(reply->blob_stored.received, sizeof(body_bytes));
     return job;
+}
+
+uint64_t rig_open(rig *r, const char *name) {
+    return rig_open_with(r, name, &(zn_msg_open_job){ 0 });
 }
 
 zn_message rig_start_message(const rig *r, uint64_t job, uint64_t stage, uint64_t tasks) {
@@ -337,7 +342,19 @@ void rig_deliver(rig *r) {
     check(r);
 }
 
+void rig_end_delays(rig *r) {
+    zn_live_stage *stage = TAILQ_FIRST(&r->scheduler->delayed);
+    while (stage != NULL) {
+        zn_live_stage *next = TAILQ_NEXT(stage, delayed_link);
+        zn_stage_delay_expire(&stage->delay, UINT64_MAX);
+        stage->first_next = 0;
+        zn_scheduler_refresh_stage(r->scheduler, stage);
+        stage = next;
+    }
+}
+
 void rig_assign(rig *r) {
+    rig_end_delays(r);
     zn_scheduler_assign(r->scheduler);
     rig_deliver(r);
 }

@@ -71,6 +71,7 @@ const char *rig_refused(rig *r, zn_message message);
 
 /* Opens a job, puts its body. */
 uint64_t rig_open(rig *r, const char *name);
+uint64_t rig_open_with(rig *r, const char *name, const zn_msg_open_job *options);
 
 /* The request for a stage of the job that rig_open opened last. */
 zn_message rig_start_message(const rig *r, uint64_t job, uint64_t stage, uint64_t tasks);
@@ -87,7 +88,10 @@ void rig_send(rig *r, size_t worker, zn_message message);
 /* Gives all letters to the workers, then checks invariants. */
 void rig_deliver(rig *r);
 
-/* Assigns and delivers. */
+/* What failed may be tried again at once. */
+void rig_end_delays(rig *r);
+
+/* Assigns and delivers; what failed is tried again at once. */
 void rig_assign(rig *r);
 
 /* The outcome of tasks, successful with no records. */

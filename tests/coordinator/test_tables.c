@@ -4,10 +4,12 @@
 #include "test.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "coordinator/clients.h"
 #include "coordinator/counter_totals.h"
 #include "coordinator/key_map.h"
 #include "coordinator/retry.h"
+#include "coordinator/stage_delay.h"
 
 /* Ids that collide are found after any of them was removed. */
 static void test_key_map_collisions_survive_removal(void **state) {
@@ -94,14 +96,66 @@ static void test_retry_counts_by_task_and_class(void **state) {
     zn_task_set_free(&failures);
 }
 
-/* The limits are those that are documented. */
+/* The limits are those that are documented, unless the job asks for others. */
 static void test_retry_limits_are_3_20_3(void **state) {
     (void)state;
-    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_BAD_RECORD)), 3);
-    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_WORKER_LOST)), 20);
-    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_CRASH)), 3);
+    zn_msg_open_job open = { 0 };
+    zn_retry_limits limits = zn_retry_limits_of(&open);
+    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_BAD_RECORD)], 3);
+    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_WORKER_LOST)], 20);
+    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_CRASH)], 3);
     assert_int_equal(zn_retry_class_of(ZONDA_ERR_CRASH), ZN_RETRY_CRASH);
-    assert_int_equal(zn_retry_limit(zn_retry_class_of(ZONDA_ERR_DISK_FULL)), 20);
+    assert_int_equal(zn_retry_class_of(ZONDA_ERR_HUNG), ZN_RETRY_CRASH);
+    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_DISK_FULL)], 20);
+    open = (zn_msg_open_job){ .user_attempts = 1, .infra_attempts = 7, .crash_attempts = 9 };
+    limits = zn_retry_limits_of(&open);
+    assert_int_equal(limits.attempts[ZN_RETRY_USER], 1);
+    assert_int_equal(limits.attempts[ZN_RETRY_INFRA], 7);
+    assert_int_equal(limits.attempts[ZN_RETRY_DISK], 7);
+    assert_int_equal(limits.attempts[ZN_RETRY_CRASH], 9);
+}
+
+/* Waiting grows with every failure, up to a bound; a first loss costs nothing. */
+static void test_retry_waits_grow_and_are_bounded(void **state) {
+    (void)state;
+    assert_int_equal(zn_retry_wait_ms(ZN_RETRY_INFRA, 1), 0);
+    assert_int_equal(zn_retry_wait_ms(ZN_RETRY_DISK, 1), 0);
+    assert_int_equal(zn_retry_wait_ms(ZN_RETRY_INFRA, 2), ZN_RETRY_WAIT_MS);
+    uint64_t before = 0;
+    for (uint32_t failures = 1; failures < 40; failures++) {
+        uint64_t wait = zn_retry_wait_ms(ZN_RETRY_USER, failures);
+        assert_true(wait > before || wait == ZN_RETRY_WAIT_MS_MAX);
+        before = wait;
+    }
+    assert_int_equal(before, ZN_RETRY_WAIT_MS_MAX);
+}
+
+/* Only what is pending waits; what waits is passed over until it is due. */
+static void test_delay_passes_over_what_waits(void **state) {
+    (void)state;
+    zn_task_set pending = { 0 };
+    zn_stage_delay delay = { 0 };
+    zn_task_run run;
+    zn_task_set_insert(&pending, (zn_task_run){ 0, 4, 1 });
+    zn_task_set_insert(&pending, (zn_task_run){ 6, 2, 2 });
+    zn_stage_delay_put(&delay, &pending, 0, 2, 100 * ZN_NS_PER_MS);
+    zn_stage_delay_put(&delay, &pending, 1, 6, 205 * ZN_NS_PER_MS);
+    assert_int_equal(delay.tasks.task_count, 5); /* 0 to 3 and 6 */
+    assert_true(zn_stage_delay_next(&delay, &pending, 9, &run));
+    assert_int_equal(run.first, 7);
+    assert_int_equal(run.count, 1);
+    assert_false(zn_stage_delay_expire(&delay, 99 * ZN_NS_PER_MS));
+    assert_true(zn_stage_delay_expire(&delay, 100 * ZN_NS_PER_MS));
+    assert_true(zn_stage_delay_next(&delay, &pending, 9, &run));
+    assert_int_equal(run.first, 0);
+    assert_int_equal(run.count, 2); /* 2 still waits */
+    zn_stage_delay_forget(&delay, 3, 10);
+    assert_int_equal(delay.tasks.task_count, 1);
+    assert_false(zn_stage_delay_expire(&delay, 209 * ZN_NS_PER_MS));
+    assert_true(zn_stage_delay_expire(&delay, 210 * ZN_NS_PER_MS));
+    assert_int_equal(delay.tasks.task_count, 0);
+    zn_stage_delay_free(&delay);
+    zn_task_set_free(&pending);
 }
 
 /* The client that called least recently is forgotten first. */
@@ -127,6 +181,8 @@ int main(void) {
         cmocka_unit_test(test_counter_totals_extremes_are_bounded),
         cmocka_unit_test(test_retry_counts_by_task_and_class),
         cmocka_unit_test(test_retry_limits_are_3_20_3),
+        cmocka_unit_test(test_retry_waits_grow_and_are_bounded),
+        cmocka_unit_test(test_delay_passes_over_what_waits),
         cmocka_unit_test(test_clients_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

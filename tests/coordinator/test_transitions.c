@@ -64,7 +64,8 @@ static void test_transitions_job_every_cell(void **state) {
     for (int from = 0; from < ZN_JOB_STATES; from++) {
         for (int event = 0; event < ZN_JOB_EVENTS; event++) {
             zonda_error error = { 0 };
-            zn_live_job *job = zn_live_job_new(1, zn_bytes_of_text("x"), (zn_digest){ 0 }, 0);
+            zn_msg_open_job open = { .name = zn_bytes_of_text("x") };
+            zn_live_job *job = zn_live_job_new(1, &open, (zn_digest){ 0 }, 0);
             job->state = from;
             zonda_err reason = ZONDA_ERR_CLOSED;
             if (from == ZN_JOB_FAILED || from == ZN_JOB_CANCELLED) {

@@ -275,6 +275,23 @@ static void test_driver_core_job_zero_fails(void **state) {
     close_scene(&scene);
 }
 
+/* How the job is to be run is said when it is opened. */
+static void test_driver_core_says_how_the_job_is_run(void **state) {
+    (void)state;
+    driver_scene scene;
+    open_scene(&scene, three_items(), false);
+    zn_driver_core_destroy(&scene.core);
+    zn_driver_options options = { .name = "own", .job = { .user_attempts = 7, .hang_ms = 9 } };
+    scene.core = zn_driver_core_new(scene.plan, &options);
+    zn_driver_core_next(scene.core, &scene.action);
+    const zn_msg_open_job *open = &scene.action.request.open_job;
+    assert_int_equal(open->user_attempts, 7);
+    assert_int_equal(open->hang_ms, 9);
+    assert_int_equal(open->name.len, 3);
+    assert_int_equal(open->fingerprint.len, ZN_DIGEST_BYTES);
+    close_scene(&scene);
+}
+
 /* Waits double from 0.2 ms to 50 ms; a hint starts them again. */
 static void test_driver_core_polls_with_backoff(void **state) {
     (void)state;
@@ -449,6 +466,7 @@ int main(void) {
         cmocka_unit_test(test_driver_core_puts_blobs_in_chunks),
         cmocka_unit_test(test_driver_core_blob_without_progress_fails),
         cmocka_unit_test(test_driver_core_job_zero_fails),
+        cmocka_unit_test(test_driver_core_says_how_the_job_is_run),
         cmocka_unit_test(test_driver_core_polls_with_backoff),
         cmocka_unit_test(test_driver_core_streams_while_running),
         cmocka_unit_test(test_driver_core_streamed_out_stage_must_complete),

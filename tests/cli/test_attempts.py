@@ -1,0 +1,30 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""How often a task is tried, told on the command line."""
+
+import unittest
+
+from harness import TestCase, zonda
+
+FAILING = ("from-list", "1", "then", "map", 'error("it broke")')
+
+
+class Attempts(TestCase):
+    def test_retries_are_those_asked_for(self):
+        self.expect(zonda("run", *FAILING), 1, "it broke", "attempt 3")
+        self.expect(zonda("run", "--retries", "0", *FAILING), 1, "it broke", "attempt 1")
+        self.expect(zonda("run", "--retries", "3", *FAILING), 1, "it broke", "attempt 4")
+
+    def test_numbers_that_make_no_sense_are_refused(self):
+        for option, value in [("--retries", "-1"), ("--retries", "1000"), ("--infra-retries", "many"),
+                              ("--crash-retries", "1.5"), ("--hang-timeout", "0"), ("--hang-timeout", "86401")]:
+            self.expect(zonda("run", option, value, "from-list", "1"), 2, option, value)
+
+    def test_options_do_not_change_results(self):
+        result = zonda("run", "--infra-retries", "5", "--crash-retries", "0", "--hang-timeout", "60", "--no-backups",
+                       "from-range", "100", "then", "count")
+        self.assertEqual(self.expect(result, 0).stdout, "100\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
