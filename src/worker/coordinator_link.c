@@ -299,13 +299,12 @@ void zn_link_message(zn_slot_manager *m, const zn_message *message) {
     }
 }
 
-/* Everything that is not numbered is said again by itself. */
+/* Everything that is not numbered is said again with the next heartbeat. Not at once: a socket that
+ * takes nothing would be offered it for ever. */
 void zn_link_unsent(zn_slot_manager *m, const zn_message *message) {
     bool numbered = message->number == ZN_MSG_RESULT || message->number == ZN_MSG_HANDBACK;
     if (numbered && message->outcomes.epoch == m->epoch) { /* the first field of both */
         zn_link_register(m, ZN_REGISTRATION_GAP, NULL);
-    } else if (message->number == ZN_MSG_CREDIT) {
-        m->credit = 0;
     }
 }
 

@@ -122,6 +122,19 @@ static void test_slot_manager_stages_take_turns(void **state) {
     rig_close(&rig);
 }
 
+/* A credit that the socket does not take is offered again with a heartbeat, not without end. */
+static void test_slot_manager_unsent_credit_waits_for_the_heartbeat(void **state) {
+    (void)state;
+    manager_rig rig;
+    rig_register(&rig, 1, 5);
+    zn_message credit = { .number = ZN_MSG_CREDIT, .credit = { .epoch = 5, .tasks = 1 } };
+    rig_step(&rig, (zn_worker_event){ .kind = ZN_WORKER_EVENT_UNSENT, .message = &credit });
+    assert_null(rig_work(&rig, ZN_MSG_CREDIT));
+    rig_tick(&rig, ZN_HEARTBEAT_MS);
+    assert_non_null(rig_work(&rig, ZN_MSG_CREDIT));
+    rig_close(&rig);
+}
+
 /* Short tasks travel in larger and larger chunks, two per slot; credit follows. */
 static void test_slot_manager_short_tasks_grow_chunks_and_credit(void **state) {
     (void)state;
@@ -459,6 +472,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registration_every_cell_is_as_documented),
         cmocka_unit_test(test_slot_manager_start_finds_joins_and_gives_credit),
+        cmocka_unit_test(test_slot_manager_unsent_credit_waits_for_the_heartbeat),
         cmocka_unit_test(test_slot_manager_no_welcome_repeats_hello_with_backoff),
         cmocka_unit_test(test_slot_manager_few_tasks_are_spread_over_slots),
         cmocka_unit_test(test_slot_manager_stages_take_turns),
