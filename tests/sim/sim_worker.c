@@ -9,7 +9,7 @@
 enum {
     TICK_MS = 20,
     RESTART_MS_MAX = 3000,
-    FULL_PER_MILLE = 100,
+    FULL_PER_MILLE = 500,
     ACTIONS_MAX = 100000
 };
 
