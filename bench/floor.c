@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What ZeroMQ itself gives: a ROUTER hands messages of 76 bytes to two DEALERs, which send each one
  * back; a window keeps queues short. One message is one task. Prints {"seconds": …, "tasks": …}.
- *   floor tcp|inproc TASKS */
+ *   floor tcp|curve|inproc TASKS          curve: tcp, encrypted with CURVE */
 #include <assert.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,15 @@ enum {
     MESSAGE_BYTES = 76
 };
 
+typedef struct keys {
+    char public_key[41];
+    char secret_key[41];
+} keys;
+
 typedef struct peer {
     void *context;
     const char *endpoint;
+    const keys *server; /* NULL: without encryption */
 } peer;
 
 static double now(void) {
@@ -33,6 +40,13 @@ static double now(void) {
 static void *echo(void *argument) {
     const peer *self = argument;
     void *dealer = zmq_socket(self->context, ZMQ_DEALER);
+    if (self->server != NULL) {
+        keys own;
+        zmq_curve_keypair(own.public_key, own.secret_key);
+        zmq_setsockopt(dealer, ZMQ_CURVE_SERVERKEY, self->server->public_key, 41);
+        zmq_setsockopt(dealer, ZMQ_CURVE_PUBLICKEY, own.public_key, 41);
+        zmq_setsockopt(dealer, ZMQ_CURVE_SECRETKEY, own.secret_key, 41);
+    }
     int rc = zmq_connect(dealer, self->endpoint);
     assert(rc == 0);
     char message[MESSAGE_BYTES];
@@ -52,7 +66,7 @@ static void give(void *router, const char *id, size_t id_bytes, size_t bytes) {
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fprintf(stderr, "usage: floor tcp|inproc TASKS\n");
+        fprintf(stderr, "usage: floor tcp|curve|inproc TASKS\n");
         return 2;
     }
     uint64_t total = strtoull(argv[2], NULL, 10);
@@ -63,13 +77,22 @@ int main(int argc, char **argv) {
     int no_mark = 0;
     zmq_setsockopt(router, ZMQ_SNDHWM, &no_mark, sizeof no_mark);
     zmq_setsockopt(router, ZMQ_RCVHWM, &no_mark, sizeof no_mark);
-    int rc = zmq_bind(router, strcmp(argv[1], "tcp") == 0 ? "tcp://127.0.0.1:*" : "inproc://floor");
+    keys server;
+    bool curve = strcmp(argv[1], "curve") == 0;
+    if (curve) {
+        int one = 1;
+        zmq_curve_keypair(server.public_key, server.secret_key);
+        zmq_setsockopt(router, ZMQ_CURVE_SERVER, &one, sizeof one);
+        zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, server.secret_key, 41);
+    }
+    int rc =
+        zmq_bind(router, strcmp(argv[1], "inproc") == 0 ? "inproc://floor" : "tcp://127.0.0.1:*");
     assert(rc == 0);
     char endpoint[256];
     size_t size = sizeof endpoint;
     zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, endpoint, &size);
     pthread_t threads[PEERS];
-    peer self = { context, endpoint };
+    peer self = { context, endpoint, curve ? &server : NULL };
     for (int i = 0; i < PEERS; i++) {
         pthread_create(&threads[i], NULL, echo, &self);
     }

@@ -29,9 +29,7 @@ typedef struct zonda_local_options {
 
 typedef struct zonda_connect_options {
     uint32_t timeout_ms; /* of every call to the coordinator; 0: 30 s */
-    /* Folder with the keys of this client (client.key, coordinator.pub), as `zonda keygen` makes
-     * it; NULL: what the environment variable ZONDA_KEYS says; "": without keys. */
-    const char *keys;
+    const char *keys;    /* folder made by `zonda keygen`; NULL: $ZONDA_KEYS, if set; "": none */
 } zonda_connect_options;
 
 typedef struct zonda_counter {
@@ -92,8 +90,7 @@ ZONDA_API zonda_cluster *zonda_cluster_open_local(const zonda_local_options *opt
                                                   zonda_error *error);
 
 /* Connects to the control endpoint of a coordinator ("tcp://host:7070", "ipc://PATH") and checks
- * that it answers. Errors: INVALID, UNREACHABLE, VERSION, KEYS (the keys cannot be read, or do not
- * fit those of the coordinator). */
+ * that it answers. Errors: INVALID, UNREACHABLE, VERSION, KEYS (unreadable, or they do not fit). */
 ZONDA_API zonda_cluster *zonda_cluster_connect(const char *endpoint,
                                                const zonda_connect_options *options,
                                                zonda_error *error);
