@@ -51,6 +51,7 @@ static void handle(sim *s, const sim_event *event) {
         break;
     case SIM_DRIVER_REPLY:
     case SIM_DRIVER_TIMER:
+    case SIM_DRIVER_START:
         sim_driver_event(s, event);
         break;
     case SIM_FAULT:

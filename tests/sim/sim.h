@@ -104,7 +104,9 @@ void sim_worker_step(sim *s, uint32_t index, zn_worker_event event);
 
 void sim_driver_start(sim *s, uint32_t index);
 void sim_driver_event(sim *s, const sim_event *event);
-/* Ends the process for good. */
+/* The subscription of the driver begins or ends. */
+void sim_driver_show(sim *s, uint32_t index, bool present);
+/* Ends the process; perhaps another one goes on with its job later. */
 void sim_driver_kill(sim *s, uint32_t index);
 void sim_driver_free(sim_driver *driver);
 /* The stage that a body is of, and its driver; NULL if there is none. */

@@ -8,7 +8,8 @@
 
 enum {
     EVENTS_MAX = 100000,
-    ORDERS_MAX = 16, /* of a slot: chunks and DONEs that wait */
+    ORDERS_MAX = 16,                /* of a slot: chunks and DONEs that wait */
+    JOBS_MAX = 4 * SIM_DRIVERS_MAX, /* of drivers that were killed and came back too late, too */
     MEMBERS_MAX = 3 * SIM_WORKERS_MAX + 40
 };
 
@@ -33,7 +34,7 @@ static void check_members(sim *s) {
     const zn_member *member;
     TAILQ_FOREACH(member, &s->scheduler->members, link) {
         count++;
-        if (member->touched_count > SIM_DRIVERS_MAX) {
+        if (member->touched_count > JOBS_MAX) {
             sim_fail(s, "worker %llu is said to have %zu jobs", (unsigned long long)member->id,
                      member->touched_count);
         }

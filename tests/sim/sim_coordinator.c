@@ -164,8 +164,7 @@ static bool take(sim *s, const sim_event *event) {
         take_work(s, event);
         break;
     case SIM_COORDINATOR_DRIVER:
-        zn_scheduler_driver_seen(s->scheduler, clock_of(s), s->drivers[event->node].client,
-                                 event->value != 0);
+        zn_scheduler_driver_seen(s->scheduler, clock_of(s), event->mark, event->value != 0);
         break;
     case SIM_COORDINATOR_CLOSED:
         zn_scheduler_probe(s->scheduler, clock_of(s));
@@ -234,9 +233,9 @@ static void start_again(sim *s) {
     sim_trace(s, "coordinator starts", NULL, 0);
     open_shop(s);
     for (uint32_t i = 0; i < s->driver_count; i++) {
-        sim_event *event = sim_add(s, SIM_COORDINATOR_DRIVER, sim_roll(s, 50 * ZN_NS_PER_MS));
-        event->node = i;
-        event->value = s->drivers[i].gone ? 0 : 1;
+        if (!s->drivers[i].gone) {
+            sim_driver_show(s, i, true);
+        }
     }
     finish_turn(s, false);
 }

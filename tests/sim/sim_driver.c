@@ -10,6 +10,10 @@
 #include "runtime/driver_state.h"
 #include "sim_slot.h"
 
+enum {
+    AWAY_S_MAX = 8 /* longer than the coordinator waits for a driver that has gone */
+};
+
 static void advance(sim *s, uint32_t index);
 
 /* What the driver's clock shows. */
@@ -62,11 +66,29 @@ static void make_stage(sim *s, sim_driver *driver, size_t number, size_t count) 
     choose_inputs(s, driver, number);
 }
 
-/* The subscription of the driver begins or ends. */
-static void show(sim *s, uint32_t index, bool present) {
+void sim_driver_show(sim *s, uint32_t index, bool present) {
     sim_event *event = sim_add(s, SIM_COORDINATOR_DRIVER, sim_roll(s, 50 * ZN_NS_PER_MS));
-    event->node = index;
+    event->mark = s->drivers[index].client;
     event->value = present ? 1 : 0;
+}
+
+/* The process begins; it makes its first call within a time. */
+static void begin_process(sim *s, uint32_t index, uint64_t delay_ns) {
+    sim_driver *driver = &s->drivers[index];
+    char name[32];
+    snprintf(name, sizeof name, "simulated %u", index);
+    zn_driver_options options = { .name = name,
+                                  .stream = sim_chance(s, 500),
+                                  .timeout_ns = ZN_CALL_TIMEOUT_MS * ZN_NS_PER_MS,
+                                  .job = { .resume = driver->resumes } };
+    driver->client = 1 + sim_roll(s, UINT32_MAX);
+    driver->core = zn_driver_core_new(driver->plan, &options);
+    driver->answered = false;
+    driver->next_result = 0;
+    sim_event *start = sim_add(s, SIM_DRIVER_TIMER, sim_roll(s, delay_ns));
+    start->node = index;
+    start->mark = ++driver->timer;
+    sim_driver_show(s, index, true);
 }
 
 void sim_driver_start(sim *s, uint32_t index) {
@@ -81,26 +103,39 @@ void sim_driver_start(sim *s, uint32_t index) {
         make_stage(s, driver, i, count);
     }
     driver->plan->fingerprint = driver->stages[count - 1].body;
-    driver->client = 1 + sim_roll(s, UINT32_MAX);
     driver->cancel = sim_chance(s, 100);
-    zn_driver_options options = { .name = "simulated",
-                                  .stream = sim_chance(s, 500),
-                                  .timeout_ns = ZN_CALL_TIMEOUT_MS * ZN_NS_PER_MS };
-    driver->core = zn_driver_core_new(driver->plan, &options);
-    sim_event *start = sim_add(s, SIM_DRIVER_TIMER, sim_roll(s, 5 * ZN_NS_PER_S));
-    start->node = index;
-    start->mark = ++driver->timer;
-    show(s, index, true);
+    driver->resumes = sim_chance(s, 500);
+    begin_process(s, index, 5 * ZN_NS_PER_S);
+}
+
+static void start_later(sim *s, uint32_t index) {
+    s->drivers[index].gone = true;
+    sim_add(s, SIM_DRIVER_START, sim_roll(s, AWAY_S_MAX * ZN_NS_PER_S))->node = index;
 }
 
 void sim_driver_kill(sim *s, uint32_t index) {
     sim_driver *driver = &s->drivers[index];
-    if (!driver->ended) {
-        sim_trace(s, "driver killed", NULL, index);
-        driver->ended = true;
-        driver->gone = true;
-        show(s, index, false);
+    if (driver->ended || driver->gone) {
+        return;
     }
+    sim_trace(s, "driver killed", NULL, index);
+    sim_driver_show(s, index, false);
+    driver->gone = true;
+    if (driver->resumes && sim_chance(s, 800)) {
+        start_later(s, index);
+    } else {
+        driver->ended = true;
+    }
+}
+
+static void start_again(sim *s, uint32_t index) {
+    sim_driver *driver = &s->drivers[index];
+    sim_trace(s, "driver starts again", NULL, index);
+    zn_driver_core_destroy(&driver->core);
+    driver->calling = false;
+    driver->gone = false;
+    driver->again = true;
+    begin_process(s, index, ZN_NS_PER_S);
 }
 
 void sim_driver_free(sim_driver *driver) {
@@ -236,8 +271,14 @@ static bool may_fail(const sim *s, const sim_driver *driver, zonda_err code) {
            (code == ZONDA_ERR_DISK_FULL && s->disk_was_full);
 }
 
-static void end(sim *s, sim_driver *driver) {
+static void end(sim *s, uint32_t index) {
+    sim_driver *driver = &s->drivers[index];
     const zonda_error *failure = zn_driver_core_failure(driver->core);
+    if (failure->code == ZONDA_ERR_REFUSED && driver->again) {
+        sim_driver_show(s, index, false);
+        start_later(s, index); /* the one before was not missed yet: somebody tries again */
+        return;
+    }
     driver->ended = true;
     if (failure->code != ZONDA_OK) {
         s->failed_jobs++;
@@ -263,7 +304,7 @@ static void rest(sim *s, sim_driver *driver) {
 
 static void advance(sim *s, uint32_t index) {
     sim_driver *driver = &s->drivers[index];
-    while (!driver->calling && !driver->ended && s->problem[0] == '\0') {
+    while (!driver->calling && !driver->ended && !driver->gone && s->problem[0] == '\0') {
         zn_driver_action action;
         zn_driver_core_next(driver->core, &action);
         if (action.kind == ZN_DRIVER_CALL) {
@@ -274,7 +315,7 @@ static void advance(sim *s, uint32_t index) {
         } else if (action.kind == ZN_DRIVER_REST) {
             rest(s, driver);
         } else if (action.kind == ZN_DRIVER_END) {
-            end(s, driver);
+            end(s, index);
         } else {
             sim_fail(s, "a driver wants to deliver twice");
         }
@@ -299,7 +340,11 @@ static void on_timer(sim *s, uint32_t index) {
 
 void sim_driver_event(sim *s, const sim_event *event) {
     sim_driver *driver = &s->drivers[event->node];
-    if (driver->ended) {
+    if (event->kind == SIM_DRIVER_START) {
+        start_again(s, event->node);
+        return;
+    }
+    if (driver->ended || driver->gone) {
         return;
     }
     if (event->kind == SIM_DRIVER_TIMER) {

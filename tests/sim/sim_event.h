@@ -23,7 +23,7 @@ typedef enum sim_kind {
     SIM_COORDINATOR_WORK,   /* a message of worker `node` */
     SIM_COORDINATOR_BULK,   /* a slot of worker `node` asks for results */
     SIM_COORDINATOR_CLOSED, /* a connection was closed */
-    SIM_COORDINATOR_DRIVER, /* driver `node` has come (`value` 1) or gone */
+    SIM_COORDINATOR_DRIVER, /* a driver with client id `mark` has come (`value` 1) or gone */
     SIM_COORDINATOR_DRAIN,  /* an operator wants worker `node` to leave */
     SIM_COORDINATOR_START,
     SIM_COORDINATOR_TICK,
@@ -41,6 +41,7 @@ typedef enum sim_kind {
     SIM_SLOT_DEAD,
     SIM_DRIVER_REPLY,
     SIM_DRIVER_TIMER,
+    SIM_DRIVER_START, /* again, after it was killed */
     SIM_FAULT,
     SIM_KINDS
 } sim_kind;

@@ -94,7 +94,7 @@ static void cut_off_driver(sim *s, uint32_t worker, uint64_t until_ns) {
 static void kill_driver(sim *s, uint32_t worker, uint64_t until_ns) {
     (void)worker;
     (void)until_ns;
-    if (sim_chance(s, 100)) {
+    if (sim_chance(s, 300)) {
         sim_driver_kill(s, (uint32_t)sim_roll(s, s->driver_count));
     }
 }

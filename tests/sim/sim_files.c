@@ -131,13 +131,14 @@ void sim_files_grant(sim *s, const zn_msg_committed *verdict) {
         return;
     }
     sim_output *output = &driver->tasks[number][verdict->task].output;
-    if (output->granted != 0 && output->granted != verdict->attempt &&
+    if (output->job == verdict->job && output->granted != verdict->attempt &&
         is_held(s, stage, (uint32_t)verdict->task, output->granted)) {
         sim_fail(s, "attempts %llu and %llu of task %llu may publish",
                  (unsigned long long)output->granted, (unsigned long long)verdict->attempt,
                  (unsigned long long)verdict->task);
     }
     output->granted = verdict->attempt;
+    output->job = verdict->job;
 }
 
 void sim_files_check_job(sim *s, const sim_driver *driver) {

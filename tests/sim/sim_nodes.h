@@ -29,10 +29,12 @@ typedef struct sim_output {
     bool there;
     uint64_t value;
     uint64_t granted; /* the last attempt that was allowed to publish; 0: none yet */
+    uint64_t job;     /* whose attempt that was */
 } sim_output;
 
 /* What happened to a task, whoever ran it. */
 typedef struct sim_task {
+    uint64_t job;                          /* the last one of which attempts were begun */
     uint64_t begun[SIM_ATTEMPTS_MAX / 64]; /* a bit for each attempt that was begun */
     uint32_t crashes;
     sim_output output;
@@ -55,7 +57,9 @@ typedef struct sim_driver {
     bool answered;  /* by the coordinator, ever */
     uint64_t timer; /* marks the timer that counts */
     uint64_t next_result;
-    bool cancel; /* the user will */
+    bool cancel;  /* the user will */
+    bool resumes; /* another process goes on when one was killed */
+    bool again;   /* one has done so */
     bool ended;
     bool gone; /* killed: nobody reads its results */
 } sim_driver;

@@ -145,11 +145,18 @@ static void publish(sim *s, sim_place at) {
 
 /* ---- running ---- */
 
-/* No attempt has two beginnings, whatever is sent again. */
-static void note_beginning(sim *s, sim_place at, sim_task *task, uint64_t attempt) {
+/* No attempt has two beginnings, whatever is sent again. A driver that was killed and came back too
+ * late has another job. */
+static void note_beginning(sim *s, sim_place at, sim_task *task) {
+    uint64_t job = sim_slot_at(s, at)->orders[0].task.job;
+    uint64_t attempt = sim_slot_attempt(sim_slot_at(s, at));
     uint64_t bit = UINT64_C(1) << attempt % 64;
-    if (attempt >= SIM_ATTEMPTS_MAX) {
+    if (attempt >= SIM_ATTEMPTS_MAX || job < task->job) {
         return;
+    }
+    if (job > task->job) {
+        memset(task->begun, 0, sizeof task->begun);
+        task->job = job;
     }
     if ((task->begun[attempt / 64] & bit) != 0) {
         sim_fail(s, "attempt %llu of a task is begun twice, by worker %u",
@@ -167,7 +174,7 @@ void sim_task_begin(sim *s, sim_place at) {
         return;
     }
     uint32_t task = (uint32_t)sim_slot_task(slot);
-    note_beginning(s, at, &driver->tasks[number][task], sim_slot_attempt(slot));
+    note_beginning(s, at, &driver->tasks[number][task]);
     if (stage->sinks) {
         sim_files_open(s, at,
                        (sim_attempt){ .job = slot->orders[0].task.job,
