@@ -9,6 +9,10 @@
 #include "base/alloc.h"
 #include "sim_slot.h"
 
+enum {
+    LATER_MAX = 4 /* attempts behind one that publishes, whose temporaries it looks for */
+};
+
 static sim_output *output_of(sim *s, const sim_temporary *file) {
     return &s->drivers[file->driver].tasks[file->stage][file->task].output;
 }
@@ -65,32 +69,47 @@ void sim_files_open(sim *s, sim_place at, sim_attempt id) {
                          .locked = true };
 }
 
+/* It may be gone: somebody else has published, because this attempt was taken for dead. */
 void sim_files_seal(sim *s, sim_place at, uint64_t value) {
     sim_temporary *file = find_open(s, at);
-    if (file == NULL) {
-        sim_fail(s, "the temporary of an attempt that writes it is gone");
-        return;
+    if (file != NULL) {
+        file->sealed = true;
+        file->value = value;
     }
-    file->sealed = true;
-    file->value = value;
 }
 
-void sim_files_publish(sim *s, sim_place at) {
-    sim_temporary *file = find_open(s, at);
-    if (file == NULL || !file->sealed) {
-        sim_fail(s, "an attempt has permission to publish and no whole file");
-        return;
+/* Who publishes first removes the temporaries of all other attempts, so that none can do so later.
+ */
+static void disarm_others(sim *s, sim_temporary file) {
+    for (size_t i = s->temporary_count; i > 0; i--) {
+        const sim_temporary *other = &s->temporaries[i - 1];
+        if (other->job == file.job && other->driver == file.driver && other->stage == file.stage &&
+            other->task == file.task && other->attempt != file.attempt &&
+            other->attempt <= file.attempt + LATER_MAX) {
+            remove_at(s, i - 1);
+        }
     }
-    sim_output *output = output_of(s, file);
-    if (output->granted == 0) {
-        sim_fail(s, "task %u publishes without a permission", file->task);
+}
+
+bool sim_files_publish(sim *s, sim_place at) {
+    const sim_temporary *open = find_open(s, at);
+    if (open == NULL) {
+        return false;
     }
-    if (output->there && output->value != file->value) {
-        sim_fail(s, "task %u publishes another file than before", file->task);
+    sim_temporary file = *open;
+    sim_output *output = output_of(s, &file);
+    if (!file.sealed || output->granted == 0) {
+        sim_fail(s, "task %u publishes %s", file.task,
+                 file.sealed ? "without a permission" : "a part of a file");
+    }
+    if (output->there && output->value != file.value) {
+        sim_fail(s, "task %u publishes another file than before", file.task);
     }
     output->there = true;
-    output->value = file->value;
-    remove_at(s, (size_t)(file - s->temporaries));
+    output->value = file.value;
+    disarm_others(s, file);
+    sim_files_discard(s, at);
+    return true;
 }
 
 void sim_files_discard(sim *s, sim_place at) {

@@ -66,8 +66,11 @@ void sim_read_page(sim *s, sim_place at, const sim_event *event) {
     if (slot->state != SIM_SLOT_ASKING || event->mark != slot->reading.request) {
         return;
     }
-    if (sim_decode(s, &event->bytes)->number != ZN_MSG_RESULTS) {
-        return; /* the job is over; the attempt will hear of it */
+    const zn_message *message = sim_decode(s, &event->bytes);
+    if (message->number == ZN_MSG_REFUSAL) { /* the job is over */
+        zn_failure failure = message->refusal.failure[0];
+        sim_task_fail(s, at, &failure);
+        return;
     }
     zn_buf_reset(&slot->reading.page, ZN_MIB);
     zn_buf_append(&slot->reading.page, event->bytes.data, event->bytes.len);

@@ -74,8 +74,8 @@ typedef struct sim_attempt {
 void sim_files_open(sim *s, sim_place at, sim_attempt id);
 /* All bytes are there. */
 void sim_files_seal(sim *s, sim_place at, uint64_t value);
-/* Renames the temporary of the slot to the final name. */
-void sim_files_publish(sim *s, sim_place at);
+/* Renames the temporary of the slot to the final name; false: it is gone. */
+bool sim_files_publish(sim *s, sim_place at);
 /* The task ended without publishing: its temporary is removed. */
 void sim_files_discard(sim *s, sim_place at);
 /* The slot is dead: its temporary stays, and is locked no more. */

@@ -138,9 +138,12 @@ void sim_task_verdict(sim *s, sim_place at, const zn_msg_committed *verdict) {
 }
 
 static void publish(sim *s, sim_place at) {
-    sim_files_publish(s, at);
-    sim_slot_at(s, at)->state = SIM_SLOT_PUBLISHED;
-    sim_slot_wake(s, at, sim_roll(s, RENAME_MS_MAX * ZN_NS_PER_MS));
+    if (sim_files_publish(s, at)) {
+        sim_slot_at(s, at)->state = SIM_SLOT_PUBLISHED;
+        sim_slot_wake(s, at, sim_roll(s, RENAME_MS_MAX * ZN_NS_PER_MS));
+    } else {
+        fail(s, at, ZONDA_ERR_IO);
+    }
 }
 
 /* ---- running ---- */
