@@ -59,9 +59,8 @@ typedef struct zonda_progress {
 } zonda_progress;
 
 typedef struct zonda_execute_options {
-    /* Of the job; NULL: made from the operators. An execution with a name goes on with the open job
-     * of that name, if its driver has gone (it was killed, say). PLAN_CHANGED if that one has
-     * another plan or other inputs, REFUSED if its driver is still there. */
+    /* Of the job; NULL: made from the operators. With a name it goes on with the open job of that
+     * name whose driver was killed: PLAN_CHANGED for another plan, REFUSED if it is still there. */
     const char *name;
     /* Gets each record (one MessagePack value) in result order, while later shards still run; the
      * result then has no records to read. A code other than OK ends the execution with it. */
@@ -72,8 +71,7 @@ typedef struct zonda_execute_options {
     uint64_t lua_instructions;  /* of one call of a Lua function; 0: 1,000,000,000 */
     const volatile int *cancel; /* not 0: cancel the job and return CANCELLED; may be NULL.
                                    All of these are used during zonda_execute only. */
-    bool detach; /* the job stays when this program ends in any other way than by closing it; else
-                    it is cancelled after a time of grace */
+    bool detach; /* the job stays when this program is killed, and not for a time of grace only */
     /* How many attempts of a task may fail before the job does: by the user's code (0: 3), with a
      * worker or a disk (0: 20), by the death of a slot (0: 3). At most 1000. */
     uint32_t user_attempts;
@@ -105,8 +103,7 @@ ZONDA_API zonda_err zonda_cluster_put(zonda_cluster *cluster, const char *name, 
 
 /* Runs the dataset (borrowed) and waits until it is complete. NULL and `error` on failure: the
  * dataset's own error, PLAN, PLAN_CHANGED, NO_MATCH, USER, BAD_RECORD, CANCELLED, TIMEOUT,
- * UNREACHABLE, …
- * Options may be NULL. */
+ * UNREACHABLE, … Options may be NULL. */
 ZONDA_API zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset,
                                       const zonda_execute_options *options, zonda_error *error);
 

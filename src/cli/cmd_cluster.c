@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The commands that list what a running cluster has or steer it: `jobs`, `workers`, `cancel`. Each
  * is one call on the control endpoint and a table on standard output, or JSON. */
+#include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/cluster_call.h"
 #include "cli/table.h"
+
+enum {
+    ASK_MS = 50
+};
 
 static zonda_err show_jobs(zn_control_client *client, const zn_cluster_options *parsed,
                            zonda_error *error) {
@@ -64,13 +71,31 @@ static zonda_err show_workers(zn_control_client *client, const zn_cluster_option
     return ZONDA_OK;
 }
 
+/* Cancels, and waits until the workers have ended the attempts and removed what these wrote. A job
+ * that is gone meanwhile has been closed by its driver. */
 static zonda_err cancel_job(zn_control_client *client, const zn_cluster_options *parsed,
                             zonda_error *error) {
-    zn_message request = { .number = ZN_MSG_CANCEL_JOB,
-                           .cancel_job = { .job = parsed->place.job,
-                                           .reason = zn_bytes_of_text("zonda cancel") } };
-    const zn_message *reply = NULL;
-    return zn_cluster_call(client, &request, ZN_MSG_JOB_CLOSING, &reply, error);
+    uint64_t end = zn_clock_ns() + zn_control_client_timeout_ms(client) * ZN_NS_PER_MS;
+    for (bool first = true;; first = false) {
+        zn_message request = { .number = ZN_MSG_CANCEL_JOB,
+                               .cancel_job = { .job = parsed->place.job,
+                                               .reason = zn_bytes_of_text("zonda cancel") } };
+        const zn_message *reply = NULL;
+        zonda_err code = zn_cluster_call(client, &request, ZN_MSG_JOB_CLOSING, &reply, error);
+        if (code == ZONDA_ERR_UNKNOWN_JOB && !first) {
+            return ZONDA_OK;
+        }
+        if (code != ZONDA_OK || reply->job_closing.waiting == 0) {
+            return code;
+        }
+        if (zn_clock_ns() >= end) {
+            return zn_error_set(error, ZONDA_ERR_TIMEOUT,
+                                "job %" PRIu64 " is cancelled, but %" PRIu64
+                                " workers have not let go of it",
+                                parsed->place.job, reply->job_closing.waiting);
+        }
+        poll(NULL, 0, ASK_MS);
+    }
 }
 
 int zn_cmd_jobs(int argc, char **argv) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "coordinator/control.h"
 #include "coordinator/gate.h"
+#include "coordinator/scheduler_drivers.h"
 #include "wire/endpoint.h"
 
 enum {
@@ -23,7 +24,9 @@ enum {
     WORK_BATCH = 256,
     BLOBS_BATCH = 16,
     WARNED_PEERS = 32,
-    STOP_MS = 200,
+    DRIVERS_MS = 1000, /* to learn that the cluster ends */
+    JOBS_MS = 5000,    /* for workers to let go of their jobs */
+    STOP_MS = 200,     /* for workers to leave */
 };
 
 struct zn_coordinator_shell {
@@ -305,15 +308,39 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
     flush(shell);
 }
 
-/* Tells the workers that the cluster ends and waits until they have left; not for long, because a
- * worker that does not answer will find out by itself. */
+static bool has_unclosed(const zn_coordinator_shell *shell) {
+    return zn_scheduler_has_unclosed(shell->scheduler, false);
+}
+
+static bool has_readers(const zn_coordinator_shell *shell) {
+    return zn_scheduler_has_unclosed(shell->scheduler, true);
+}
+
+static bool has_workers(const zn_coordinator_shell *shell) {
+    return zn_scheduler_worker_count(shell->scheduler) > 0;
+}
+
+/* Serves on while there is something to wait for; not for long. */
+static void serve_while(zn_coordinator_shell *shell, bool (*wanted)(const zn_coordinator_shell *),
+                        uint64_t ms) {
+    uint64_t end = zn_clock_ns() + ms * ZN_NS_PER_MS;
+    while (wanted(shell) && zn_clock_ns() < end) {
+        uint64_t deadline = zn_scheduler_deadline(shell->scheduler);
+        serve(shell, -1, deadline < end ? deadline : end);
+    }
+}
+
+/* Ends what the cluster does. Jobs are cancelled first, and workers end their attempts and remove
+ * what these have written, which takes as long as they may take to end; drivers that are there
+ * learn why. Then workers are told to leave; one that does not answer will find out by itself. */
 static void say_goodbye(zn_coordinator_shell *shell) {
-    uint64_t end = zn_clock_ns() + STOP_MS * ZN_NS_PER_MS;
+    zn_scheduler_stop_jobs(shell->scheduler, zn_clock_ns());
+    flush(shell);
+    serve_while(shell, has_readers, DRIVERS_MS);
+    serve_while(shell, has_unclosed, JOBS_MS);
     zn_scheduler_stop(shell->scheduler, zn_clock_ns());
     flush(shell);
-    while (zn_scheduler_worker_count(shell->scheduler) > 0 && zn_clock_ns() < end) {
-        serve(shell, -1, end);
-    }
+    serve_while(shell, has_workers, STOP_MS);
 }
 
 void zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe) {
@@ -321,7 +348,9 @@ void zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe) 
     while (!zn_actor_stopping(pipe)) {
         serve(shell, stop_fd, zn_scheduler_deadline(shell->scheduler));
     }
-    say_goodbye(shell);
+    if (!shell->scheduler->config.durable) {
+        say_goodbye(shell); /* else everything goes on where it was with the next one */
+    }
 }
 
 void zn_coordinator_shell_close(zn_coordinator_shell **shell) {

@@ -155,3 +155,28 @@ void zn_scheduler_look_at_drivers(zn_scheduler *scheduler) {
         job = next;
     }
 }
+
+/* ---- the end of the cluster ---- */
+
+void zn_scheduler_stop_jobs(zn_scheduler *scheduler, uint64_t now_ns) {
+    scheduler->stopping = true;
+    zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        uint64_t waiting = 0;
+        zonda_error ignored;
+        zn_scheduler_cancel_job(scheduler, now_ns, job->id,
+                                zn_bytes_of_text("the coordinator was stopped"), &waiting,
+                                &ignored);
+    }
+}
+
+bool zn_scheduler_has_unclosed(const zn_scheduler *scheduler, bool drivers) {
+    const zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        bool unread = job->state != ZN_JOB_CLOSING && job->absent_ns == 0;
+        if (job->waiting > 0 || (drivers && unread)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -20,4 +20,11 @@ void zn_scheduler_own_job(zn_scheduler *scheduler, zn_live_job *job, const zn_ms
 zonda_err zn_scheduler_driver_calls(zn_scheduler *scheduler, uint64_t now_ns, uint64_t client,
                                     uint64_t job_id, zonda_error *error);
 
+/* The cluster ends: opens no jobs any more, hands out nothing, cancels all jobs with a reason. */
+void zn_scheduler_stop_jobs(zn_scheduler *scheduler, uint64_t now_ns);
+
+/* Whether workers still hold something of a job or, if asked, a driver that is there has not closed
+ * its job yet. */
+bool zn_scheduler_has_unclosed(const zn_scheduler *scheduler, bool drivers);
+
 #endif

@@ -262,6 +262,83 @@ class Resume(Ending):
         self.assertEqual(cluster.close(), [0, 0, 0])
 
 
+class Cancel(Ending):
+    """Jobs that end before they are complete: no process of theirs and no file stays."""
+
+    def start_writing(self, cluster, tasks=4):
+        """Tasks that have written a part of their files and wait."""
+        # The shell keeps more than one buffer of the writer away from the end of the shard.
+        self.script.write_text("#!/bin/sh\n"
+                               f"seq 1 50000\ntouch {self.begun}/$$\n"
+                               f"while [ ! -e {self.go} ]; do sleep 0.02; done\nexec cat\n")
+        self.out = self.folder / "out"
+        driver = self.start(cluster, *self.words(tasks), "then", "write", f"{self.out}/{{shard}}.jsonl")
+        self.wait_for_tasks(tasks)
+        wait_until(lambda: len(self.files(self.out)) == tasks)
+        return driver
+
+    def expect_nothing_left(self):
+        self.assertEqual(self.files(self.out), [])
+        for path in self.begun.iterdir():
+            wait_until(lambda: not pathlib.Path(f"/proc/{path.name}").exists())
+
+    def test_the_command_leaves_no_file_and_no_process(self):
+        cluster = self.cluster()
+        driver = self.start_writing(cluster)
+        job = json.loads(zonda("jobs", "--json", "--connect", cluster.endpoint).stdout)[0]["job"]
+        self.expect(zonda("cancel", "--connect", cluster.endpoint, job), 0)
+        self.expect_nothing_left()
+        _, err = driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 1)
+        self.assertIn("zonda cancel", err)
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_ctrl_c_leaves_no_file_and_no_process(self):
+        cluster = self.cluster()
+        driver = self.start_writing(cluster)
+        driver.send_signal(signal.SIGINT)
+        driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 130)
+        self.expect_nothing_left()
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_a_driver_that_is_killed_leaves_no_file_and_no_process(self):
+        cluster = self.cluster(coordinator=["--driver-grace", "1"])
+        driver = self.start_writing(cluster)
+        driver.kill()
+        driver.communicate(timeout=60)
+        wait_until(lambda: zonda("jobs", "--json", "--connect", cluster.endpoint).stdout == "[]\n")
+        self.expect_nothing_left()
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_the_end_of_the_coordinator_is_told_to_all(self):
+        cluster = self.cluster()
+        driver = self.start_writing(cluster)
+        cluster.coordinator.send_signal(signal.SIGTERM)
+        self.assertEqual(cluster.coordinator.wait(timeout=30), 0)
+        _, err = driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 1)
+        self.assertIn("the coordinator was stopped", err)
+        for worker in cluster.workers:
+            self.assertEqual(worker.wait(timeout=30), 0)
+        self.expect_nothing_left()
+        self.assertEqual(cluster.scratch_left(), [])
+
+    def test_the_second_signal_of_a_worker_leaves_its_job_to_others(self):
+        cluster = self.cluster(workers=1)
+        driver = self.start_writing(cluster, 2)
+        for _ in range(2):
+            cluster.workers[0].send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        self.assertEqual(cluster.workers[0].wait(timeout=30), 0)
+        cluster.workers[0] = cluster.add_worker()
+        self.go.touch()
+        driver.communicate(timeout=60)
+        self.assertEqual(driver.returncode, 0)
+        self.assertEqual(self.files(self.out), ["0.jsonl", "1.jsonl"])
+        self.assertEqual(cluster.close(), [0, 0])
+
+
 class Publish(Ending):
     """One attempt publishes. Workers are killed before the permission, between the permission and the
     rename, and after the rename; the file is whole or not there, and nothing else is left."""
