@@ -91,6 +91,8 @@ enum {
     ZN_HEARTBEAT_MS = 1000,
     ZN_WORKER_LOST_MS = 3000,
     ZN_DRIVER_GRACE_MS = 30000, /* after which the jobs of a driver that has gone end */
+    ZN_JOURNAL_FAIL_MS =
+        30000, /* a coordinator that cannot write its journal ends after this time */
     ZN_CALL_TIMEOUT_MS = 30000,
     ZN_CALL_RETRY_MS = 2000, /* a request is sent again after this silence */
     ZN_POLL_MS_MAX = 50,
