@@ -10,8 +10,10 @@ enum {
     OPTION_ADVERTISE = 1000,
     OPTION_INSECURE,
     OPTION_KEYS,
+    OPTION_STATE,
     OPTION_DRIVER_GRACE,
-    GRACE_S_MAX = 86400
+    GRACE_S_MAX = 86400,
+    LOOK_MS = 500
 };
 
 typedef struct coordinator_options {
@@ -29,6 +31,11 @@ static const struct argp_option options[] = {
     { "keys", OPTION_KEYS, "DIR", 0,
       "folder with the coordinator's keys, made with `zonda keygen DIR`: all connections are "
       "encrypted, and only those whose public keys are in DIR/allowed get in; default: $ZONDA_KEYS",
+      0 },
+    { "state", OPTION_STATE, "DIR", 0,
+      "keep the state in DIR, so that a coordinator that is started again with it goes on where "
+      "this "
+      "one was, whatever ended it; one coordinator at a time can use it",
       0 },
     { "insecure", OPTION_INSECURE, NULL, 0,
       "allow an endpoint that other machines can reach, without keys: anybody there can run code "
@@ -52,6 +59,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_KEYS:
         parsed->core.keys = word;
+        return 0;
+    case OPTION_STATE:
+        parsed->core.state = word;
         return 0;
     case OPTION_INSECURE:
         parsed->core.insecure = true;
@@ -100,8 +110,10 @@ int zn_cmd_coordinator(int argc, char **argv) {
     }
     printf("listening %s\n", zn_coordinator_endpoint(coordinator));
     fflush(stdout);
-    while (!zn_cli_wait_signal(-1)) {
+    bool ended = false;
+    while (!ended && !zn_cli_wait_signal(LOOK_MS)) {
+        ended = zn_coordinator_ended(coordinator, &error);
     }
     zn_coordinator_stop(&coordinator);
-    return ZN_EXIT_DONE;
+    return ended ? zn_cli_fail(&error) : ZN_EXIT_DONE;
 }

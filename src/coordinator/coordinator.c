@@ -21,7 +21,9 @@ struct zn_coordinator {
     char *bind;
     char *advertise;
     char *keys;
-    char *endpoint; /* set by the thread before it is ready */
+    char *state;
+    zonda_error error; /* why it has ended by itself; its code is OK until the thread has ended */
+    char *endpoint;    /* set by the thread before it is ready */
     zn_actor *actor;
 };
 
@@ -68,7 +70,7 @@ static void run_coordinator(zn_actor_pipe *pipe, void *context) {
     }
     coordinator->endpoint = zn_strdup(zn_coordinator_shell_endpoint(shell));
     zn_actor_ready(pipe);
-    zn_coordinator_shell_run(shell, pipe);
+    zn_coordinator_shell_run(shell, pipe, &coordinator->error);
     zn_coordinator_shell_close(&shell);
 }
 
@@ -81,9 +83,11 @@ zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zond
     coordinator->advertise =
         options->advertise != NULL ? zn_strdup(options->advertise) : own_host_name();
     coordinator->keys = options->keys != NULL ? zn_strdup(options->keys) : NULL;
+    coordinator->state = options->state != NULL ? zn_strdup(options->state) : NULL;
     coordinator->options = (zn_coordinator_options){
         .bind = coordinator->bind,
         .keys = coordinator->keys,
+        .state = coordinator->state,
         .advertise = coordinator->advertise,
         .insecure = options->insecure,
         .heartbeat_ms = options->heartbeat_ms > 0 ? options->heartbeat_ms : ZN_HEARTBEAT_MS,
@@ -102,6 +106,14 @@ const char *zn_coordinator_endpoint(const zn_coordinator *coordinator) {
     return coordinator->endpoint;
 }
 
+bool zn_coordinator_ended(const zn_coordinator *coordinator, zonda_error *error) {
+    bool ended = zn_actor_ended(coordinator->actor);
+    if (ended) {
+        *error = coordinator->error;
+    }
+    return ended;
+}
+
 void zn_coordinator_stop(zn_coordinator **coordinator) {
     if (coordinator == NULL || *coordinator == NULL) {
         return;
@@ -110,6 +122,7 @@ void zn_coordinator_stop(zn_coordinator **coordinator) {
     free((*coordinator)->bind);
     free((*coordinator)->advertise);
     free((*coordinator)->keys);
+    free((*coordinator)->state);
     free((*coordinator)->endpoint);
     free(*coordinator);
     *coordinator = NULL;

@@ -16,6 +16,9 @@
 #include "base/log.h"
 #include "coordinator/control.h"
 #include "coordinator/gate.h"
+#include "coordinator/outgoing.h"
+#include "coordinator/replay.h"
+#include "coordinator/restore.h"
 #include "coordinator/scheduler_drivers.h"
 #include "wire/endpoint.h"
 
@@ -30,7 +33,10 @@ enum {
 };
 
 struct zn_coordinator_shell {
-    zn_gate *gate; /* NULL: everybody is let in */
+    zn_gate *gate;       /* NULL: everybody is let in */
+    zn_journal *journal; /* NULL: nothing survives a restart */
+    uint64_t journal_bytes;
+    zn_outgoing *outgoing;
     zn_channel *control;
     zn_channel *work;
     zn_channel *blobs;
@@ -46,12 +52,30 @@ struct zn_coordinator_shell {
 
 /* ---- opening ---- */
 
-static zn_channel *bind_sibling(const zn_coordinator_shell *shell, zn_channel_kind kind,
-                                const zn_coordinator_options *options, const char *suffix,
-                                zonda_error *error) {
-    char *endpoint = zn_endpoint_sibling(options->bind, suffix);
-    zn_channel *channel = zn_gate_bind(shell->gate, kind, endpoint, error);
-    free(endpoint);
+/* Binds where the socket was bound before a restart, so that workers and drivers find it again; a
+ * sibling whose place is taken goes elsewhere, because control says where it is. */
+static zn_channel *bind_again(const zn_coordinator_shell *shell, zn_channel_kind kind,
+                              const char *bind, const char *name, zonda_error *error) {
+    char *before = shell->journal != NULL ? zn_restore_endpoint(shell->journal, bind, name) : NULL;
+    zn_channel *channel = before != NULL ? zn_gate_bind(shell->gate, kind, before, error) : NULL;
+    free(before);
+    return channel;
+}
+
+static zn_channel *bind_one(const zn_coordinator_shell *shell, zn_channel_kind kind,
+                            const char *bind, const char *name, zonda_error *error) {
+    bool is_control = kind == ZN_CHANNEL_REP;
+    zn_channel *channel = bind_again(shell, kind, bind, name, error);
+    if (channel == NULL) {
+        char *endpoint = is_control ? zn_strdup(bind) : zn_endpoint_sibling(bind, name);
+        channel = zn_gate_bind(shell->gate, kind, endpoint, error);
+        free(endpoint);
+    }
+    if (channel != NULL && shell->journal != NULL &&
+        zn_restore_keep_endpoint(shell->journal, bind, name, zn_channel_endpoint(channel), error) !=
+            ZONDA_OK) {
+        zn_channel_destroy(&channel);
+    }
     return channel;
 }
 
@@ -61,19 +85,19 @@ static zonda_err bind_all(zn_coordinator_shell *shell, const zn_coordinator_opti
     if (options->keys != NULL && shell->gate == NULL) {
         return error->code;
     }
-    shell->control = zn_gate_bind(shell->gate, ZN_CHANNEL_REP, options->bind, error);
+    shell->control = bind_one(shell, ZN_CHANNEL_REP, options->bind, "control", error);
     if (shell->control == NULL) {
         return error->code;
     }
-    shell->work = bind_sibling(shell, ZN_CHANNEL_ROUTER, options, "work", error);
+    shell->work = bind_one(shell, ZN_CHANNEL_ROUTER, options->bind, "work", error);
     if (shell->work == NULL) {
         return error->code;
     }
-    shell->blobs = bind_sibling(shell, ZN_CHANNEL_ROUTER, options, "blobs", error);
+    shell->blobs = bind_one(shell, ZN_CHANNEL_ROUTER, options->bind, "blobs", error);
     if (shell->blobs == NULL) {
         return error->code;
     }
-    shell->events = bind_sibling(shell, ZN_CHANNEL_PUB, options, "events", error);
+    shell->events = bind_one(shell, ZN_CHANNEL_PUB, options->bind, "events", error);
     if (shell->events == NULL) {
         return error->code;
     }
@@ -90,7 +114,9 @@ static zn_scheduler *new_scheduler(const zn_coordinator_options *options) {
                                    .heartbeat_ms = options->heartbeat_ms,
                                    .lost_ms = options->lost_ms,
                                    .driver_grace_ms = options->driver_grace_ms,
-                                   .blob_bytes_max = ZN_BLOB_STORE_BYTES_MAX };
+                                   .blob_bytes_max = ZN_BLOB_STORE_BYTES_MAX,
+                                   .wall_ms = zn_clock_wall_ms(),
+                                   .durable = options->state != NULL };
     return zn_scheduler_new(&config, zn_clock_ns());
 }
 
@@ -106,21 +132,51 @@ static zn_control *new_control(const zn_coordinator_shell *shell, const char *ho
     return control;
 }
 
+/* Takes the state directory and makes the state of what is in it. */
+static zonda_err open_state(zn_coordinator_shell *shell, const zn_coordinator_options *options,
+                            zonda_error *error) {
+    if (options->state == NULL) {
+        return ZONDA_OK;
+    }
+    shell->journal = zn_journal_open(options->state, error);
+    return shell->journal != NULL
+               ? zn_restore_state(shell->journal, shell->scheduler, &shell->journal_bytes, error)
+               : error->code;
+}
+
+/* Everything is there: the scheduler begins, and from now on what it notes is kept. */
+static zonda_err begin(zn_coordinator_shell *shell, const zn_coordinator_options *options,
+                       zonda_error *error) {
+    shell->endpoint =
+        zn_endpoint_advertise(zn_channel_endpoint(shell->control), options->advertise);
+    shell->calls = new_control(shell, options->advertise);
+    zn_outgoing_parts parts = { .scheduler = shell->scheduler,
+                                .journal = shell->journal,
+                                .journal_bytes = shell->journal_bytes,
+                                .gate = shell->gate,
+                                .control = shell->control,
+                                .work = shell->work,
+                                .events = shell->events };
+    shell->outgoing = zn_outgoing_new(&parts);
+    zn_scheduler_begin(shell->scheduler, zn_clock_ns());
+    return shell->journal != NULL ? zn_journal_start(shell->journal, ZN_HISTORY_JOBS, error)
+                                  : ZONDA_OK;
+}
+
 zn_coordinator_shell *zn_coordinator_shell_open(const zn_coordinator_options *options,
                                                 zonda_error *error) {
     zonda_error reason;
     zn_coordinator_shell *shell = ZN_NEW(zn_coordinator_shell);
-    if (bind_all(shell, options, &reason) != ZONDA_OK) {
+    shell->scheduler = new_scheduler(options);
+    if (open_state(shell, options, &reason) != ZONDA_OK ||
+        bind_all(shell, options, &reason) != ZONDA_OK ||
+        begin(shell, options, &reason) != ZONDA_OK) {
         zn_coordinator_shell_close(&shell);
         if (error != NULL) {
             *error = reason;
         }
         return NULL;
     }
-    shell->endpoint =
-        zn_endpoint_advertise(zn_channel_endpoint(shell->control), options->advertise);
-    shell->scheduler = new_scheduler(options);
-    shell->calls = new_control(shell, options->advertise);
     return shell;
 }
 
@@ -170,7 +226,7 @@ static void answer_bad_message(zn_coordinator_shell *shell, zn_channel *channel,
 /* ---- sockets ---- */
 
 static void drain_control(zn_coordinator_shell *shell) {
-    for (int i = 0; i < CONTROL_BATCH; i++) {
+    for (int i = 0; i < CONTROL_BATCH && !zn_outgoing_owes_reply(shell->outgoing); i++) {
         zn_message request;
         zonda_error error;
         bool got = false;
@@ -185,7 +241,7 @@ static void drain_control(zn_coordinator_shell *shell) {
             warn_bad_message(shell, "control", NULL, &error);
             reply = zn_control_refuse(shell->calls, &error);
         }
-        zn_channel_send(shell->control, NULL, reply, NULL); /* who went away needs no reply */
+        zn_outgoing_reply(shell->outgoing, reply);
     }
 }
 
@@ -244,27 +300,6 @@ static void drain_events(zn_coordinator_shell *shell) {
     }
 }
 
-/* Sends what the scheduler decided. That a worker cannot be reached is news for the scheduler,
- * which may decide more. */
-static void flush(zn_coordinator_shell *shell) {
-    zn_scheduler_outbox *outbox = &shell->scheduler->outbox;
-    for (size_t i = 0; i < outbox->count; i++) {
-        zn_letter letter = outbox->letters[i];
-        if (letter.kind == ZN_LETTER_EVENT) {
-            zn_channel_send(shell->events, NULL, &letter.message, NULL);
-            continue;
-        }
-        if (letter.message.number == ZN_MSG_WELCOME) {
-            zn_gate_tell(shell->gate, shell->work, &letter.peer);
-        }
-        zonda_err err = zn_channel_send(shell->work, &letter.peer, &letter.message, NULL);
-        if (err != ZONDA_OK && letter.epoch != 0) {
-            zn_scheduler_unreachable(shell->scheduler, zn_clock_ns(), letter.epoch);
-        }
-    }
-    zn_scheduler_outbox_clear(outbox);
-}
-
 static int timeout_until(uint64_t deadline_ns) {
     uint64_t now = zn_clock_ns();
     if (deadline_ns <= now) {
@@ -274,38 +309,75 @@ static int timeout_until(uint64_t deadline_ns) {
     return ms < 1000 ? (int)ms : 1000;
 }
 
+/* What a round waits for. A control socket that owes a reply takes no other call. */
+enum {
+    ITEM_WORK,
+    ITEM_CLOSED,
+    ITEM_BLOBS,
+    ITEM_EVENTS,
+    ITEM_CONTROL,
+    ITEM_JOURNAL,
+    ITEM_STOP,
+    ITEMS
+};
+
+/* Marks items as ready; -1 as a file descriptor is nothing to wait for. */
+static void wait_for(zn_coordinator_shell *shell, int stop_fd, int timeout_ms, bool *ready) {
+    int journal_fd = shell->journal != NULL ? zn_journal_fd(shell->journal) : -1;
+    const zn_poll_item all[ITEMS] = {
+        [ITEM_WORK] = { .kind = ZN_POLL_CHANNEL, .channel = shell->work },
+        [ITEM_CLOSED] = { .kind = ZN_POLL_MONITOR, .channel = shell->work },
+        [ITEM_BLOBS] = { .kind = ZN_POLL_CHANNEL, .channel = shell->blobs },
+        [ITEM_EVENTS] = { .kind = ZN_POLL_CHANNEL, .channel = shell->events },
+        [ITEM_CONTROL] = { .kind = ZN_POLL_CHANNEL, .channel = shell->control },
+        [ITEM_JOURNAL] = { .kind = ZN_POLL_FD, .fd = journal_fd },
+        [ITEM_STOP] = { .kind = ZN_POLL_FD, .fd = stop_fd },
+    };
+    zn_poll_item items[ITEMS];
+    size_t count = 0;
+    for (size_t i = 0; i < ITEMS; i++) {
+        bool nothing = (all[i].kind == ZN_POLL_FD && all[i].fd < 0) ||
+                       (i == ITEM_CONTROL && zn_outgoing_owes_reply(shell->outgoing));
+        ready[i] = !nothing;
+        if (!nothing) {
+            items[count++] = all[i];
+        }
+    }
+    zn_poll(items, count, timeout_ms);
+    for (size_t i = 0, at = 0; i < ITEMS; i++) {
+        ready[i] = ready[i] && items[at++].ready;
+    }
+}
+
 /* One round of the loop; waits until `deadline_ns` at the longest. `stop_fd` may be -1. */
 static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns) {
-    zn_poll_item items[] = {
-        { .kind = ZN_POLL_CHANNEL, .channel = shell->control },
-        { .kind = ZN_POLL_CHANNEL, .channel = shell->work },
-        { .kind = ZN_POLL_MONITOR, .channel = shell->work },
-        { .kind = ZN_POLL_CHANNEL, .channel = shell->blobs },
-        { .kind = ZN_POLL_CHANNEL, .channel = shell->events },
-        { .kind = ZN_POLL_FD, .fd = stop_fd },
-    };
-    zn_poll(items, stop_fd >= 0 ? 6 : 5, timeout_until(deadline_ns));
+    bool ready[ITEMS];
+    wait_for(shell, stop_fd, timeout_until(deadline_ns), ready);
+    if (ready[ITEM_JOURNAL]) {
+        zn_journal_clear(shell->journal);
+        zn_outgoing_flush(shell->outgoing);
+    }
     zn_gate_look(shell->gate, zn_clock_ns(), shell->scheduler, shell->work);
     /* Who has gone must be known before somebody asks to go on with his job. */
-    if (items[4].ready) {
+    if (ready[ITEM_EVENTS]) {
         drain_events(shell);
     }
-    if (items[0].ready) {
+    if (ready[ITEM_CONTROL]) {
         drain_control(shell);
     }
-    if (items[1].ready) {
+    if (ready[ITEM_WORK]) {
         drain_work(shell);
     }
-    if (items[3].ready) {
+    if (ready[ITEM_BLOBS]) {
         drain_blobs(shell);
     }
-    if (items[2].ready && zn_channel_peers_closed(shell->work)) {
+    if (ready[ITEM_CLOSED] && zn_channel_peers_closed(shell->work)) {
         zn_scheduler_probe(shell->scheduler, zn_clock_ns());
-        flush(shell);
+        zn_outgoing_flush(shell->outgoing);
     }
     zn_scheduler_tick(shell->scheduler, zn_clock_ns());
     zn_scheduler_assign(shell->scheduler);
-    flush(shell);
+    zn_outgoing_flush(shell->outgoing);
 }
 
 static bool has_unclosed(const zn_coordinator_shell *shell) {
@@ -335,28 +407,35 @@ static void serve_while(zn_coordinator_shell *shell, bool (*wanted)(const zn_coo
  * learn why. Then workers are told to leave; one that does not answer will find out by itself. */
 static void say_goodbye(zn_coordinator_shell *shell) {
     zn_scheduler_stop_jobs(shell->scheduler, zn_clock_ns());
-    flush(shell);
+    zn_outgoing_flush(shell->outgoing);
     serve_while(shell, has_readers, DRIVERS_MS);
     serve_while(shell, has_unclosed, JOBS_MS);
     zn_scheduler_stop(shell->scheduler, zn_clock_ns());
-    flush(shell);
+    zn_outgoing_flush(shell->outgoing);
     serve_while(shell, has_workers, STOP_MS);
 }
 
-void zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe) {
+zonda_err zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe,
+                                   zonda_error *error) {
     int stop_fd = zn_actor_pipe_fd(pipe);
     while (!zn_actor_stopping(pipe)) {
         serve(shell, stop_fd, zn_scheduler_deadline(shell->scheduler));
+        if (shell->journal != NULL && zn_journal_failed(shell->journal, error)) {
+            return error->code;
+        }
     }
-    if (!shell->scheduler->config.durable) {
+    if (shell->journal == NULL) {
         say_goodbye(shell); /* else everything goes on where it was with the next one */
     }
+    return ZONDA_OK;
 }
 
 void zn_coordinator_shell_close(zn_coordinator_shell **shell) {
     if (*shell == NULL) {
         return;
     }
+    zn_outgoing_destroy(&(*shell)->outgoing);
+    zn_journal_close(&(*shell)->journal);
     zn_control_destroy(&(*shell)->calls);
     zn_scheduler_destroy(&(*shell)->scheduler);
     zn_channel_destroy(&(*shell)->control);

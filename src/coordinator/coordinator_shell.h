@@ -16,8 +16,10 @@ zn_coordinator_shell *zn_coordinator_shell_open(const zn_coordinator_options *op
 /* The control endpoint that others connect to. Borrowed. */
 const char *zn_coordinator_shell_endpoint(const zn_coordinator_shell *shell);
 
-/* Serves until the actor is stopped, then tells the workers and waits shortly for them to leave. */
-void zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe);
+/* Serves until the actor is stopped. Then, without a state directory, tells the workers and waits
+ * shortly for them to leave. Errors: DISK_FULL, IO (the journal could not be written for long). */
+zonda_err zn_coordinator_shell_run(zn_coordinator_shell *shell, zn_actor_pipe *pipe,
+                                   zonda_error *error);
 
 void zn_coordinator_shell_close(zn_coordinator_shell **shell);
 
