@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MPL-2.0
+"""A coordinator with a state directory that is killed: jobs go on, and nobody notices but the log."""
+import collections
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import PROGRAM, Cluster, zonda
+
+TASKS = 30
+
+
+class DurableCluster(Cluster):
+    """A cluster whose coordinator can be killed and started again."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.state = None
+
+    @classmethod
+    def make(cls, folder, **options):
+        cluster = cls(coordinator=("--state", folder), **options)
+        cluster.state = folder
+        return cluster
+
+    def restart(self, sign=signal.SIGKILL):
+        self.coordinator.send_signal(sign)
+        self.coordinator.wait()
+        self.coordinator.stdout.close()
+        self.coordinator = subprocess.Popen(
+            [PROGRAM, "coordinator", "--bind", "tcp://127.0.0.1:*", "--state", self.state],
+            text=True, stdout=subprocess.PIPE, stderr=self.log)
+        return self.coordinator.stdout.readline().split()[1]
+
+    def log_text(self):
+        return (self.folder / "log").read_text()
+
+
+class Durable(unittest.TestCase):
+    def setUp(self):
+        import tempfile
+        self.folder = tempfile.TemporaryDirectory(prefix="zonda-durable-")
+        self.addCleanup(self.folder.cleanup)
+        self.state = os.path.join(self.folder.name, "state")
+
+    def cluster(self, **options):
+        cluster = DurableCluster.make(self.state, **options)
+        self.addCleanup(cluster.kill)
+        return cluster
+
+    def start_job(self, cluster):
+        """A job whose tasks say on a common file that they end; each has one record."""
+        self.runs = os.path.join(self.folder.name, "runs")
+        for i in range(TASKS):
+            with open(os.path.join(self.folder.name, f"in-{i:02}.jsonl"), "w") as file:
+                file.write(json.dumps({"i": i}) + "\n")
+        command = f"sh -c 'read line; sleep 0.1; echo \"$line\" >> {self.runs}; echo \"$line\"'"
+        return subprocess.Popen(
+            [PROGRAM, "run", "--connect", cluster.endpoint, "read", self.folder.name + "/in-*.jsonl",
+             "then", "exec", command], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def check_job(self, job):
+        out, err = job.communicate(timeout=100)
+        self.assertEqual(job.returncode, 0, err)
+        self.assertEqual([json.loads(line)["i"] for line in out.splitlines()], list(range(TASKS)))
+        with open(self.runs) as file:
+            return collections.Counter(json.loads(line)["i"] for line in file)
+
+    def test_job_goes_on_when_its_coordinator_is_killed(self):
+        cluster = self.cluster()
+        job = self.start_job(cluster)
+        rng = random.Random(5)
+        for _ in range(4):
+            time.sleep(rng.uniform(0.1, 0.8))
+            endpoint = cluster.restart()
+            self.assertEqual(endpoint, cluster.endpoint)
+        runs = self.check_job(job)
+        self.assertEqual(sorted(runs), list(range(TASKS)))
+        # What was running when the coordinator died may have been run again; what had finished not.
+        again = sum(count - 1 for count in runs.values())
+        self.assertLessEqual(again, 4 * 2 * 2)
+
+    def test_sigterm_is_a_pause(self):
+        cluster = self.cluster()
+        job = self.start_job(cluster)
+        time.sleep(0.5)
+        cluster.restart(signal.SIGTERM)
+        self.check_job(job)
+        self.assertIn("state-restored", cluster.log_text())
+
+    def test_directory_in_use_is_refused(self):
+        self.cluster(workers=0)
+        refused = zonda("coordinator", "--bind", "tcp://127.0.0.1:*", "--state", self.state)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("is in use by process", refused.stderr)
+
+    def test_directory_of_another_version_is_refused(self):
+        cluster = self.cluster(workers=0)
+        cluster.coordinator.terminate()
+        cluster.coordinator.wait()
+        try:
+            import sqlite3
+        except ImportError:
+            self.skipTest("needs the sqlite3 module of Python")
+        with sqlite3.connect(os.path.join(self.state, "journal.sqlite")) as db:
+            db.execute("UPDATE meta SET value = '9' WHERE name = 'format'")
+        db.close()
+        refused = zonda("coordinator", "--bind", "tcp://127.0.0.1:*", "--state", self.state)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("format 9", refused.stderr)
+
+    def test_job_ids_go_on(self):
+        cluster = self.cluster()
+        first = cluster.run("from_range", "3", "then", "count")
+        cluster.restart()
+        second = cluster.run("from_range", "3", "then", "count")
+        self.assertEqual((first.returncode, second.returncode), (0, 0), first.stderr + second.stderr)
+        number = [int(text.split("job ")[1].split()[0]) for text in (first.stderr, second.stderr)]
+        self.assertEqual(number[1], number[0] + 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
