@@ -8,6 +8,7 @@ import unittest
 
 import attacks
 from harness import TestCase, zonda
+from replays import Recorder, replay_of
 from victims import Siege, answers, job, listening, memory, outputs
 from zmtp import Forge
 
@@ -55,6 +56,21 @@ class Hostile(TestCase):
         self.addCleanup(forge.close)
         self.assertTrue(answers(cluster.endpoint, forge))
         self.assertEqual(zonda("workers", "--connect", cluster.endpoint).returncode, 0)
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_replays(self):
+        cluster = self.cluster("ipc", workers=0)
+        recorders = [Recorder(path) for path in
+                     [str(cluster.folder / f"control{end}") for end in ("", ".work", ".blobs", ".events")]]
+        self.addCleanup(lambda: [recorder.close() for recorder in recorders])
+        cluster.workers += [cluster.add_worker() for _ in range(2)]
+        self.expect(cluster.run(*job(self.folder / "quiet")), 0)
+        expected = outputs(self.folder / "quiet")
+        said = [words for recorder in recorders for words in recorder.conversations if len(words) > 66]
+        self.assertGreaterEqual(len(said), 8, "two workers and a driver")
+        victims = [cluster.coordinator, *cluster.workers]
+        sockets = [endpoint for victim in victims for endpoint in listening(victim.pid)]
+        self.besiege(cluster, "ipc", "replays", [(replay_of(said, 0.05), one) for one in sockets], expected)
         self.assertEqual(cluster.close(), [0, 0, 0])
 
     def test_over_tcp(self):
