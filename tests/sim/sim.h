@@ -84,6 +84,8 @@ void sim_coordinator_kill(sim *s);
 void sim_journal_put(sim *s, const sim_event *to, const zn_message *message, uint64_t epoch);
 /* The coordinator's turn is over: its notes go to the disk. */
 void sim_journal_turn(sim *s);
+/* Whether something is not durable yet. */
+bool sim_journal_waits(const sim *s);
 /* The next letter that may leave; the caller frees its bytes. */
 bool sim_journal_next(sim *s, sim_letter *out);
 /* A commit has ended. */

@@ -25,6 +25,33 @@ static zn_peer peer_of(uint32_t worker, uint64_t connection) {
     return peer;
 }
 
+/* Until when the way to the receiver is cut. */
+static uint64_t cut_of(const sim *s, const sim_event *to) {
+    return to->kind == SIM_DRIVER_REPLY ? s->drivers[to->node].cut_ns : s->cut_down_ns[to->node];
+}
+
+/* False if it is for a connection that is gone. */
+static bool send_now(sim *s, sim_event to, const zn_message *message) {
+    if (to.kind == SIM_WORKER_WORK) {
+        const sim_worker *worker = &s->workers[to.node];
+        if (!worker->alive || worker->connection != to.mark) {
+            return false;
+        }
+        to.life = worker->life;
+    }
+    sim_trace(s, "coordinator→", message, to.node);
+    sim_send(s, to, message, cut_of(s, &to));
+    return true;
+}
+
+/* While letters wait for the disk, workers hear at least that somebody is there. */
+static void send_bare_heartbeat(sim *s, const sim_event *to, const zn_message *heartbeat) {
+    zn_message bare = *heartbeat;
+    bare.heartbeat.sent = 0;
+    bare.heartbeat.received = 0;
+    send_now(s, *to, &bare);
+}
+
 /* Gives what the scheduler decided to the journal, where it waits for its notes. */
 static void collect_letters(sim *s) {
     zn_scheduler_outbox *outbox = &s->scheduler->outbox;
@@ -41,29 +68,11 @@ static void collect_letters(sim *s) {
         memcpy(&to.mark, letter->peer.id + 8, 8);
         to.node = (uint32_t)to.value;
         sim_journal_put(s, &to, &letter->message, letter->epoch);
+        if (letter->message.number == ZN_MSG_HEARTBEAT && sim_journal_waits(s)) {
+            send_bare_heartbeat(s, &to, &letter->message);
+        }
     }
     zn_scheduler_outbox_clear(outbox);
-}
-
-/* Until when the way to the receiver is cut. */
-static uint64_t cut_of(const sim *s, const sim_event *to) {
-    return to->kind == SIM_DRIVER_REPLY ? s->drivers[to->node].cut_ns : s->cut_down_ns[to->node];
-}
-
-/* False if it is for a connection that is gone. */
-static bool send_letter(sim *s, sim_letter *letter) {
-    sim_event to = letter->to;
-    if (to.kind == SIM_WORKER_WORK) {
-        const sim_worker *worker = &s->workers[to.node];
-        if (!worker->alive || worker->connection != to.mark) {
-            return false;
-        }
-        to.life = worker->life;
-    }
-    const zn_message *message = sim_decode(s, &letter->to.bytes);
-    sim_trace(s, "coordinator→", message, to.node);
-    sim_send(s, to, message, cut_of(s, &to));
-    return true;
 }
 
 /* Sends what may leave. That a worker cannot be reached is news for the scheduler, which may decide
@@ -71,7 +80,8 @@ static bool send_letter(sim *s, sim_letter *letter) {
 static void send_letters(sim *s) {
     sim_letter letter;
     while (sim_journal_next(s, &letter)) {
-        if (!send_letter(s, &letter) && letter.epoch != 0) {
+        const zn_message *message = sim_decode(s, &letter.to.bytes);
+        if (!send_now(s, letter.to, message) && letter.epoch != 0) {
             zn_scheduler_unreachable(s->scheduler, clock_of(s), letter.epoch);
         }
         zn_buf_free(&letter.to.bytes);
@@ -128,7 +138,7 @@ static void answer_bulk(sim *s, const sim_event *event) {
                      .slot = event->slot,
                      .life = event->life,
                      .mark = event->mark };
-    sim_journal_put(s, &to, reply, 0);
+    send_now(s, to, reply); /* nothing that it says is to last */
 }
 
 static void drain(sim *s, uint32_t index) {
@@ -248,7 +258,11 @@ static bool is_late(const sim *s, const sim_event *event) {
 void sim_coordinator_event(sim *s, const sim_event *event) {
     if (event->kind == SIM_COORDINATOR_START) {
         start_again(s);
-    } else if (s->scheduler != NULL && !is_late(s, event)) {
+    } else if (s->scheduler == NULL || is_late(s, event)) {
+        return;
+    } else if (event->kind == SIM_COORDINATOR_DISK && event->value != 0) {
+        sim_coordinator_kill(s);
+    } else {
         finish_turn(s, take(s, event));
     }
 }

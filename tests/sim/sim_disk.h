@@ -41,6 +41,7 @@ typedef struct sim_letter {
 typedef struct sim_journal {
     bool kept; /* the coordinator has a state directory */
     uint64_t life;
+    uint64_t full_ns;  /* its disk is full until then */
     zn_buf notes;      /* all that were ever made, durable or not */
     size_t durable;    /* bytes of them */
     size_t committing; /* bytes that are durable when the commit under way ends; 0: there is none */

@@ -66,9 +66,13 @@ static void make_stage(sim *s, sim_driver *driver, size_t number, size_t count) 
     choose_inputs(s, driver, number);
 }
 
+/* What one process shows stays in order. */
 void sim_driver_show(sim *s, uint32_t index, bool present) {
-    sim_event *event = sim_add(s, SIM_COORDINATOR_DRIVER, sim_roll(s, 50 * ZN_NS_PER_MS));
-    event->mark = s->drivers[index].client;
+    sim_driver *driver = &s->drivers[index];
+    uint64_t at_ns = s->now_ns + sim_roll(s, 50 * ZN_NS_PER_MS);
+    driver->shown_ns = at_ns > driver->shown_ns ? at_ns : driver->shown_ns;
+    sim_event *event = sim_add(s, SIM_COORDINATOR_DRIVER, driver->shown_ns - s->now_ns);
+    event->mark = driver->client;
     event->value = present ? 1 : 0;
 }
 

@@ -118,6 +118,11 @@ static void fill_disk(sim *s, uint32_t worker, uint64_t until_ns) {
     s->disk_was_full = true;
 }
 
+static void fill_journal_disk(sim *s, uint32_t worker, uint64_t until_ns) {
+    (void)worker;
+    s->journal.full_ns = until_ns;
+}
+
 static void jump_ahead(sim *s, uint32_t worker, uint64_t until_ns) {
     (void)until_ns;
     uint64_t jump_ns = sim_roll(s, JUMP_S_MAX * ZN_NS_PER_S);
@@ -136,11 +141,12 @@ static void jump_ahead(sim *s, uint32_t worker, uint64_t until_ns) {
 }
 
 void sim_fault(sim *s) {
-    static fault *const faults[] = { kill_worker,     freeze_worker, freeze_host,   cut_up,
-                                     cut_down,        cut_off,       part,          cut_off_driver,
-                                     kill_driver,     crash_slot,    fill_disk,     jump_ahead,
-                                     cut_data,        spoil_segment, tell_to_leave, drain_worker,
-                                     kill_coordinator };
+    static fault *const faults[] = { kill_worker,  freeze_worker,    freeze_host,
+                                     cut_up,       cut_down,         cut_off,
+                                     part,         cut_off_driver,   kill_driver,
+                                     crash_slot,   fill_disk,        jump_ahead,
+                                     cut_data,     spoil_segment,    tell_to_leave,
+                                     drain_worker, kill_coordinator, fill_journal_disk };
     uint64_t end_ns = s->settings.faults_end_ns;
     if (s->now_ns >= end_ns) {
         return;

@@ -8,12 +8,15 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "coordinator/snapshot.h"
 #include "sim_slot.h"
 
 enum {
     COMMIT_MS_MAX = 8,
     SLOW_MS_MAX = 1500,
     SLOW_PER_MILLE = 5,
+    BREAK_PER_MILLE = 2,    /* commits that fail for good: the coordinator ends */
+    SNAPSHOT_PER_MILLE = 5, /* turns in which everything is durable that end with one */
     LENGTH_BYTES = 4
 };
 
@@ -46,14 +49,34 @@ static void begin_commit(sim *s) {
     bool faults = s->now_ns < s->settings.faults_end_ns;
     bool slow = faults && sim_chance(s, SLOW_PER_MILLE);
     uint64_t ms_max = slow ? SLOW_MS_MAX : COMMIT_MS_MAX;
+    uint64_t full_ns = journal->full_ns > s->now_ns ? journal->full_ns - s->now_ns : 0;
     journal->committing = journal->notes.len;
-    sim_event *event = sim_add(s, SIM_COORDINATOR_DISK, sim_roll(s, ms_max * ZN_NS_PER_MS));
+    sim_event *event =
+        sim_add(s, SIM_COORDINATOR_DISK, full_ns + sim_roll(s, ms_max * ZN_NS_PER_MS));
     event->life = journal->life;
+    event->value = faults && sim_chance(s, BREAK_PER_MILLE) ? 1 : 0;
+}
+
+/* The journal begins anew with the shortest notes that make the same state. */
+static void compact(sim *s) {
+    sim_journal *journal = &s->journal;
+    if (journal->notes.len == 0 || journal->letter_count > 0 || sim_journal_waits(s) ||
+        !sim_chance(s, SNAPSHOT_PER_MILLE)) {
+        return;
+    }
+    zn_buf_free(&journal->notes);
+    zn_snapshot_write(s->scheduler, &journal->notes);
+    journal->durable = journal->notes.len;
 }
 
 void sim_journal_turn(sim *s) {
     take_notes(s);
     begin_commit(s);
+    compact(s);
+}
+
+bool sim_journal_waits(const sim *s) {
+    return s->journal.durable < s->journal.notes.len;
 }
 
 bool sim_journal_next(sim *s, sim_letter *out) {

@@ -57,9 +57,10 @@ typedef struct sim_driver {
     bool answered;  /* by the coordinator, ever */
     uint64_t timer; /* marks the timer that counts */
     uint64_t next_result;
-    bool cancel;  /* the user will */
-    bool resumes; /* another process goes on when one was killed */
-    bool again;   /* one has done so */
+    bool cancel;       /* the user will */
+    uint64_t shown_ns; /* when the coordinator hears last of its coming and going */
+    bool resumes;      /* another process goes on when one was killed */
+    bool again;        /* one has done so */
     bool ended;
     bool gone; /* killed: nobody reads its results */
 } sim_driver;
