@@ -38,6 +38,7 @@ void zn_notes_settle(zn_notes *notes) {
 }
 
 void zn_notes_add(zn_notes *notes, const zn_message *note) {
+    notes->binding = true;
     zn_notes_settle(notes);
     append(notes, note);
 }
@@ -45,6 +46,7 @@ void zn_notes_add(zn_notes *notes, const zn_message *note) {
 void zn_notes_clear(zn_notes *notes) {
     zn_notes_settle(notes);
     zn_buf_reset(&notes->bytes, KEEP_BYTES);
+    notes->binding = false;
 }
 
 void zn_notes_free(zn_notes *notes) {
@@ -152,6 +154,7 @@ void zn_note_outcome(zn_scheduler *scheduler, const zn_live_stage *stage, const 
     noted->first = part.first;
     noted->count = part.count;
     noted->attempt = part.value;
+    notes->binding = notes->binding || outcome->failure_count > 0;
 }
 
 void zn_note_attempts(zn_scheduler *scheduler, const zn_live_stage *stage, zn_task_run run,

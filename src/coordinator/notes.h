@@ -15,6 +15,7 @@ struct zn_task_run;
 typedef struct zn_notes {
     bool kept; /* a journal takes them; else nothing is noted */
     zn_buf bytes;
+    bool binding;         /* there is more among them than tasks that succeeded */
     uint64_t count;       /* notes ever made */
     zn_message gathering; /* NOTE_OUTCOMES in the making, or number 0 */
     zn_outcome *outcomes; /* its outcomes, which borrow from the RESULT that is being taken */

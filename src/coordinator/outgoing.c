@@ -2,6 +2,11 @@
 /* One queue for letters and replies, so that their order is kept: each waits for the batch of notes
  * that was appended last before it. Usually that is a few milliseconds.
  *
+ * TASKs are the exception: that others were completed does not matter to them. They wait for notes
+ * of every other kind (the stage was started, an attempt was used up), and never overtake another
+ * letter to a worker, so work goes on while results are being written. Nor do such notes go to the
+ * journal for their sake: the event that follows them within milliseconds takes them all at once.
+ *
  * While the disk is slow, workers must not take the coordinator for dead: a heartbeat that would
  * wait behind others for long leaves at once too, bare, so that it acknowledges nothing. */
 #include "coordinator/outgoing.h"
@@ -33,7 +38,9 @@ struct zn_outgoing {
     size_t count;
     size_t capacity;
     bool owes_reply;
+    size_t waiting_work;     /* letters to workers that wait */
     uint64_t appended;       /* batches */
+    uint64_t binding;        /* the last one that TASKs wait for */
     uint64_t bytes;          /* in the journal since the last snapshot */
     uint64_t snapshot_bytes; /* of that */
     zn_decoder *decoder;     /* of replies that waited */
@@ -69,6 +76,8 @@ static void take_notes(zn_outgoing *outgoing) {
     zn_journal_batch batch = { .notes = notes->bytes };
     notes->bytes = (zn_buf){ 0 };
     outgoing->appended = zn_journal_append(outgoing->parts.journal, &batch);
+    outgoing->binding = notes->binding ? outgoing->appended : outgoing->binding;
+    notes->binding = false;
     if (outgoing->bytes > SNAPSHOT_BYTES_MIN && outgoing->bytes > 2 * outgoing->snapshot_bytes) {
         append_snapshot(outgoing);
     }
@@ -79,6 +88,18 @@ static bool must_wait(const zn_outgoing *outgoing) {
     return outgoing->count > outgoing->first ||
            (outgoing->parts.journal != NULL &&
             zn_journal_durable(outgoing->parts.journal) < outgoing->appended);
+}
+
+static bool is_task(const zn_letter *letter) {
+    return letter->kind == ZN_LETTER_WORK && letter->message.number == ZN_MSG_TASK;
+}
+
+static bool letter_must_wait(const zn_outgoing *outgoing, const zn_letter *letter) {
+    if (is_task(letter) && outgoing->parts.journal != NULL) {
+        return outgoing->waiting_work > 0 ||
+               zn_journal_durable(outgoing->parts.journal) < outgoing->binding;
+    }
+    return must_wait(outgoing);
 }
 
 /* ---- sending ---- */
@@ -131,6 +152,7 @@ static void hold_letter(zn_outgoing *outgoing, zn_letter *letter) {
     held *item = hold(outgoing);
     item->letter = *letter;
     letter->owned = NULL;
+    outgoing->waiting_work += letter->kind == ZN_LETTER_WORK ? 1 : 0;
     uint64_t oldest_ns = outgoing->queue[outgoing->first].since_ns;
     if (item->letter.kind == ZN_LETTER_WORK && item->letter.message.number == ZN_MSG_HEARTBEAT &&
         item->since_ns - oldest_ns > SLOW_MS * ZN_NS_PER_MS) {
@@ -148,6 +170,7 @@ static void release(zn_outgoing *outgoing) {
         if (item.is_reply) {
             send_kept_reply(outgoing, &item);
         } else {
+            outgoing->waiting_work -= item.letter.kind == ZN_LETTER_WORK ? 1 : 0;
             send_letter(outgoing, &item.letter);
             free(item.letter.owned);
         }
@@ -157,9 +180,12 @@ static void release(zn_outgoing *outgoing) {
 /* Takes one letter after the other, because sending one may add notes and letters. */
 static void take_letters(zn_outgoing *outgoing) {
     zn_scheduler_outbox *outbox = &outgoing->parts.scheduler->outbox;
+    const zn_notes *notes = &outgoing->parts.scheduler->notes;
     for (size_t i = 0; i < outbox->count; i++) {
-        take_notes(outgoing);
-        if (must_wait(outgoing)) {
+        if (notes->binding || !is_task(&outbox->letters[i])) {
+            take_notes(outgoing);
+        }
+        if (letter_must_wait(outgoing, &outbox->letters[i])) {
             hold_letter(outgoing, &outbox->letters[i]);
         } else {
             zn_letter letter = outbox->letters[i];
@@ -172,7 +198,10 @@ static void take_letters(zn_outgoing *outgoing) {
 void zn_outgoing_flush(zn_outgoing *outgoing) {
     release(outgoing);
     take_letters(outgoing);
-    take_notes(outgoing);
+    const zn_notes *notes = &outgoing->parts.scheduler->notes;
+    if (notes->binding || notes->bytes.len > ZN_BATCH_BYTES) {
+        take_notes(outgoing);
+    }
 }
 
 void zn_outgoing_reply(zn_outgoing *outgoing, const zn_message *reply) {
@@ -196,6 +225,7 @@ void zn_outgoing_destroy(zn_outgoing **outgoing_pointer) {
     if (outgoing == NULL) {
         return;
     }
+    take_notes(outgoing);
     for (size_t i = outgoing->first; i < outgoing->count; i++) {
         free(outgoing->queue[i].letter.owned);
         zn_buf_free(&outgoing->queue[i].reply);
