@@ -16,10 +16,16 @@ enum {
     OPTION_WAIT
 };
 
+/* clang-format off */
+/* What every command needs that talks to a cluster. */
+#define TALK_OPTIONS                                                                               \
+    { "connect", 'c', "ENDPOINT", 0, "the cluster; default " ZN_DEFAULT_ENDPOINT, 0 },             \
+    { "timeout", OPTION_TIMEOUT, "SECONDS", 0, "how long it may take to answer; default 30", 0 },  \
+    { "keys", OPTION_KEYS, "DIR", 0, ZN_KEYS_DOC, 0 }
+/* clang-format on */
+
 static const struct argp_option options[] = {
-    { "connect", 'c', "ENDPOINT", 0, "the cluster; default " ZN_DEFAULT_ENDPOINT, 0 },
-    { "timeout", OPTION_TIMEOUT, "SECONDS", 0, "how long it may take to answer; default 30", 0 },
-    { "keys", OPTION_KEYS, "DIR", 0, ZN_KEYS_DOC, 0 },
+    TALK_OPTIONS,
     { "json", OPTION_JSON, NULL, 0, "print JSON, for machines", 0 },
     { 0 },
 };
@@ -48,8 +54,7 @@ static bool read_place(const char *word, zn_cluster_word takes, zn_msg_explain *
 
 /* Options of those commands that name a worker. */
 static const struct argp_option worker_options[] = {
-    { "connect", 'c', "ENDPOINT", 0, "the cluster; default " ZN_DEFAULT_ENDPOINT, 0 },
-    { "timeout", OPTION_TIMEOUT, "SECONDS", 0, "how long it may take to answer; default 30", 0 },
+    TALK_OPTIONS,
     { "wait", OPTION_WAIT, NULL, 0, "wait until the worker has left", 0 },
     { 0 },
 };

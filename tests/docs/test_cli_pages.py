@@ -42,6 +42,12 @@ class ManualPages(unittest.TestCase):
         for op in CLI["operators"]:
             self.assertIn(f"\\fB{op['verb']}\\fR", page)
 
+    def test_every_command_that_connects_takes_keys(self):
+        for name, detail in COMMANDS.items():
+            options = {option["name"] for option in detail["options"]}
+            self.assertEqual("connect" in options, "keys" in options - ({"keys"} if name == "coordinator" else set()),
+                             f"zonda {name}: --connect and --keys go together")
+
     @unittest.skipUnless(shutil.which("groff"), "groff is not installed")
     def test_groff_formats_them_without_a_warning(self):
         for page in PAGES:
