@@ -203,6 +203,18 @@ static void check_page(sim *s, sim_driver *driver, const zn_msg_results *page) {
     }
 }
 
+/* Each task of a complete stage has given one record and counted itself once. */
+static void check_sums(sim *s, const zn_msg_status *status) {
+    bool counted = status->counters_count == 1 && status->counters[0].count == status->total &&
+                   status->counters[0].sum == (int64_t)status->total;
+    if (status->state == ZN_STAGE_COMPLETE && (status->records_out != status->total || !counted)) {
+        sim_fail(s, "stage %llu is complete with %llu tasks and %llu records, %lld counted",
+                 (unsigned long long)status->stage, (unsigned long long)status->total,
+                 (unsigned long long)status->records_out,
+                 status->counters_count == 0 ? 0 : (long long)status->counters[0].sum);
+    }
+}
+
 /* ---- calls ---- */
 
 static void core_step(sim *s, sim_driver *driver, zn_driver_event event) {
@@ -259,6 +271,9 @@ static void take_reply(sim *s, sim_driver *driver, const zn_message *reply) {
         zn_failure_to_error(&reply->refusal.failure[0], &error);
         core_step(s, driver, (zn_driver_event){ .kind = ZN_DRIVER_REFUSED, .error = &error });
         return;
+    }
+    if (reply->number == ZN_MSG_STATUS) {
+        check_sums(s, &reply->status);
     }
     core_step(s, driver, (zn_driver_event){ .kind = ZN_DRIVER_REPLY, .reply = reply });
     if (zn_driver_core_state(driver->core) == ZN_DRIVER_DELIVERING) {

@@ -84,7 +84,12 @@ static void succeed(sim *s, sim_place at, const sim_stage *stage) {
     uint64_t value = make_value(slot, stage);
     zn_buf record = { 0 };
     zn_put_uint(&record, value);
-    zn_outcome outcome = { .records_out = 1, .bytes_out = record.len };
+    zn_counter counter = {
+        .name = zn_bytes_of_text("tasks"), .sum = 1, .min = 1, .max = 1, .count = 1
+    };
+    zn_outcome outcome = {
+        .records_out = 1, .bytes_out = record.len, .counters = &counter, .counters_count = 1
+    };
     zn_reference reference = { .segment = zn_bytes_of_text("job1-stage0-sim.seg"), .length = 1 };
     if (stage->large) {
         sim_store_put(&s->workers[at.worker], (sim_segment){ .job = task->job,
