@@ -74,6 +74,7 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
     uint32_t given = 0;
     zn_task_run run;
     while (run_count < ZN_RUNS_MAX && zn_live_stage_take(stage, count - given, &run)) {
+        ZN_ASSERT(run.count <= zn_member_room(member));
         zn_member_hold(member, stage, run, scheduler->now_ns);
         ZN_GROW(runs, run_count, run_capacity);
         runs[run_count++] = (zn_run){ run.first, run.count, run.value };
@@ -81,11 +82,17 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
     }
     scheduler->running += given;
     stage->given_ns = stage->given_ns == 0 ? scheduler->now_ns : stage->given_ns;
+    zn_scheduler_refresh_stage(scheduler, stage);
+    zn_scheduler_send_runs(scheduler, member, stage, runs, run_count);
+    return given;
+}
+
+void zn_scheduler_send_runs(zn_scheduler *scheduler, zn_member *member, const zn_live_stage *stage,
+                            zn_run *runs, size_t run_count) {
     /* The letter may outlive the stage: the digest goes behind its runs. */
     runs = zn_realloc(runs, 1, run_count * sizeof(*runs) + sizeof(stage->body));
     zn_digest *body = memcpy(runs + run_count, &stage->body, sizeof(stage->body));
     zn_member_touch(member, stage->job->id);
-    zn_scheduler_refresh_stage(scheduler, stage);
     zn_message message = { .number = ZN_MSG_TASK };
     message.task = (zn_msg_task){ .epoch = member->epoch,
                                   .sequence = ++member->sent,
@@ -93,9 +100,9 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
                                   .stage = stage->index,
                                   .body = zn_digest_bytes(body),
                                   .runs = runs,
-                                  .runs_count = run_count };
+                                  .runs_count = run_count,
+                                  .hang_ms = stage->job->options.hang_ms };
     zn_scheduler_outbox_send(&scheduler->outbox, member->epoch, &member->peer, &message, runs);
-    return given;
 }
 
 /* How many more tasks of a stage with a limit may be out: as many as all workers can run twice

@@ -108,9 +108,7 @@ static void explain_failed(const zn_scheduler *scheduler, const zn_live_stage *s
 }
 
 static uint64_t held_ms(uint64_t value, uint64_t now_ns) {
-    uint64_t now_s = now_ns / ZN_NS_PER_S;
-    uint64_t since_s = zn_held_second(value);
-    return now_s > since_s ? (now_s - since_s) * 1000 : 0;
+    return (zn_held_ms(value, now_ns) + 500) / 1000 * 1000;
 }
 
 /* One line for each worker that has tasks of the stage: how many, the oldest one's age. */

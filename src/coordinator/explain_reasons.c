@@ -77,13 +77,11 @@ static void look_at_stage(const zn_scheduler *scheduler, const zn_live_stage *st
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
         const zn_holding *holding = zn_member_holding(member, stage);
-        uint64_t now_s = f->now_ns / ZN_NS_PER_S;
         zn_task_run run;
         f->holders += holding != NULL ? 1 : 0;
         for (uint32_t at = 0; holding != NULL && zn_task_set_next(&holding->tasks, at, &run);
              at = run.first + run.count) {
-            uint64_t since_s = zn_held_second(run.value);
-            uint64_t age_s = now_s > since_s ? now_s - since_s : 0;
+            uint64_t age_s = (zn_held_ms(run.value, f->now_ns) + 500) / 1000;
             f->held_s = age_s > f->held_s ? age_s : f->held_s;
         }
         if (zn_member_room(member) > 0 && stage->pending.task_count > 0) {

@@ -11,6 +11,7 @@
  * - failures are counted for tasks that are not completed only;
  * - of the tasks that go first, those that were passed are not pending, or wait;
  * - tasks that wait for their next attempt are pending;
+ * - a second attempt is of a task that is held with another attempt, by a worker that is there;
  * - sums and lists that exist for speed say what a full count says;
  * - a job waits for exactly those workers that were told DONE and have not answered.
  * Everything is counted anew here, from the sets alone. */
@@ -164,6 +165,26 @@ static zonda_err check_delay(const zn_live_stage *stage, zonda_error *error) {
                  : BROKEN(error, "stage %u: lists do not know what is delayed", stage->index);
 }
 
+static zonda_err check_backups(const zn_scheduler *scheduler, const zn_live_stage *stage,
+                               zonda_error *error) {
+    for (size_t i = 0; i < stage->backups.count; i++) {
+        const zn_backup *backup = &stage->backups.items[i];
+        bool other = false;
+        uint64_t value = 0;
+        const zn_member *member;
+        TAILQ_FOREACH(member, &scheduler->members, link) {
+            const zn_holding *holding = zn_member_holding(member, stage);
+            bool holds = holding != NULL && zn_task_set_get(&holding->tasks, backup->task, &value);
+            other = other || (holds && zn_held_attempt(value) != backup->attempt);
+        }
+        if (!other || backup->member->epoch == 0) {
+            return BROKEN(error, "stage %u: a second attempt at task %u without a first one",
+                          stage->index, backup->task);
+        }
+    }
+    return ZONDA_OK;
+}
+
 static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage *stage,
                              zonda_error *error) {
     zonda_err err = check_tasks(scheduler, stage, error);
@@ -178,6 +199,9 @@ static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage 
     }
     if (err == ZONDA_OK) {
         err = check_delay(stage, error);
+    }
+    if (err == ZONDA_OK) {
+        err = check_backups(scheduler, stage, error);
     }
     if (err != ZONDA_OK) {
         return err;

@@ -203,8 +203,13 @@ static void lose_run(zn_live_stage *stage, zn_task_run run) {
     zn_counter_totals_subtract(&stage->counters, home->counters.items, home->counters.count,
                                run.count);
     zn_task_set_remove(&stage->results, run.first, run.count);
-    zn_task_set_insert(&stage->pending,
-                       (zn_task_run){ run.first, run.count, (uint64_t)home->attempt + 1 });
+    for (uint32_t at = run.first, end = run.first + run.count; at < end;) {
+        zn_task_run part = { at, end - at, home->attempt };
+        uint64_t used = zn_stage_backups_cut(&stage->backups, &part);
+        part.value = 1 + (used > part.value ? used : part.value);
+        zn_task_set_insert(&stage->pending, part);
+        at += part.count;
+    }
     stage->first_next = 0;
     zn_task_result_release(result, run.count);
 }
@@ -290,6 +295,7 @@ void zn_live_stage_destroy(zn_live_stage **stage) {
     zn_counter_totals_free(&(*stage)->counters);
     zn_failure_log_free(&(*stage)->failed);
     zn_full_disks_free(&(*stage)->full_disks);
+    zn_stage_backups_free(&(*stage)->backups);
     free((*stage)->inputs);
     free((*stage)->first_tasks);
     free((*stage)->failure);

@@ -8,6 +8,7 @@
 #include "coordinator/failure_log.h"
 #include "coordinator/full_disks.h"
 #include "coordinator/retry.h"
+#include "coordinator/stage_backups.h"
 #include "coordinator/stage_delay.h"
 #include "coordinator/stage_pace.h"
 #include "coordinator/task_result.h"
@@ -69,6 +70,7 @@ typedef struct zn_live_stage {
     zn_failure_log failed;
     zn_full_disks full_disks;
     zn_stage_pace pace;
+    zn_stage_backups backups;
 
     /* The scheduler's book-keeping. */
     TAILQ_ENTRY(zn_live_stage) runnable_link;
@@ -130,7 +132,7 @@ bool zn_live_stage_settle(zn_live_stage *stage);
 /* The stage, which runs, has failed. The error is copied. */
 void zn_live_stage_fail(zn_live_stage *stage, const zonda_error *error, uint64_t now_ns);
 
-/* Ends the stage for a reason (copied) if it runs; drops what is pending. True if it ran. */
+/* Ends it for a reason (copied) if it runs; drops what is pending. True if it ran. */
 bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint64_t now_ns);
 
 /* From the first task handed out to its end, or to now. */
@@ -141,7 +143,6 @@ void zn_live_stage_raise(zn_live_stage *stage);
 
 /* Forgets what is pending, for a stage that has ended. */
 void zn_live_stage_drop_pending(zn_live_stage *stage);
-
 void zn_live_stage_destroy(zn_live_stage **stage);
 
 const char *zn_live_stage_state_name(int state);

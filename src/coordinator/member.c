@@ -101,14 +101,13 @@ zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stag
 }
 
 void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, uint64_t now_ns) {
-    ZN_ASSERT(run.count <= zn_member_room(member));
     zn_holding *holding = zn_member_holding(member, stage);
     if (holding == NULL) {
         ZN_GROW(member->holdings, member->holding_count, member->holding_capacity);
         holding = &member->holdings[member->holding_count++];
         *holding = (zn_holding){ .stage = stage };
     }
-    run.value |= now_ns / ZN_NS_PER_S << 32;
+    run.value |= zn_held_since(now_ns);
     zn_task_set_insert(&holding->tasks, run);
     member->held += run.count;
 }

@@ -25,8 +25,8 @@ typedef enum zn_member_state {
     ZN_MEMBER_STATES,
 } zn_member_state;
 
-/* The tasks of one stage that a worker holds. A value is the attempt and, for people who ask, the
- * second in which it was handed out. */
+/* The tasks of one stage that a worker holds. A value is the attempt and when it was handed out (16
+ * ms are one; it starts anew after two years). */
 typedef struct zn_holding {
     zn_live_stage *stage;
     zn_task_set tasks;
@@ -36,8 +36,13 @@ static inline uint64_t zn_held_attempt(uint64_t value) {
     return value & UINT32_MAX;
 }
 
-static inline uint64_t zn_held_second(uint64_t value) {
-    return value >> 32;
+static inline uint64_t zn_held_since(uint64_t now_ns) {
+    return (now_ns >> 24) << 32;
+}
+
+static inline uint64_t zn_held_ms(uint64_t value, uint64_t now_ns) {
+    uint32_t steps = (uint32_t)(now_ns >> 24) - (uint32_t)(value >> 32);
+    return ((uint64_t)steps << 24) / 1000000;
 }
 
 /* A job of which a worker got a task in its epoch. */
@@ -60,8 +65,9 @@ typedef struct zn_member {
     uint64_t pid;
     uint32_t slots; /* at least 1 */
     uint32_t credit;
-    uint32_t held;  /* sum over the holdings */
-    uint32_t grant; /* scratch of the assignment */
+    uint32_t held;    /* sum over the holdings */
+    uint32_t backups; /* second attempts that it makes beside them */
+    uint32_t grant;   /* scratch of the assignment */
     uint64_t completed;
     char *drain_reason; /* why it is drained, for people; NULL: it is not */
     uint64_t drain_ns;  /* since when */

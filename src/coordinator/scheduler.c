@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/scheduler_backups.h"
 #include "coordinator/scheduler_drain.h"
 #include "coordinator/scheduler_internal.h"
 
@@ -188,12 +189,9 @@ static void take_handback(zn_scheduler *scheduler, zn_member *member,
 
 static void take_commit(zn_scheduler *scheduler, zn_member *member, const zn_msg_commit *commit) {
     const zn_live_job *job = zn_key_map_get(&scheduler->job_map, commit->job);
-    const zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, commit->stage) : NULL;
-    const zn_holding *holding = stage != NULL ? zn_member_holding(member, stage) : NULL;
-    uint64_t attempt = 0;
-    bool held = holding != NULL && stage->state == ZN_STAGE_RUNNING &&
-                zn_task_set_get(&holding->tasks, (uint32_t)commit->task, &attempt) &&
-                zn_held_attempt(attempt) == commit->attempt;
+    zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, commit->stage) : NULL;
+    bool held = stage != NULL && zn_scheduler_may_publish(scheduler, member, stage,
+                                                          (uint32_t)commit->task, commit->attempt);
     zn_message message = { .number = ZN_MSG_COMMITTED };
     message.committed = (zn_msg_committed){ .epoch = member->epoch,
                                             .job = commit->job,
@@ -426,6 +424,7 @@ void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
         stage = next;
     }
     end_delays(scheduler);
+    zn_scheduler_give_backups(scheduler);
     if (now_ns - scheduler->scan_ns >= scan_interval_ns(scheduler)) {
         look_at_members(scheduler);
         zn_scheduler_look_at_drivers(scheduler);
@@ -440,7 +439,8 @@ uint64_t zn_scheduler_deadline(const zn_scheduler *scheduler) {
     TAILQ_FOREACH(stage, &scheduler->delayed, delayed_link) {
         deadline = stage->delay.due_ns < deadline ? stage->delay.due_ns : deadline;
     }
-    return deadline;
+    uint64_t backups = zn_scheduler_backups_due(scheduler);
+    return backups < deadline ? backups : deadline;
 }
 
 uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler) {

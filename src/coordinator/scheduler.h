@@ -35,7 +35,8 @@ typedef struct zn_scheduler {
     uint64_t began_ns;
     uint64_t now_ns; /* of the step */
     uint64_t tick_ns;
-    uint64_t scan_ns; /* when workers were last looked at */
+    uint64_t scan_ns;   /* when workers were last looked at */
+    uint64_t backup_ns; /* when slow tasks were last looked for */
     bool stopping;
 
     zn_key_map job_map; /* by id */

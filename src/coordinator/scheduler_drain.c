@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "coordinator/scheduler_backups.h"
 #include "coordinator/scheduler_internal.h"
 
 /* ---- what keeps it ---- */
@@ -115,6 +116,9 @@ void zn_scheduler_look_at_drained(zn_scheduler *scheduler, zn_member *member, bo
 static void take_back(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
                       const zn_run *run) {
     uint32_t end = (uint32_t)(run->first + run->count);
+    for (uint32_t task = (uint32_t)run->first; member->backups > 0 && task < end; task++) {
+        zn_scheduler_backup_fails(member, stage, task, run->attempt);
+    }
     zn_holding *holding = zn_member_holding(member, stage);
     zn_task_run part;
     for (uint32_t at = (uint32_t)run->first;
@@ -130,9 +134,7 @@ static void take_back(zn_scheduler *scheduler, zn_member *member, zn_live_stage 
         scheduler->running -= part.count;
         if (stage->state == ZN_STAGE_RUNNING) {
             part.value = run->attempt;
-            zn_live_stage_give_back(stage, part);
-            part.value++;
-            zn_note_attempts(scheduler, stage, part, NULL);
+            zn_scheduler_give_back(scheduler, stage, part, true, NULL);
         } else {
             stage->running -= part.count;
         }

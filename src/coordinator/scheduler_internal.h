@@ -74,6 +74,10 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error);
 
+/* Sends a TASK with these runs (owned, at least one) of the stage. */
+void zn_scheduler_send_runs(zn_scheduler *scheduler, zn_member *member, const zn_live_stage *stage,
+                            zn_run *runs, size_t run_count);
+
 /* Sends a message of the epoch to its worker. */
 void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member, const zn_message *message);
 

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "coordinator/scheduler_backups.h"
 #include "coordinator/stage_inputs.h"
 
 void zn_scheduler_add_job(zn_scheduler *scheduler, zn_live_job *job) {
@@ -209,6 +210,7 @@ static void end_work(zn_scheduler *scheduler, zn_live_job *job, const zonda_erro
     }
     for (size_t i = 0; i < job->stage_count; i++) {
         zn_live_stage *stage = job->stages[i];
+        zn_scheduler_end_backups(scheduler, stage, 0, stage->total);
         if (zn_live_stage_cancel(stage, reason, scheduler->now_ns)) {
             zn_scheduler_stage_changed(scheduler, stage);
         }

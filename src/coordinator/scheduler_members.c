@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "coordinator/scheduler_backups.h"
 
 /* Takes back what the worker held of one stage. */
 static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_holding *holding,
@@ -23,12 +24,10 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
             continue;
         }
         run.value = zn_held_attempt(run.value);
-        zn_live_stage_give_back(stage, run);
         zonda_error error;
         zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "the worker on %s was lost", member->host);
         error.worker = member->id;
-        zn_note_attempts(scheduler, stage, (zn_task_run){ run.first, run.count, run.value + 1 },
-                         blame ? &error : NULL);
+        zn_scheduler_give_back(scheduler, stage, run, true, blame ? &error : NULL);
         if (blame) {
             zn_scheduler_attempt_failed(scheduler, stage, run, &error);
         }
@@ -62,6 +61,7 @@ static void end_epoch(zn_scheduler *scheduler, zn_member *member, bool blame) {
         return;
     }
     zn_key_map_remove(&scheduler->epoch_map, epoch);
+    zn_scheduler_forget_backups(scheduler, member);
     /* Detached first: a task that has used up its attempts ends its job, which walks all holdings.
      */
     zn_holding *holdings = member->holdings;

@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/scheduler_backups.h"
 
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error) {
@@ -56,7 +57,7 @@ static void fail_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage 
     if (error.code == ZONDA_ERR_DISK_FULL) {
         zn_full_disks_note(&stage->full_disks, member->host, scheduler->now_ns, &error);
     }
-    zn_live_stage_give_back(stage, part);
+    zn_scheduler_give_back(scheduler, stage, part, false, NULL);
     zn_scheduler_refresh_stage(scheduler, stage);
     zn_scheduler_attempt_failed(scheduler, stage, part, &error);
 }
@@ -79,6 +80,7 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
     }
     member->completed += part.count;
     zn_live_stage_complete(stage, part.first, part.count, outcome, member->client, member->id);
+    zn_scheduler_end_backups(scheduler, stage, part.first, part.count);
     zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);
     stage->moved_ns = scheduler->now_ns;
     if (zn_live_stage_settle(stage)) {
@@ -102,6 +104,35 @@ static bool next_held(const zn_member *member, const zn_live_stage *stage, uint3
     return false;
 }
 
+/* A second attempt has failed: that is counted, and the first one goes on. */
+static void fail_backup(zn_scheduler *scheduler, const zn_member *member, zn_live_stage *stage,
+                        zn_task_run part, const zn_failure *failure) {
+    zonda_error error;
+    stage->retries++;
+    zn_scheduler_failure_of(failure, member->id, &error);
+    zn_note_attempts(scheduler, stage, (zn_task_run){ part.first, 1, part.value + 1 }, &error);
+    zn_scheduler_attempt_failed(scheduler, stage, part, &error);
+}
+
+/* Takes an outcome of second attempts that the worker makes. Returns of how many. */
+static uint64_t take_backups(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
+                             const zn_outcome *outcome) {
+    uint64_t accepted = 0;
+    for (uint64_t i = 0; member->backups > 0 && i < outcome->count; i++) {
+        zn_task_run part = { (uint32_t)(outcome->first + i), 1, outcome->attempt };
+        if (outcome->failure_count > 0) {
+            if (zn_scheduler_backup_fails(member, stage, part.first, part.value)) {
+                fail_backup(scheduler, member, stage, part, &outcome->failure[0]);
+                accepted++;
+            }
+        } else if (zn_scheduler_backup_wins(scheduler, member, stage, part.first, part.value)) {
+            accept_part(scheduler, member, stage, part, outcome);
+            accepted++;
+        }
+    }
+    return accepted;
+}
+
 static void take_outcome(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
                          const zn_outcome *outcome) {
     uint32_t at = (uint32_t)outcome->first;
@@ -119,14 +150,28 @@ static void take_outcome(zn_scheduler *scheduler, zn_member *member, zn_live_sta
         }
         at = part.first + part.count;
     }
+    if (accepted < outcome->count && stage->backups.count > 0) {
+        accepted += take_backups(scheduler, member, stage, outcome);
+    }
     scheduler->stats.stale_tasks += outcome->count - accepted;
+}
+
+/* Learns how long tasks of the stage take. */
+static void note_time(zn_live_stage *stage, const zn_msg_outcomes *outcomes) {
+    if (outcomes->spent_us > 0) {
+        stage->backups.spent_us += outcomes->spent_us;
+        for (size_t i = 0; i < outcomes->outcomes_count; i++) {
+            stage->backups.timed += outcomes->outcomes[i].count;
+        }
+    }
 }
 
 void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
                            const zn_msg_outcomes *outcomes) {
     const zn_live_job *job = zn_key_map_get(&scheduler->job_map, outcomes->job);
     zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, outcomes->stage) : NULL;
-    if (stage == NULL || zn_member_holding(member, stage) == NULL) {
+    bool holds = stage != NULL && (zn_member_holding(member, stage) != NULL || member->backups > 0);
+    if (!holds) {
         for (size_t i = 0; i < outcomes->outcomes_count; i++) {
             scheduler->stats.stale_tasks += outcomes->outcomes[i].count;
         }
@@ -141,6 +186,7 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
     for (size_t i = 0; i < outcomes->outcomes_count; i++) {
         take_outcome(scheduler, member, stage, &outcomes->outcomes[i]);
     }
+    note_time(stage, outcomes);
     zn_notes_settle(&scheduler->notes);
     zn_scheduler_refresh_member(scheduler, member);
     zn_scheduler_stage_changed(scheduler, stage);

@@ -341,12 +341,23 @@ void zn_link_tick(zn_slot_manager *m) {
     }
 }
 
-void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome) {
-    if (m->batch.count > 0 && (m->batch_job != stage->job->id || m->batch_stage != stage->id)) {
+/* What is collected is of one stage. */
+static void collect_of(zn_slot_manager *m, const zn_held_stage *stage) {
+    if (m->batch_job != stage->job->id || m->batch_stage != stage->id) {
         zn_link_flush(m);
+        m->batch_spent_us = 0;
     }
     m->batch_job = stage->job->id;
     m->batch_stage = stage->id;
+}
+
+void zn_link_spent(zn_slot_manager *m, const zn_held_stage *stage, uint64_t spent_us) {
+    collect_of(m, stage);
+    m->batch_spent_us += spent_us;
+}
+
+void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome) {
+    collect_of(m, stage);
     zn_outcome_batch_add(&m->batch, outcome);
     if (zn_outcome_batch_is_full(&m->batch)) {
         zn_link_flush(m);
@@ -368,7 +379,9 @@ void zn_link_flush(zn_slot_manager *m) {
                                                                .job = m->batch_job,
                                                                .stage = m->batch_stage,
                                                                .outcomes = outcomes,
-                                                               .outcomes_count = count };
+                                                               .outcomes_count = count,
+                                                               .spent_us = m->batch_spent_us };
+    m->batch_spent_us = 0;
     zn_outcome_batch_reset(&m->batch);
 }
 

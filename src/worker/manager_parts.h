@@ -57,6 +57,8 @@ void zn_link_unsent(zn_slot_manager *m, const zn_message *message);
 void zn_link_tick(zn_slot_manager *m);
 /* Adds an outcome of (job, stage) to what goes with the next RESULT. */
 void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome);
+/* Adds what slots spent on tasks of the stage. */
+void zn_link_spent(zn_slot_manager *m, const zn_held_stage *stage, uint64_t spent_us);
 void zn_link_flush(zn_slot_manager *m);
 void zn_link_commit(zn_slot_manager *m, const zn_slot_entry *slot);
 void zn_link_done(zn_slot_manager *m, uint64_t job);

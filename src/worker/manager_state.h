@@ -131,6 +131,7 @@ struct zn_slot_manager {
     zn_outcome_batch batch;
     uint64_t batch_job;
     uint32_t batch_stage;
+    uint64_t batch_spent_us; /* what slots took for it */
 };
 
 #endif

@@ -108,13 +108,15 @@ void zn_slot_loop_flush(zn_slot_loop *loop) {
                                           .job = loop->job,
                                           .stage = loop->stage,
                                           .outcomes = loop->batch.items,
-                                          .outcomes_count = loop->batch.count };
+                                          .outcomes_count = loop->batch.count,
+                                          .spent_us = loop->spent_ns / 1000 };
+    loop->spent_ns = 0;
     zn_slot_loop_send(loop, &message);
     zn_outcome_batch_reset(&loop->batch);
 }
 
-static void flush_if_old(zn_slot_loop *loop) {
-    if (loop->batch.count > 0 && zn_clock_ns() - loop->batch_since_ns >= FLUSH_NS) {
+static void flush_if_old(zn_slot_loop *loop, uint64_t now_ns) {
+    if (loop->batch.count > 0 && now_ns - loop->batch_since_ns >= FLUSH_NS) {
         zn_slot_loop_flush(loop);
     }
 }
@@ -126,20 +128,23 @@ static bool is_stopping(zn_slot_loop *loop) {
 bool zn_slot_loop_cancelled(zn_slot_loop *loop) {
     if (loop->batch.count > 0 && ++loop->asked >= ASKED_MAX) {
         loop->asked = 0;
-        flush_if_old(loop);
+        flush_if_old(loop, zn_clock_ns());
     }
     return zn_slot_board_is_cancelled(loop->options.board, loop->sequence) || is_stopping(loop);
 }
 
 static void add_outcome(zn_slot_loop *loop, const zn_outcome *outcome) {
+    uint64_t now_ns = zn_clock_ns();
     if (loop->batch.count == 0) {
-        loop->batch_since_ns = zn_clock_ns();
+        loop->batch_since_ns = now_ns;
     }
+    loop->spent_ns += now_ns - loop->task_since_ns;
+    loop->task_since_ns = now_ns;
     zn_outcome_batch_add(&loop->batch, outcome);
     if (zn_outcome_batch_is_full(&loop->batch)) {
         zn_slot_loop_flush(loop);
     } else {
-        flush_if_old(loop);
+        flush_if_old(loop, now_ns);
     }
 }
 
@@ -242,6 +247,8 @@ static void run_chunk(zn_slot_loop *loop, const zn_slot_order *order) {
     loop->sequence = order->task.sequence;
     loop->job = order->task.job;
     loop->stage = order->task.stage;
+    loop->task_since_ns = zn_clock_ns();
+    loop->spent_ns = 0;
     bool whole = false;
     if (order->task.epoch == 0) {
         sweep(loop, order);

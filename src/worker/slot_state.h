@@ -63,6 +63,8 @@ struct zn_slot_loop {
     uint64_t stage;
     zn_outcome_batch batch;
     uint64_t batch_since_ns; /* when the first outcome of the batch was added */
+    uint64_t task_since_ns;  /* when the running task began */
+    uint64_t spent_ns;       /* that the tasks of the batch took */
     uint32_t asked;          /* calls of `cancelled` since the batch's age was looked at */
     /* Calls to the coordinator. */
     uint64_t request;

@@ -121,6 +121,9 @@ static void take_result(zn_slot_manager *m, zn_slot_entry *slot, const zn_msg_ou
         return;
     }
     zn_chunk *chunk = &slot->chunks[index];
+    if (!chunk->cancelled && !chunk->sweep) {
+        zn_link_spent(m, chunk->stage, result->spent_us);
+    }
     for (size_t i = 0; i < result->outcomes_count; i++) {
         const zn_outcome *outcome = &result->outcomes[i];
         if (!take_outcome(chunk, outcome)) {

@@ -259,6 +259,20 @@ void rig_forget_run(rig_worker *worker, size_t index) {
     }
 }
 
+static void push_run(rig_worker *worker, const zn_msg_task *task, zn_task_run run) {
+    if (worker->run_count == worker->run_capacity) {
+        size_t capacity = worker->run_capacity == 0 ? 8 : worker->run_capacity * 2;
+        worker->runs = zn_realloc(worker->runs, capacity, sizeof(worker->runs[0]));
+        worker->jobs = zn_realloc(worker->jobs, capacity, sizeof(worker->jobs[0]));
+        worker->stages = zn_realloc(worker->stages, capacity, sizeof(worker->stages[0]));
+        worker->run_capacity = capacity;
+    }
+    worker->runs[worker->run_count] = run;
+    worker->jobs[worker->run_count] = task->job;
+    worker->stages[worker->run_count] = task->stage;
+    worker->run_count++;
+}
+
 static void take_task(rig_worker *worker, const zn_msg_task *task) {
     assert_int_equal(task->epoch, worker->epoch);
     assert_int_equal(task->sequence, worker->received + 1);
@@ -267,19 +281,37 @@ static void take_task(rig_worker *worker, const zn_msg_task *task) {
     worker->received++;
     worker->task_messages++;
     for (size_t i = 0; i < task->runs_count; i++) {
-        if (worker->run_count == worker->run_capacity) {
-            size_t capacity = worker->run_capacity == 0 ? 8 : worker->run_capacity * 2;
-            worker->runs = zn_realloc(worker->runs, capacity, sizeof(worker->runs[0]));
-            worker->jobs = zn_realloc(worker->jobs, capacity, sizeof(worker->jobs[0]));
-            worker->stages = zn_realloc(worker->stages, capacity, sizeof(worker->stages[0]));
-            worker->run_capacity = capacity;
+        const zn_run *run = &task->runs[i];
+        uint32_t first = (uint32_t)run->first;
+        for (uint32_t k = 0; worker->singly && k < run->count; k++) {
+            push_run(worker, task, (zn_task_run){ first + k, 1, run->attempt });
         }
-        worker->runs[worker->run_count] =
-            (zn_task_run){ (uint32_t)task->runs[i].first, (uint32_t)task->runs[i].count,
-                           task->runs[i].attempt };
-        worker->jobs[worker->run_count] = task->job;
-        worker->stages[worker->run_count] = task->stage;
-        worker->run_count++;
+        if (!worker->singly) {
+            push_run(worker, task, (zn_task_run){ first, (uint32_t)run->count, run->attempt });
+        }
+    }
+}
+
+/* Ends an attempt; what it no longer knows of is counted as well. */
+static void take_away(rig_worker *worker, uint64_t job, uint64_t stage, const zn_run *run) {
+    worker->withdrawn += run->count;
+    for (size_t i = worker->run_count; i > 0; i--) {
+        zn_task_run *held = &worker->runs[i - 1];
+        uint64_t end = run->first + run->count;
+        uint64_t held_end = (uint64_t)held->first + held->count;
+        if (worker->jobs[i - 1] != job || worker->stages[i - 1] != stage ||
+            held->value != run->attempt || end <= held->first || run->first >= held_end) {
+            continue;
+        }
+        if (run->first <= held->first && end >= held_end) {
+            rig_forget_run(worker, i - 1);
+        } else if (run->first <= held->first) {
+            held->first = (uint32_t)end;
+            held->count = (uint32_t)(held_end - end);
+        } else {
+            assert_true(end >= held_end); /* tests do not cut holes */
+            held->count = (uint32_t)(run->first - held->first);
+        }
     }
 }
 
@@ -310,6 +342,12 @@ static void take_letter(rig_worker *worker, const zn_message *message) {
         if (message->rejoin.epoch == worker->epoch) {
             drop_runs(worker, 0);
             worker->epoch = 0;
+        }
+        break;
+    case ZN_MSG_WITHDRAW:
+        for (size_t i = 0; i < message->withdraw.runs_count; i++) {
+            take_away(worker, message->withdraw.job, message->withdraw.stage,
+                      &message->withdraw.runs[i]);
         }
         break;
     case ZN_MSG_COMMITTED:

@@ -29,11 +29,13 @@ typedef struct rig_worker {
     uint64_t *stages;
     size_t run_count;
     size_t run_capacity;
+    bool singly; /* every task becomes a run of its own */
     size_t task_messages;
     size_t cancels;
     size_t rejoins;
     size_t heartbeats;
     size_t refusals;
+    size_t withdrawn; /* tasks */
     size_t drains;
     uint64_t done_job; /* last DONE of a job */
     size_t dones;

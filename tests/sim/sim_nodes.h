@@ -108,7 +108,8 @@ typedef struct sim_slot {
     size_t run;      /* of the first order */
     uint64_t in_run; /* tasks of that run that are over */
     uint32_t position;
-    bool whole; /* all tasks so far have outcomes */
+    uint64_t began_ns; /* the task that it is in */
+    bool whole;        /* all tasks so far have outcomes */
     uint64_t cancelled[4];
     sim_reading reading;
 } sim_slot;

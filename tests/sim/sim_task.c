@@ -56,7 +56,8 @@ static void report_outcome(sim *s, sim_place at, zn_outcome *outcome) {
                                           .job = task->job,
                                           .stage = task->stage,
                                           .outcomes = outcome,
-                                          .outcomes_count = 1 };
+                                          .outcomes_count = 1,
+                                          .spent_us = (s->now_ns - slot->began_ns) / 1000 };
     sim_slot_report(s, at, &message);
     next_task(slot);
     go_on(s, at);
@@ -174,6 +175,7 @@ static void note_beginning(sim *s, sim_place at, sim_task *task) {
 }
 
 void sim_task_begin(sim *s, sim_place at) {
+    sim_slot_at(s, at)->began_ns = s->now_ns;
     sim_slot *slot = sim_slot_at(s, at);
     sim_driver *driver = NULL;
     size_t number = 0;
