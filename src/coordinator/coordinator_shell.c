@@ -357,7 +357,7 @@ static void serve(zn_coordinator_shell *shell, int stop_fd, uint64_t deadline_ns
         zn_journal_clear(shell->journal);
         zn_outgoing_flush(shell->outgoing);
     }
-    zn_gate_look(shell->gate, zn_clock_ns(), shell->scheduler, shell->work);
+    zn_gate_look(shell->gate, shell->scheduler, shell->work);
     /* Who has gone must be known before somebody asks to go on with his job. */
     if (ready[ITEM_EVENTS]) {
         drain_events(shell);

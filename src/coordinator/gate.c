@@ -9,16 +9,12 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "wire/allow_list.h"
-
-#define LOOK_NS (500 * ZN_NS_PER_MS)
 
 struct zn_gate {
     zn_keys keys;
     zn_allow_list *allowed;
-    uint64_t look_ns; /* when to look at the folder again */
-    uint64_t told;    /* version of the list that workers have */
+    uint64_t told; /* version of the list that workers have */
     zn_buf list;
 };
 
@@ -73,13 +69,9 @@ void zn_gate_tell(zn_gate *gate, zn_channel *work, const zn_peer *peer) {
     }
 }
 
-void zn_gate_look(zn_gate *gate, uint64_t now_ns, const zn_scheduler *scheduler, zn_channel *work) {
+void zn_gate_look(zn_gate *gate, const zn_scheduler *scheduler, zn_channel *work) {
     if (gate == NULL) {
         return;
-    }
-    if (now_ns >= gate->look_ns) {
-        zn_allow_list_refresh(gate->allowed);
-        gate->look_ns = now_ns + LOOK_NS;
     }
     uint64_t version = zn_allow_list_version(gate->allowed);
     if (version == gate->told) {

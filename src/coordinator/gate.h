@@ -21,7 +21,7 @@ zn_channel *zn_gate_bind(zn_gate *gate, zn_channel_kind kind, const char *endpoi
 /* Tells one worker whom to let in. */
 void zn_gate_tell(zn_gate *gate, zn_channel *work, const zn_peer *peer);
 
-/* To be called often: looks now and then who is allowed, and tells all workers of a change. */
-void zn_gate_look(zn_gate *gate, uint64_t now_ns, const zn_scheduler *scheduler, zn_channel *work);
+/* To be called often: tells all workers who is allowed if that has changed. */
+void zn_gate_look(zn_gate *gate, const zn_scheduler *scheduler, zn_channel *work);
 
 #endif

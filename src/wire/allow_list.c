@@ -5,9 +5,11 @@
  * one short look into a sorted array, and a message to and fro would cost each taken message a turn
  * of another thread; so this is the one place with a lock.
  *
- * The folder is known by the names, inodes, sizes and times of its files. A file that cannot be
- * read or is no key is logged and left out, as it may be one that is being copied; a folder that is
- * gone allows nobody, one that cannot be read for another reason leaves the list as it was. */
+ * The folder is known by the names, inodes, sizes and times of its files. It is looked at by the
+ * thread of ZAP alone and outside the lock, so a slow disk holds up new connections and nothing
+ * else. A file that cannot be read or is no key is logged and left out, as it may be one that is
+ * being copied; a folder that is gone allows nobody, one that cannot be read for another reason
+ * leaves the list as it was. */
 #include "wire/allow_list.h"
 
 #include <dirent.h>
@@ -28,13 +30,13 @@
 #include "wire/auth.h"
 
 struct zn_allow_list {
+    char domain[40];      /* never changes */
+    char *folder;         /* likewise; NULL: set by hand */
+    uint64_t mark;        /* of the folder as it was read; 0: there was none */
     pthread_mutex_t lock; /* for what follows */
-    char *folder;         /* NULL: set by hand */
-    uint64_t mark;        /* of the folder as it was read */
     uint64_t version;
     zn_key *keys; /* sorted */
     size_t count;
-    char domain[40]; /* never changes */
 };
 
 /* ---- the array ---- */
@@ -46,17 +48,20 @@ static int compare_keys(const void *a, const void *b) {
 /* Sorts and installs keys; takes the array. */
 static void install(zn_allow_list *list, zn_key *keys, size_t count) {
     qsort(keys, count, sizeof *keys, compare_keys);
+    pthread_mutex_lock(&list->lock);
     bool same = list->version > 0 && count == list->count &&
                 memcmp(keys, list->keys, count * sizeof *keys) == 0;
-    if (same) {
-        free(keys);
-        return;
+    zn_key *old = same ? keys : list->keys;
+    if (!same) {
+        list->keys = keys;
+        list->count = count;
+        list->version++;
     }
-    free(list->keys);
-    list->keys = keys;
-    list->count = count;
-    list->version++;
-    zn_log(ZONDA_LOG_INFO, "keys-allowed", "domain=%s count=%zu", list->domain, count);
+    pthread_mutex_unlock(&list->lock);
+    free(old);
+    if (!same) {
+        zn_log(ZONDA_LOG_INFO, "keys-allowed", "domain=%s count=%zu", list->domain, count);
+    }
 }
 
 /* ---- the folder ---- */
@@ -134,11 +139,9 @@ void zn_allow_list_refresh(zn_allow_list *list) {
         return;
     }
     zonda_error error = { 0 };
-    pthread_mutex_lock(&list->lock);
     if (look(list, &error) != ZONDA_OK) {
         zn_log(ZONDA_LOG_ERROR, "keys-unreadable", "text=\"%s\"", error.text);
     }
-    pthread_mutex_unlock(&list->lock);
 }
 
 /* ---- life ---- */
@@ -182,9 +185,7 @@ void zn_allow_list_set(zn_allow_list *list, zn_bytes bytes) {
     if (count > 0) {
         memcpy(keys, bytes.data, count * sizeof *keys);
     }
-    pthread_mutex_lock(&list->lock);
     install(list, keys, count);
-    pthread_mutex_unlock(&list->lock);
 }
 
 void zn_allow_list_append(zn_allow_list *list, zn_buf *out) {

@@ -19,7 +19,8 @@ zn_allow_list *zn_allow_list_new(const char *folder, zonda_error *error);
 /* After all channels that were bound with it. NULL-safe, clears the pointer. */
 void zn_allow_list_destroy(zn_allow_list **list);
 
-/* Looks whether the folder has changed, and if so reads it. Cheap when it has not. */
+/* Looks whether the folder has changed, and if so reads it. For the thread of auth.c alone, which
+ * does so twice a second and when an unknown key comes. */
 void zn_allow_list_refresh(zn_allow_list *list);
 
 /* Replaces the keys by those in `bytes`, one behind the other; what is too much is left out. */

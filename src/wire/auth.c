@@ -30,7 +30,8 @@
 enum {
     FRAMES_MAX = 8,
     FRAME_BYTES_MAX = 256,
-    LISTS_MAX = 64
+    LISTS_MAX = 64,
+    LOOK_MS = 500
 };
 
 /* Begin and end take `life_lock` for as long as they last, so that only one actor is there; the
@@ -150,12 +151,26 @@ static void answer(void *handle, const zap_question *question) {
     zmq_send(handle, "", 0, 0);
 }
 
+/* Who is not allowed any more should not have to wait for a stranger to come. */
+static void refresh_lists(void) {
+    pthread_mutex_lock(&lists_lock);
+    for (size_t i = 0; i < list_count; i++) {
+        zn_allow_list_refresh(lists[i]);
+    }
+    pthread_mutex_unlock(&lists_lock);
+}
+
 static void serve(void *handle, zn_actor_pipe *pipe) {
     zap_question *asked = ZN_NEW(zap_question);
+    uint64_t look_ns = 0;
     while (!zn_actor_stopping(pipe)) {
+        if (zn_clock_ns() >= look_ns) {
+            refresh_lists();
+            look_ns = zn_clock_ns() + LOOK_MS * ZN_NS_PER_MS;
+        }
         zmq_pollitem_t items[] = { { .socket = handle, .events = ZMQ_POLLIN },
                                    { .fd = zn_actor_pipe_fd(pipe), .events = ZMQ_POLLIN } };
-        (void)zmq_poll(items, 2, -1);
+        (void)zmq_poll(items, 2, LOOK_MS);
         while (receive(handle, asked)) {
             answer(handle, asked);
         }

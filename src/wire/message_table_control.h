@@ -17,7 +17,7 @@
     S(host, ZN_NAME_BYTES_MAX, "host name")                                                        \
     U(pid, UINT64_MAX, "process id")                                                               \
     U(slots, ZN_SLOTS_MAX, "worker: its slots; slot: its index")                                   \
-    S(data, ZN_ENDPOINT_BYTES_MAX, "worker: its data endpoint")                                    \
+    S(data, ZN_ENDPOINT_BYTES_MAX, "worker: its data endpoint; with keys also # and its own")      \
     S(folder, ZN_PATH_BYTES_MAX, "worker: where it keeps segments, absolute; empty: only served")  \
     S(machine, ZN_NAME_BYTES_MAX, "worker: tells machines apart; empty: unknown")                  \
     L(jobs, kept_job, ZN_HELLO_JOBS_MAX, "worker: what it may still have segments of")             \
