@@ -17,6 +17,7 @@ zn_retry_class zn_retry_class_of(zonda_err code) {
     switch (code) {
     case ZONDA_ERR_WORKER_LOST:
     case ZONDA_ERR_KEYS:
+    case ZONDA_ERR_STALE: /* taken for dead, and overtaken */
         return ZN_RETRY_INFRA;
     case ZONDA_ERR_CRASH:
     case ZONDA_ERR_HUNG:

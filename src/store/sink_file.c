@@ -218,6 +218,11 @@ zonda_err zn_sink_file_publish(zn_sink_file *file, zonda_error *error) {
     ZN_ASSERT(file->state == SINK_SEALED);
     disarm_others(file);
     if (rename(file->temporary, file->path) != 0) {
+        if (errno == ENOENT && access(file->folder, F_OK) == 0) {
+            zn_error_set(error, ZONDA_ERR_STALE, "another attempt of the task has published");
+            zn_error_at(error, file->path, 0, 0);
+            return ZONDA_ERR_STALE;
+        }
         return zn_file_failed(error, file->path, "cannot rename the finished file to its name");
     }
     file->state = SINK_PUBLISHED;

@@ -21,7 +21,7 @@ zonda_err zn_sink_file_write(zn_sink_file *file, zn_bytes bytes, zonda_error *er
 zonda_err zn_sink_file_seal(zn_sink_file *file, zonda_error *error);
 
 /* Removes what other attempts of the task have, so that none can publish after this one; renames to
- * the target and fsyncs the folder. */
+ * the target and fsyncs the folder. Errors: STALE (another attempt was first), IO. */
 zonda_err zn_sink_file_publish(zn_sink_file *file, zonda_error *error);
 
 /* Bytes in the file (sealed). */

@@ -37,6 +37,7 @@ static void test_attempts_have_limits_of_the_job(void **state) {
     zn_msg_open_job own = { .user_attempts = 1, .infra_attempts = 4, .crash_attempts = 5 };
     assert_int_equal(count_attempts(&usual, ZONDA_ERR_USER), ZN_ATTEMPTS_USER_MAX);
     assert_int_equal(count_attempts(&usual, ZONDA_ERR_WORKER_LOST), ZN_ATTEMPTS_INFRA_MAX);
+    assert_int_equal(count_attempts(&usual, ZONDA_ERR_STALE), ZN_ATTEMPTS_INFRA_MAX);
     assert_int_equal(count_attempts(&usual, ZONDA_ERR_HUNG), ZN_ATTEMPTS_CRASH_MAX);
     assert_int_equal(count_attempts(&own, ZONDA_ERR_USER), 1);
     assert_int_equal(count_attempts(&own, ZONDA_ERR_WORKER_LOST), 4);

@@ -148,7 +148,7 @@ static void publish(sim *s, sim_place at) {
         sim_slot_at(s, at)->state = SIM_SLOT_PUBLISHED;
         sim_slot_wake(s, at, sim_roll(s, RENAME_MS_MAX * ZN_NS_PER_MS));
     } else {
-        fail(s, at, ZONDA_ERR_IO);
+        fail(s, at, ZONDA_ERR_STALE);
     }
 }
 

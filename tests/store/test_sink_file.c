@@ -133,7 +133,7 @@ static void test_sink_file_published_by_one_attempt_only(void **state) {
             assert_ok(zn_sink_file_seal(files[number], &error), error);
         }
         assert_ok(zn_sink_file_publish(files[winner], &error), error);
-        assert_int_equal(zn_sink_file_publish(files[3 - winner], &error), ZONDA_ERR_IO);
+        assert_int_equal(zn_sink_file_publish(files[3 - winner], &error), ZONDA_ERR_STALE);
         zn_sink_file_destroy(&files[1]);
         zn_sink_file_destroy(&files[2]);
         zn_buf content = file_get(path);
