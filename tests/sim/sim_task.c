@@ -10,6 +10,8 @@
 
 enum {
     RENAME_MS_MAX = 40,
+    SLOW_PER_MILLE = 10, /* tasks that take much longer than others */
+    SLOW_TIMES = 20,
     HEED_PER_MILLE = 500 /* how often a task that was cancelled ends before its time */
 };
 
@@ -205,8 +207,9 @@ void sim_task_work(sim *s, sim_place at) {
     sim_driver *driver = NULL;
     size_t number = 0;
     const sim_stage *stage = find_stage(s, at, &driver, &number);
+    uint64_t slow = sim_chance(s, SLOW_PER_MILLE) ? SLOW_TIMES : 1;
     sim_slot_at(s, at)->state = SIM_SLOT_RUNNING;
-    sim_slot_wake(s, at, 1000 + sim_roll(s, stage->task_ns));
+    sim_slot_wake(s, at, 1000 + slow * sim_roll(s, stage->task_ns));
 }
 
 /* The work is done. The first two attempts may fail, so the budget always suffices. */
