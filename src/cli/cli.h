@@ -45,6 +45,7 @@ int zn_cmd_workers(int argc, char **argv);
 int zn_cmd_explain(int argc, char **argv);
 int zn_cmd_cancel(int argc, char **argv);
 int zn_cmd_drain(int argc, char **argv);
+int zn_cmd_history(int argc, char **argv);
 
 /* Parses with argp; a wrong command line ends the program with ZN_EXIT_USAGE. */
 void zn_cli_parse(const struct argp *argp, int argc, char **argv, void *context);

@@ -13,7 +13,8 @@ enum {
     OPTION_JSON = 1000,
     OPTION_KEYS,
     OPTION_TIMEOUT,
-    OPTION_WAIT
+    OPTION_WAIT,
+    OPTION_STATE
 };
 
 /* clang-format off */
@@ -59,6 +60,28 @@ static const struct argp_option worker_options[] = {
     { 0 },
 };
 
+/* Options of those commands that are about jobs which have ended. */
+static const struct argp_option past_options[] = {
+    { "connect", 'c', "ENDPOINT", 0, "the cluster; default " ZN_DEFAULT_ENDPOINT, 0 },
+    { "state", OPTION_STATE, "DIR", 0,
+      "read the state directory of a coordinator, which need not run", 0 },
+    { "timeout", OPTION_TIMEOUT, "SECONDS", 0, "how long it may take to answer; default 30", 0 },
+    { "keys", OPTION_KEYS, "DIR", 0, ZN_KEYS_DOC, 0 },
+    { "json", OPTION_JSON, NULL, 0, "print JSON, for machines", 0 },
+    { 0 },
+};
+
+static const struct argp_option *options_of(zn_cluster_word takes) {
+    switch (takes) {
+    case ZN_CLUSTER_WORD_WORKER:
+        return worker_options;
+    case ZN_CLUSTER_WORD_PAST:
+        return past_options;
+    default:
+        return options;
+    }
+}
+
 static void take_word(zn_cluster_options *parsed, const char *word, struct argp_state *state) {
     if (parsed->takes == ZN_CLUSTER_WORD_NONE || parsed->has_word) {
         argp_error(state, "unexpected word '%s'", word);
@@ -93,6 +116,9 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_JSON:
         parsed->json = true;
         return 0;
+    case OPTION_STATE:
+        parsed->state = word;
+        return 0;
     case OPTION_WAIT:
         parsed->wait = true;
         return 0;
@@ -103,7 +129,8 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         if (parsed->takes == ZN_CLUSTER_WORD_WORKER && !parsed->has_word) {
             argp_error(state, "the id of a worker is missing; `zonda workers` lists them");
         }
-        if (parsed->takes != ZN_CLUSTER_WORD_NONE && !parsed->has_word) {
+        if (parsed->takes != ZN_CLUSTER_WORD_NONE && parsed->takes != ZN_CLUSTER_WORD_PAST &&
+            !parsed->has_word) {
             argp_error(state, "the id of a job is missing; `zonda jobs` lists them");
         }
         return 0;
@@ -114,11 +141,8 @@ static error_t parse(int key, char *word, struct argp_state *state) {
 
 void zn_cluster_parse(const char *doc, zn_cluster_word takes, int argc, char **argv,
                       zn_cluster_options *parsed) {
-    static const char *const words[] = { NULL, "JOB", "JOB[/STAGE[/TASK]]", "WORKER" };
-    bool of_worker = takes == ZN_CLUSTER_WORD_WORKER;
-    const struct argp argp = {
-        of_worker ? worker_options : options, parse, words[takes], doc, NULL, NULL, NULL
-    };
+    static const char *const words[] = { NULL, "JOB", "JOB[/STAGE[/TASK]]", "WORKER", "[JOB]" };
+    const struct argp argp = { options_of(takes), parse, words[takes], doc, NULL, NULL, NULL };
     *parsed = (zn_cluster_options){ .takes = takes, .connect = ZN_DEFAULT_ENDPOINT };
     zn_cli_parse(&argp, argc, argv, parsed);
 }

@@ -11,6 +11,7 @@ typedef enum zn_cluster_word {
     ZN_CLUSTER_WORD_JOB,    /* JOB */
     ZN_CLUSTER_WORD_PLACE,  /* JOB[/STAGE[/TASK]] */
     ZN_CLUSTER_WORD_WORKER, /* WORKER */
+    ZN_CLUSTER_WORD_PAST,   /* [JOB], which may have ended */
 } zn_cluster_word;
 
 typedef struct zn_cluster_options {
@@ -23,6 +24,7 @@ typedef struct zn_cluster_options {
     bool has_word;
     zn_msg_explain place; /* JOB, PLACE */
     uint64_t worker;      /* WORKER */
+    const char *state;    /* PAST: a state directory instead of a cluster; NULL: none */
 } zn_cluster_options;
 
 /* Parses the command line; a wrong one ends the program with ZN_EXIT_USAGE. */

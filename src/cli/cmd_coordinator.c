@@ -11,9 +11,11 @@ enum {
     OPTION_INSECURE,
     OPTION_KEYS,
     OPTION_STATE,
+    OPTION_HISTORY_JOBS,
     OPTION_DRIVER_GRACE,
     GRACE_S_MAX = 86400,
-    LOOK_MS = 500
+    LOOK_MS = 500,
+    HISTORY_JOBS_MAX = 1000000
 };
 
 typedef struct coordinator_options {
@@ -37,6 +39,8 @@ static const struct argp_option options[] = {
       "this "
       "one was, whatever ended it; one coordinator at a time can use it",
       0 },
+    { "history-jobs", OPTION_HISTORY_JOBS, "N", 0,
+      "remember the last N jobs that have ended, for `zonda history`; default 10000", 0 },
     { "insecure", OPTION_INSECURE, NULL, 0,
       "allow an endpoint that other machines can reach, without keys: anybody there can run code "
       "here",
@@ -63,6 +67,15 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_STATE:
         parsed->core.state = word;
         return 0;
+    case OPTION_HISTORY_JOBS: {
+        uint64_t jobs = 0;
+        if (!zn_cli_number(word, 1, HISTORY_JOBS_MAX, &jobs)) {
+            argp_error(state, "--history-jobs takes a number from 1 to %d, not '%s'",
+                       HISTORY_JOBS_MAX, word);
+        }
+        parsed->core.history_jobs = (uint32_t)jobs;
+        return 0;
+    }
     case OPTION_INSECURE:
         parsed->core.insecure = true;
         return 0;

@@ -19,6 +19,7 @@ static const zn_command commands[] = {
     { "workers", zn_cmd_workers, "list the workers of a cluster" },
     { "explain", zn_cmd_explain, "say what a job, stage or task is doing and what it waits for" },
     { "cancel", zn_cmd_cancel, "cancel a job" },
+    { "history", zn_cmd_history, "list the jobs that have ended" },
     { "drain", zn_cmd_drain, "let a worker finish what it runs and leave" },
     { "keygen", zn_cmd_keygen, "make keys for a cluster that other machines can reach" },
     { "slot", zn_cmd_slot, NULL },

@@ -193,6 +193,7 @@ static const call_kind call_kinds[] = {
     { ZN_MSG_LIST_JOBS, zn_control_jobs, false },
     { ZN_MSG_LIST_WORKERS, zn_control_workers, false },
     { ZN_MSG_EXPLAIN, zn_control_explain, false },
+    { ZN_MSG_LIST_HISTORY, zn_control_history, false },
 };
 
 static const call_kind *find_kind(zn_message_number number) {
@@ -223,6 +224,7 @@ static void ids_of(const zn_message *message, uint64_t *client, uint64_t *reques
         ZN_IDS(LIST_JOBS, list_jobs)
         ZN_IDS(LIST_WORKERS, list_workers)
         ZN_IDS(EXPLAIN, explain)
+        ZN_IDS(LIST_HISTORY, list_history)
     default:
         *client = 0;
         *request = 0;
@@ -384,6 +386,7 @@ void zn_control_destroy(zn_control **control) {
     }
     begin_reply(*control);
     zn_clients_destroy(&(*control)->clients);
+    zn_control_history_free(&(*control)->history);
     free((*control)->work);
     free((*control)->blobs);
     free((*control)->events);

@@ -17,6 +17,8 @@ typedef struct zn_control_reply {
     void *sublist;
 } zn_control_reply;
 
+typedef struct zn_history_page zn_history_page;
+
 struct zn_control {
     zn_scheduler *scheduler;
     zn_clients *clients;
@@ -25,6 +27,7 @@ struct zn_control {
     char *events;
     uint64_t now_ns;
     zn_control_reply reply;
+    zn_history_page *history;   /* what a HISTORY borrows; NULL: nobody has asked yet */
     zn_explanation explanation; /* what an EXPLANATION borrows; freed with the next reply */
 };
 
@@ -37,6 +40,9 @@ zn_control_handler zn_control_results;
 zn_control_handler zn_control_jobs;
 zn_control_handler zn_control_workers;
 zn_control_handler zn_control_explain;
+zn_control_handler zn_control_history;
+
+void zn_control_history_free(zn_history_page **page);
 
 /* What lists say about a job. */
 zn_job_info zn_control_job_info(const zn_live_job *job, uint64_t now_ns);

@@ -88,6 +88,7 @@ zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zond
         .bind = coordinator->bind,
         .keys = coordinator->keys,
         .state = coordinator->state,
+        .history_jobs = options->history_jobs > 0 ? options->history_jobs : ZN_HISTORY_JOBS,
         .advertise = coordinator->advertise,
         .insecure = options->insecure,
         .heartbeat_ms = options->heartbeat_ms > 0 ? options->heartbeat_ms : ZN_HEARTBEAT_MS,

@@ -14,6 +14,7 @@ typedef struct zn_coordinator_options {
     const char *keys;  /* folder with coordinator.key and allowed/; NULL: without keys */
     const char *state; /* folder where the state is kept; NULL: it does not survive */
     bool insecure;     /* allow a bind that others than this machine can reach, without keys */
+    uint32_t history_jobs;    /* that have ended and are remembered; 0: ZN_HISTORY_JOBS */
     uint32_t heartbeat_ms;    /* 0: ZN_HEARTBEAT_MS */
     uint32_t lost_ms;         /* 0: ZN_WORKER_LOST_MS */
     uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0:

@@ -116,6 +116,7 @@ static zn_scheduler *new_scheduler(const zn_coordinator_options *options) {
                                    .driver_grace_ms = options->driver_grace_ms,
                                    .blob_bytes_max = ZN_BLOB_STORE_BYTES_MAX,
                                    .wall_ms = zn_clock_wall_ms(),
+                                   .history_jobs = options->history_jobs,
                                    .durable = options->state != NULL };
     return zn_scheduler_new(&config, zn_clock_ns());
 }
@@ -159,7 +160,7 @@ static zonda_err begin(zn_coordinator_shell *shell, const zn_coordinator_options
                                 .events = shell->events };
     shell->outgoing = zn_outgoing_new(&parts);
     zn_scheduler_begin(shell->scheduler, zn_clock_ns());
-    return shell->journal != NULL ? zn_journal_start(shell->journal, ZN_HISTORY_JOBS, error)
+    return shell->journal != NULL ? zn_journal_start(shell->journal, options->history_jobs, error)
                                   : ZONDA_OK;
 }
 

@@ -43,14 +43,26 @@ void zn_notes_add(zn_notes *notes, const zn_message *note) {
     append(notes, note);
 }
 
+void zn_notes_add_past(zn_notes *notes, zn_bytes job) {
+    if (notes->kept) {
+        uint8_t length[LENGTH_BYTES];
+        zn_put_u32(length, (uint32_t)job.len);
+        zn_buf_append(&notes->past, length, sizeof length);
+        zn_buf_append(&notes->past, job.data, job.len);
+        notes->binding = true;
+    }
+}
+
 void zn_notes_clear(zn_notes *notes) {
     zn_notes_settle(notes);
     zn_buf_reset(&notes->bytes, KEEP_BYTES);
+    zn_buf_reset(&notes->past, KEEP_BYTES);
     notes->binding = false;
 }
 
 void zn_notes_free(zn_notes *notes) {
     zn_buf_free(&notes->bytes);
+    zn_buf_free(&notes->past);
     free(notes->outcomes);
     *notes = (zn_notes){ 0 };
 }

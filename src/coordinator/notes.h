@@ -15,6 +15,7 @@ struct zn_task_run;
 typedef struct zn_notes {
     bool kept; /* a journal takes them; else nothing is noted */
     zn_buf bytes;
+    zn_buf past;          /* jobs for the history, each behind its length, too */
     bool binding;         /* there is more among them than tasks that succeeded */
     uint64_t count;       /* notes ever made */
     zn_message gathering; /* NOTE_OUTCOMES in the making, or number 0 */
@@ -24,6 +25,9 @@ typedef struct zn_notes {
 
 /* Appends a note, behind what is being gathered. */
 void zn_notes_add(zn_notes *notes, const zn_message *note);
+
+/* Appends a job that has ended, as NOTE_PAST_JOB. */
+void zn_notes_add_past(zn_notes *notes, zn_bytes job);
 
 /* Ends the gathering of outcomes; to be called before the RESULT that they borrow from ends. */
 void zn_notes_settle(zn_notes *notes);

@@ -68,13 +68,14 @@ static void append_snapshot(zn_outgoing *outgoing) {
 static void take_notes(zn_outgoing *outgoing) {
     zn_notes *notes = &outgoing->parts.scheduler->notes;
     zn_notes_settle(notes);
-    if (outgoing->parts.journal == NULL || notes->bytes.len == 0) {
+    if (outgoing->parts.journal == NULL || (notes->bytes.len == 0 && notes->past.len == 0)) {
         zn_notes_clear(notes);
         return;
     }
     outgoing->bytes += notes->bytes.len;
-    zn_journal_batch batch = { .notes = notes->bytes };
+    zn_journal_batch batch = { .notes = notes->bytes, .past = notes->past };
     notes->bytes = (zn_buf){ 0 };
+    notes->past = (zn_buf){ 0 };
     outgoing->appended = zn_journal_append(outgoing->parts.journal, &batch);
     outgoing->binding = notes->binding ? outgoing->appended : outgoing->binding;
     notes->binding = false;

@@ -31,12 +31,22 @@ static zonda_err replay_record(void *context, zn_bytes record, zonda_error *erro
     return ZONDA_OK;
 }
 
+static zonda_err restore_past(void *context, zn_bytes job, zonda_error *error) {
+    (void)error;
+    zn_history_restore(context, job);
+    return ZONDA_OK;
+}
+
 zonda_err zn_restore_state(zn_journal *journal, zn_scheduler *scheduler, uint64_t *bytes,
                            zonda_error *error) {
     uint64_t begin_ns = zn_clock_ns();
     reading r = { .scheduler = scheduler, .decoder = zn_decoder_new() };
     zonda_err err = zn_journal_db_read(zn_journal_database(journal), replay_record, &r, error);
     zn_decoder_destroy(&r.decoder);
+    if (err == ZONDA_OK) {
+        err = zn_journal_db_read_past(zn_journal_database(journal), restore_past,
+                                      &scheduler->history, error);
+    }
     if (err == ZONDA_OK) {
         zn_log(ZONDA_LOG_INFO, "state-restored", "records=%llu bytes=%llu jobs=%llu ms=%llu",
                (unsigned long long)r.records, (unsigned long long)r.bytes,

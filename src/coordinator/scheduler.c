@@ -30,6 +30,7 @@ zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_n
     scheduler->next_epoch = config->first_epoch;
     scheduler->next_worker = 1;
     scheduler->notes.kept = config->durable;
+    scheduler->history.max = config->history_jobs;
     scheduler->blobs = zn_blob_store_new(config->blob_bytes_max);
     TAILQ_INIT(&scheduler->jobs);
     TAILQ_INIT(&scheduler->runnable);
@@ -474,6 +475,7 @@ void zn_scheduler_destroy(zn_scheduler **scheduler_pointer) {
     zn_key_map_free(&scheduler->driver_map);
     zn_scheduler_outbox_free(&scheduler->outbox);
     zn_notes_free(&scheduler->notes);
+    zn_history_free(&scheduler->history);
     free(scheduler);
     *scheduler_pointer = NULL;
 }

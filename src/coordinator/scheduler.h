@@ -2,6 +2,7 @@
 #ifndef ZN_COORDINATOR_SCHEDULER_H
 #define ZN_COORDINATOR_SCHEDULER_H
 
+#include "coordinator/history.h"
 #include "coordinator/key_map.h"
 #include "coordinator/member.h"
 #include "coordinator/notes.h"
@@ -15,8 +16,9 @@ typedef struct zn_scheduler_config {
     uint32_t lost_ms;
     uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0: never */
     uint64_t blob_bytes_max;
-    uint64_t wall_ms; /* since 1970-01-01 UTC, when the scheduler begins; for people only */
-    bool durable;     /* somebody takes the notes */
+    uint64_t wall_ms;      /* since 1970-01-01 UTC, when the scheduler begins; for people only */
+    uint32_t history_jobs; /* that are remembered; 0: ZN_HISTORY_JOBS */
+    bool durable;          /* somebody takes the notes */
 } zn_scheduler_config;
 
 /* What arrived and had no effect. For tests and the log. */
@@ -62,6 +64,7 @@ typedef struct zn_scheduler {
     TAILQ_HEAD(, zn_live_stage) changed;
     TAILQ_HEAD(, zn_live_stage) delayed; /* with tasks that wait for their next attempt */
     zn_scheduler_stats stats;
+    zn_history history;
     zn_scheduler_outbox outbox;
     zn_notes notes; /* nothing in the outbox may leave before these are durable */
 } zn_scheduler;

@@ -321,16 +321,17 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
         }
         return ZONDA_ERR_UNKNOWN_JOB;
     }
-    bool closing = job->state == ZN_JOB_CLOSING;
+    int before = job->state;
     zonda_err err = zn_live_job_apply(job, ZN_JOB_EVENT_CLOSE, error);
     if (err != ZONDA_OK) {
         return err;
     }
-    if (!closing) {
+    if (before != ZN_JOB_CLOSING) {
         zn_note_job_closing(scheduler, job);
         zonda_error reason;
         zn_live_job_say_closed(job, &reason);
         end_work(scheduler, job, &reason);
+        zn_history_remember(scheduler, job, before);
         let_go(scheduler, job);
     }
     *waiting = waiting_for(scheduler, job);

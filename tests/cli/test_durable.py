@@ -114,6 +114,39 @@ class Durable(unittest.TestCase):
         self.assertNotEqual(refused.returncode, 0)
         self.assertIn("format 9", refused.stderr)
 
+    def test_history_lists_jobs_that_have_ended(self):
+        cluster = self.cluster()
+        self.assertEqual(cluster.run("from_range", "40", "then", "count").returncode, 0)
+        failed = cluster.run("from_range", "3", "then", "map", "error('it broke')")
+        self.assertEqual(failed.returncode, 1)
+
+        def history(*words):
+            result = zonda("history", "--json", *words)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            return json.loads(result.stdout)
+
+        before = history("--connect", cluster.endpoint)
+        self.assertEqual([row["state"] for row in before], ["failed", "complete"])
+        self.assertIn("it broke", before[0]["error"])
+        self.assertEqual(before[1]["records_in"], 40)
+        cluster.restart()
+        self.assertEqual(history("--connect", cluster.endpoint), before)
+        self.assertEqual(history("--state", self.state), before[::-1])
+        stages = history("--connect", cluster.endpoint, str(before[1]["job"]))
+        self.assertEqual([stage["state"] for stage in stages], ["complete"] * before[1]["stages"])
+        unknown = zonda("history", "--connect", cluster.endpoint, "12")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn("job 12 is not in the history", unknown.stderr)
+
+    def test_history_keeps_what_it_is_told_to(self):
+        cluster = DurableCluster(coordinator=("--state", self.state, "--history-jobs", "2"))
+        self.addCleanup(cluster.kill)
+        for _ in range(4):
+            self.assertEqual(cluster.run("from_range", "2", "then", "count").returncode, 0)
+        for words in (("--connect", cluster.endpoint), ("--state", self.state)):
+            rows = json.loads(zonda("history", "--json", *words).stdout)
+            self.assertEqual(len(rows), 2)
+
     def test_job_ids_go_on(self):
         cluster = self.cluster()
         first = cluster.run("from_range", "3", "then", "count")
