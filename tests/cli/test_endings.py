@@ -12,6 +12,7 @@ import time
 import unittest
 
 from harness import MANIFEST, PROGRAM, TestCase, processes_below, zonda
+from test_durable import DurableCluster
 
 
 def wait_until(condition, seconds=60):
@@ -339,9 +340,9 @@ class Cancel(Ending):
         self.assertEqual(cluster.close(), [0, 0])
 
 
-class Publish(Ending):
-    """One attempt publishes. Workers are killed before the permission, between the permission and the
-    rename, and after the rename; the file is whole or not there, and nothing else is left."""
+class Publishing(Ending):
+    """A job of two shards: one is published, the attempt of the other can be held before and after it
+    has the permission. At any time the file is whole or not there, and at the end nothing else is left."""
 
     RECORDS = 2000  # of a shard
     LAST = "".join(f"{i}\n" for i in range(RECORDS, 2 * RECORDS))
@@ -355,13 +356,16 @@ class Publish(Ending):
                                "echo $first\nexec cat\n")
         self.out = self.folder / "out"
         self.target = self.out / "1.jsonl"
-        self.cluster_ = self.cluster(workers=1, slots=1)
+        self.cluster_ = self.make_cluster()
         self.driver = self.start(self.cluster_, "from-range", 2 * self.RECORDS, "--shards", 2, "then", "exec",
                                  self.script, "then", "write", f"{self.out}/{{shard}}.jsonl")
         self.wait_for_tasks(1)
         wait_until((self.out / "0.jsonl").exists)
         self.worker = self.cluster_.workers[0]
         self.slot = processes_below(self.worker.pid)[0]
+
+    def make_cluster(self):
+        return self.cluster(workers=1, slots=1)
 
     def temporaries(self):
         return [p for p in self.out.iterdir() if p.name.endswith(".tmp")]
@@ -396,17 +400,25 @@ class Publish(Ending):
         self.worker.wait()
         wait_until(lambda: not pathlib.Path(f"/proc/{self.slot}").exists())
 
-    def finish_elsewhere(self):
-        self.cluster_.workers[0] = self.cluster_.add_worker()
+    def finish_job(self):
         while self.driver.poll() is None:
             self.check_whole()
         self.finish(self.driver, "".join(f'"{self.out}/{i}.jsonl"\n' for i in range(2)))
         self.expect_clean()
+
+    def finish_elsewhere(self):
+        self.cluster_.workers[0] = self.cluster_.add_worker()
+        self.finish_job()
         self.assertEqual(self.cluster_.close(), [0, 0])
 
     def expect_clean(self):
         self.assertEqual(self.files(self.out), ["0.jsonl", "1.jsonl"])
         self.check_whole()
+
+
+class Publish(Publishing):
+    """Workers are killed before the permission, between the permission and the rename, and after the
+    rename."""
 
     def test_killed_before_the_permission(self):
         coordinator = self.cluster_.coordinator
@@ -438,8 +450,7 @@ class Publish(Ending):
         lock = self.hold_between()
         os.kill(self.slot, signal.SIGKILL)
         lock.close()
-        self.finish(self.driver, "".join(f'"{self.out}/{i}.jsonl"\n' for i in range(2)))
-        self.expect_clean()
+        self.finish_job()
         self.assertEqual(self.cluster_.close(), [0, 0])
 
     def test_frozen_between_and_awake_when_all_is_over(self):
@@ -448,8 +459,7 @@ class Publish(Ending):
             os.kill(pid, signal.SIGSTOP)
         lock.close()
         self.cluster_.workers.append(self.cluster_.add_worker())
-        self.finish(self.driver, "".join(f'"{self.out}/{i}.jsonl"\n' for i in range(2)))
-        self.expect_clean()
+        self.finish_job()
         published = self.target.stat().st_ino
         for pid in (self.slot, self.worker.pid):
             os.kill(pid, signal.SIGCONT)
@@ -457,6 +467,67 @@ class Publish(Ending):
         self.assertEqual(self.cluster_.close(), [0, 0, 0])
         self.expect_clean()
         self.assertEqual(self.target.stat().st_ino, published, "a stale attempt published")
+
+
+class PublishDurable(Publishing):
+    """The same with a coordinator that is killed at these moments, and started again."""
+
+    def make_cluster(self):
+        cluster = DurableCluster.make(self.folder / "state", workers=1, slots=1)
+        self.addCleanup(cluster.kill)
+        return cluster
+
+    def expect_done(self):
+        self.finish_job()
+        self.assertEqual(self.cluster_.close(), [0, 0])
+
+    def test_coordinator_killed_before_the_permission(self):
+        self.cluster_.coordinator.send_signal(signal.SIGSTOP)
+        self.go.touch()
+        wait_until(self.sealed)
+        self.cluster_.restart()
+        self.expect_done()
+
+    def test_coordinator_killed_between_permission_and_rename(self):
+        lock = self.hold_between()
+        self.cluster_.restart()
+        wait_until(lambda: len(self.workers(self.cluster_)) == 1)
+        self.assertFalse(self.target.exists())
+        lock.close()
+        self.expect_done()
+
+    def test_coordinator_killed_after_the_rename(self):
+        lock = self.hold_between()
+        self.cluster_.coordinator.send_signal(signal.SIGSTOP)  # it takes no outcome
+        lock.close()
+        wait_until(self.target.exists)
+        self.cluster_.restart()
+        self.expect_done()
+
+    def test_coordinator_and_worker_killed_between(self):
+        lock = self.hold_between()
+        self.kill_worker()
+        self.cluster_.restart()
+        lock.close()
+        self.finish_elsewhere()
+
+    def test_driver_and_coordinator_killed(self):
+        """The next driver goes on by name, with the coordinator that has read its journal."""
+        self.driver.kill()
+        self.driver.communicate()
+        words = ["from-range", 2 * self.RECORDS, "--shards", 2, "then", "exec", self.script, "then", "write",
+                 f"{self.out}/{{shard}}.jsonl"]
+        named = self.start(self.cluster_, *words, options=["--name", "nightly"])
+        self.wait_for_tasks(2)  # another job, which writes the same files
+        named.kill()
+        named.communicate()
+        self.cluster_.restart()
+        self.driver = self.start(self.cluster_, *words, options=["--name", "nightly"])
+        line = self.driver.stderr.readline()
+        self.assertEqual(line, "zonda: job nightly goes on: stage 1 of 1\n")
+        self.go.touch()
+        self.finish(self.driver, "".join(f'"{self.out}/{i}.jsonl"\n' for i in range(2)))
+        self.check_whole()
 
 
 if __name__ == "__main__":
