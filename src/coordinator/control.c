@@ -74,7 +74,8 @@ static zonda_err put_blob(zn_control *control, const zn_message *request, zn_con
     if (err == ZONDA_OK && blob != NULL) {
         bool complete = zn_blob_complete(blob);
         err = zn_blob_append(blob, put->offset, put->bytes, &reply->error);
-        if (err != ZONDA_ERR_INVALID) {
+        bool something = put->bytes.len > 0 || put->size == 0 || zn_blob_received(blob) > 0;
+        if (err != ZONDA_ERR_INVALID && something) {
             zn_note_blob(control->scheduler, job, put, complete);
         }
     }

@@ -20,6 +20,9 @@ enum {
 static void write_blob(zn_scheduler *scheduler, const zn_live_job *job, zn_blob *blob) {
     zn_digest digest = zn_blob_digest(blob);
     zn_bytes all = zn_blob_bytes(blob);
+    if (all.len == 0 && zn_blob_size(blob) > 0) {
+        return; /* nothing of it has come yet, or what came was not it */
+    }
     bool written = zn_blob_mark(blob, scheduler->snapshots);
     zn_msg_put_blob put = { .digest = zn_digest_bytes(&digest), .size = zn_blob_size(blob) };
     do {

@@ -153,6 +153,31 @@ static void test_replay_closing_job_waits_for_its_workers(void **state) {
     rig_free(&r);
 }
 
+/* A blob of which nothing is there yet, because its parts came in a wrong order or were not it, is
+ * no reason to refuse the state that refers to it. */
+static void test_replay_of_a_blob_without_bytes_goes_on(void **state) {
+    (void)state;
+    rig *r = rig_new();
+    uint64_t job = rig_open(r, "job");
+    zn_message put = { .number = ZN_MSG_PUT_BLOB };
+    put.put_blob = (zn_msg_put_blob){ .job = job,
+                                      .digest = zn_bytes_of_text("0123456789abcdef"),
+                                      .size = 3,
+                                      .offset = 1,
+                                      .bytes = zn_bytes_of_text("b") };
+    assert_int_equal(rig_call(r, put)->number, ZN_MSG_BLOB_STORED);
+    restart(r);
+    put.put_blob.bytes = (zn_bytes){ 0 }; /* asks what is there */
+    assert_int_equal(rig_call(r, put)->number, ZN_MSG_BLOB_STORED);
+    restart(r);
+    put.put_blob.offset = 0;
+    put.put_blob.bytes = zn_bytes_of_text("not");
+    assert_int_equal(rig_call(r, put)->number, ZN_MSG_REFUSAL);
+    restart(r);
+    rig_start(r, job, 0, 4);
+    rig_free(&r);
+}
+
 /* Notes that do not fit are an error, whatever they are. */
 static void test_replay_of_notes_that_do_not_fit_is_refused(void **state) {
     (void)state;
@@ -187,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_replay_waits_for_workers),
         cmocka_unit_test(test_replay_open_job_again_is_the_same_job),
         cmocka_unit_test(test_replay_closing_job_waits_for_its_workers),
+        cmocka_unit_test(test_replay_of_a_blob_without_bytes_goes_on),
         cmocka_unit_test(test_replay_of_notes_that_do_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 /* Any bytes as a batch of a journal. Whatever notes are taken before one does not fit, the state is
  * one that can be: a coordinator begins from it, lets time pass, hands out tasks, and what it then
  * notes as a snapshot gives a state again. */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/limits.h"
 #include "coordinator/invariants.h"
@@ -36,7 +38,11 @@ static void restore(zn_scheduler *scheduler, zn_decoder *decoder) {
     zn_scheduler *again = make_scheduler();
     zn_buf notes = { 0 };
     zn_snapshot_write(scheduler, &notes);
-    ZN_ASSERT(zn_replay_batch(again, decoder, zn_buf_bytes(&notes), &error) == ZONDA_OK);
+    zonda_err code = zn_replay_batch(again, decoder, zn_buf_bytes(&notes), &error);
+    if (code != ZONDA_OK) {
+        fprintf(stderr, "%s\n", error.text);
+    }
+    ZN_ASSERT(code == ZONDA_OK);
     zn_buf_free(&notes);
     zn_scheduler_begin(again, 2 * second_ns);
     check(again);
@@ -51,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     zonda_error error = { 0 };
     zn_scheduler *scheduler = make_scheduler();
     zonda_err code = zn_replay_batch(scheduler, decoder, (zn_bytes){ data, size }, &error);
-    ZN_ASSERT(code == error.code && (code == ZONDA_OK) == (error.text[0] == '\0'));
+    ZN_ASSERT(code == ZONDA_OK || (error.code == code && error.text[0] != '\0'));
     zn_scheduler_begin(scheduler, second_ns);
     check(scheduler);
     for (uint64_t i = 2; i < 6; i++) {
