@@ -83,13 +83,14 @@ static zn_backup *find_backup(const zn_member *member, const zn_live_stage *stag
 
 /* ---- what becomes of them ---- */
 
-/* The attempt in `part` has ended; `used` was given, too, if it is not 0. */
+/* The attempt in `part` has ended; `next` is the one after it, or a later one that is out or comes
+ * next. */
 static void note_end(zn_scheduler *scheduler, const zn_live_stage *stage, zn_task_run part,
-                     uint64_t used, const zonda_error *failure) {
+                     uint64_t next, const zonda_error *failure) {
     part.value++;
     zn_note_attempts(scheduler, stage, part, failure);
-    if (used >= part.value) {
-        part.value = used + 1;
+    if (next > part.value) {
+        part.value = next;
         zn_note_attempts(scheduler, stage, part, NULL);
     }
 }
@@ -104,7 +105,7 @@ void zn_scheduler_give_back(zn_scheduler *scheduler, zn_live_stage *stage, zn_ta
         zn_backup *backup =
             zn_stage_backups_find(&stage->backups, part.first, (uint64_t)part.first + part.count);
         if (note) {
-            note_end(scheduler, stage, part, used, failure);
+            note_end(scheduler, stage, part, backup != NULL ? used : used + 1, failure);
         }
         if (backup != NULL) {
             promote(scheduler, stage, backup);
@@ -217,7 +218,7 @@ static void give(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stag
                  uint64_t attempt) {
     zn_stage_backups_add(&stage->backups, (zn_backup){ task, attempt, member });
     member->backups++;
-    zn_note_attempts(scheduler, stage, (zn_task_run){ task, 1, attempt + 1 }, NULL);
+    zn_note_attempts(scheduler, stage, (zn_task_run){ task, 1, attempt }, NULL);
     zn_run run = { task, 1, attempt };
     zn_scheduler_send_runs(scheduler, member, stage, zn_memdup(&run, sizeof(run)), 1);
     zn_log(ZONDA_LOG_DEBUG, "backup-given", "job=%llu stage=%u task=%u worker=%llu",

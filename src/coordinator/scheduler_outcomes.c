@@ -111,6 +111,7 @@ static void fail_backup(zn_scheduler *scheduler, const zn_member *member, zn_liv
     stage->retries++;
     zn_scheduler_failure_of(failure, member->id, &error);
     zn_note_attempts(scheduler, stage, (zn_task_run){ part.first, 1, part.value + 1 }, &error);
+    zn_note_attempts(scheduler, stage, part, NULL); /* no later one was given */
     zn_scheduler_attempt_failed(scheduler, stage, part, &error);
 }
 

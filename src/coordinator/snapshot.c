@@ -207,6 +207,19 @@ static void write_attempts(zn_scheduler *scheduler, const zn_live_stage *stage,
     }
 }
 
+/* Adds tasks that a worker holds; a second attempt that was given has a higher number. */
+static void add_held(const zn_live_stage *stage, zn_task_run run, zn_task_set *all) {
+    while (run.count > 0) {
+        zn_task_run part = run;
+        uint64_t used = zn_stage_backups_cut(&stage->backups, &part);
+        part.value = zn_held_attempt(run.value);
+        part.value = used > part.value ? used : part.value;
+        zn_task_set_insert(all, part);
+        run.first += part.count;
+        run.count -= part.count;
+    }
+}
+
 /* The next attempts of open tasks, where they are not the first. */
 static void write_open(zn_scheduler *scheduler, const zn_live_stage *stage) {
     run_list *list = ZN_NEW(run_list);
@@ -220,8 +233,7 @@ static void write_open(zn_scheduler *scheduler, const zn_live_stage *stage) {
         const zn_holding *holding = zn_member_holding(member, stage);
         for (uint32_t at = 0; holding != NULL && zn_task_set_next(&holding->tasks, at, &run);
              at = run.first + run.count) {
-            run.value = zn_held_attempt(run.value);
-            zn_task_set_insert(&all, run);
+            add_held(stage, run, &all);
         }
     }
     write_attempts(scheduler, stage, &all, list);

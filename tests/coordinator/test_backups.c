@@ -238,6 +238,20 @@ static void test_backups_first_end_wins(void **state) {
     }
 }
 
+/* Notes and snapshots know of both attempts, and of the one that is left: rig_free compares them.
+ */
+static void test_backups_are_in_notes_and_snapshots(void **state) {
+    (void)state;
+    for (size_t failing = 0; failing <= 2; failing++) {
+        uint64_t job = 0;
+        rig *r = double_up(&job);
+        if (failing < 2) {
+            rig_fail_first(r, failing, ZONDA_ERR_USER, false);
+        }
+        rig_free(&r);
+    }
+}
+
 /* One of two fails or is lost: the other one goes on, and the next attempt has a new number. */
 static void test_backups_one_failure_leaves_the_other(void **state) {
     (void)state;
@@ -311,6 +325,7 @@ int main(void) {
         cmocka_unit_test(test_backups_make_up_for_a_slow_worker),
         cmocka_unit_test(test_backups_make_up_for_slow_attempts),
         cmocka_unit_test(test_backups_first_end_wins),
+        cmocka_unit_test(test_backups_are_in_notes_and_snapshots),
         cmocka_unit_test(test_backups_one_failure_leaves_the_other),
         cmocka_unit_test(test_backups_outlive_a_lost_holder),
         cmocka_unit_test(test_backups_one_may_publish),
