@@ -190,7 +190,8 @@ static zonda_err wait_slice(zn_control_client *client, call_state *state, bool *
     zn_poll(&item, 1, wait_ms < SLICE_MS ? (int)wait_ms : SLICE_MS);
     bool got = false;
     zonda_error problem = { 0 };
-    if (zn_channel_refused(client->channel, &problem) != ZONDA_OK) {
+    if (zn_channel_refused(client->channel, &problem) != ZONDA_OK &&
+        (problem.permanent || !client->answered)) {
         return refused(state, &problem, error);
     }
     zonda_err err = zn_channel_recv(client->channel, NULL, &client->reply, &got, &problem);

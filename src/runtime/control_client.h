@@ -42,7 +42,7 @@ typedef struct zn_call {
 /* Sends the request and waits for its reply, sending it again after every retry_ms of silence.
  * `*reply` is borrowed until the next call. Errors name the call and the endpoint: what the
  * coordinator refused with, UNREACHABLE (nothing has ever answered in this session), TIMEOUT,
- * KEYS (one side will not talk to the other: found within a second or two), CANCELLED (`cancel` was
+ * KEYS (one side will not talk to the other: seen in seconds), CANCELLED (`cancel` was
  * set; the request may or may not have been served), PROTOCOL, VERSION, CORRUPT, LIMIT (the reply
  * cannot be used). */
 zonda_err zn_control_client_call(zn_control_client *client, const zn_call *call,

@@ -358,7 +358,8 @@ static zonda_err give_up(zn_data_client *client, zn_data_peer *peer, const zn_pi
     return ZONDA_ERR_WORKER_LOST;
 }
 
-/* Connects again for a while, unless the peer refuses that for too long: then its reason. */
+/* Connects again for a while where the key is not allowed (yet); then, and otherwise at once, says
+ * why it does not work. */
 static zonda_err check_refused(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
                                zonda_error *error) {
     zonda_error cause = { 0 };
@@ -368,7 +369,7 @@ static zonda_err check_refused(zn_data_client *client, zn_data_peer *peer, const
     uint64_t now = zn_clock_ns();
     peer->refused_ns = peer->refused_ns == 0 ? now : peer->refused_ns;
     disconnect(client, peer);
-    if (now - peer->refused_ns < REFUSED_MS_MAX * ZN_NS_PER_MS) {
+    if (cause.permanent && now - peer->refused_ns < REFUSED_MS_MAX * ZN_NS_PER_MS) {
         zn_poll(NULL, 0, REFUSED_RETRY_MS);
         send_queued(client, peer);
         return ZONDA_OK;

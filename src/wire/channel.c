@@ -391,8 +391,12 @@ static zonda_err check_sender(zn_channel *channel, zonda_error *error) {
         zn_allow_list_has(channel->allowed, &key)) {
         return ZONDA_OK;
     }
-    return zn_error_set(error, ZONDA_ERR_KEYS, "the key %s is not allowed any more",
-                        user == NULL || user[0] == '\0' ? "(none)" : user);
+    zn_error_set(error, ZONDA_ERR_KEYS, "the key %s is not allowed any more",
+                 user == NULL || user[0] == '\0' ? "(none)" : user);
+    if (error != NULL) {
+        error->permanent = true;
+    }
+    return ZONDA_ERR_KEYS;
 }
 
 zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *message, bool *got,

@@ -94,7 +94,8 @@ bool zn_channel_peers_closed(zn_channel *channel);
 
 /* KEYS, with the likely reason, if since the last call the peer of a channel of
  * zn_channel_connect_watched would not have us, or was found not to be who it should be. Then it is
- * not tried again by itself. */
+ * not tried again by itself. `error` is permanent if our key is not allowed; otherwise it may be a
+ * peer that was started again in a wrong way. */
 zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error);
 
 /* What zn_poll waits for: one of a channel, the monitor of a channel, or a file descriptor. */

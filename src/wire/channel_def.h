@@ -26,7 +26,8 @@ struct zn_channel {
     bool keyed;             /* speaks CURVE */
     zsock_t *monitor;       /* PAIR; NULL: not watched */
     uint64_t connected_ns;  /* watched: when the last connection was made */
-    unsigned broken_count;  /* watched: connections in a row that were closed at once */
+    unsigned broken_count;  /* watched: connections in a row that were closed at once, */
+    uint64_t broken_ns;     /* since when */
     uint64_t closings_due_ns; /* 0: none; else when the closings seen are told */
 };
 

@@ -2,16 +2,20 @@
 /* Why a connection does not come about. A caller that waits for an answer learns from libzmq's
  * monitor that there will be none: the two ends do not both have keys, ours is not allowed, or the
  * other end is not the one whose key we know. The last is not said by anybody: who cannot open our
- * greeting closes the connection, as does who is just being killed, and so may the other kinds of
- * misfit, if closing overtakes the explanation. So a few such closings in a row count, each soon
- * after the connection was made (one that comes late is a peer that is stuck). Used by those who
- * call: control clients, workers that look for their coordinator, readers of data. */
+ * greeting closes the connection. So does who is just being killed, or a tunnel with nobody behind
+ * it; and the other kinds of misfit look like it when closing overtakes the explanation. So such
+ * closings count when they have lasted for seconds, each soon after its connection was made (one
+ * that comes late is a peer that is stuck). Only "not allowed" is final: the rest may be a
+ * coordinator that is started again in a wrong way, which need not cost those who know it anything.
+ * Used by those who call: control clients, workers that look for their coordinator, readers of
+ * data. */
 #include "channel_def.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
 
 #define AT_ONCE_NS (2 * ZN_NS_PER_S)
+#define BROKEN_NS (4 * ZN_NS_PER_S)
 
 enum {
     EVENTS = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
@@ -26,9 +30,12 @@ zonda_err zn_handshake_watch(zn_channel *channel, zonda_error *error) {
 }
 
 static zonda_err say_not_allowed(const zn_channel *channel, zonda_error *error) {
-    return zn_error_set(error, ZONDA_ERR_KEYS,
-                        "%s refused our key: it is not among those that it allows",
-                        channel->endpoint);
+    zn_error_set(error, ZONDA_ERR_KEYS, "%s refused our key: it is not among those that it allows",
+                 channel->endpoint);
+    if (error != NULL) {
+        error->permanent = true;
+    }
+    return ZONDA_ERR_KEYS;
 }
 
 static zonda_err say_misfit(const zn_channel *channel, zonda_error *error) {
@@ -48,6 +55,19 @@ static zonda_err say_broken(const zn_channel *channel, zonda_error *error) {
     return zn_error_set(error, ZONDA_ERR_KEYS, text, channel->endpoint);
 }
 
+/* A connection was closed before it began. */
+static zonda_err take_closing(zn_channel *channel, uint64_t now, zonda_error *error) {
+    if (now - channel->connected_ns >= AT_ONCE_NS) {
+        channel->broken_count = 0;
+        return ZONDA_OK;
+    }
+    if (channel->broken_count++ == 0) {
+        channel->broken_ns = now;
+    }
+    bool lasts = channel->broken_count > BROKEN_MAX && now - channel->broken_ns >= BROKEN_NS;
+    return lasts ? say_broken(channel, error) : ZONDA_OK;
+}
+
 static zonda_err take_notice(zn_channel *channel, const zn_monitor_event *notice,
                              zonda_error *error) {
     uint64_t now = zn_clock_ns();
@@ -65,9 +85,7 @@ static zonda_err take_notice(zn_channel *channel, const zn_monitor_event *notice
                    ? say_misfit(channel, error)
                    : ZONDA_OK; /* a peer that is none of ours shows by its silence */
     default:
-        channel->broken_count =
-            now - channel->connected_ns < AT_ONCE_NS ? channel->broken_count + 1 : 0;
-        return channel->broken_count > BROKEN_MAX ? say_broken(channel, error) : ZONDA_OK;
+        return take_closing(channel, now, error);
     }
 }
 

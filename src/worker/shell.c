@@ -180,10 +180,13 @@ static void refuse(zn_shell *shell, const zonda_error *error) {
 }
 
 /* A bad message is dropped; only that of another version can never become a good one, nor can a key
- * that is not allowed. */
+ * that is not allowed. Keys that do not fit otherwise are a mistake at the start; later it is the
+ * coordinator's, which can be mended while the worker keeps what it has. */
 static void take_bad(zn_shell *shell, const char *socket, const zonda_error *error) {
     zn_log(ZONDA_LOG_WARN, "worker-bad-message", "socket=%s text=%s", socket, error->text);
-    if (error->code == ZONDA_ERR_VERSION || error->code == ZONDA_ERR_KEYS) {
+    bool misfit = error->code == ZONDA_ERR_KEYS &&
+                  (error->permanent || !zn_slot_manager_was_welcome(shell->core));
+    if (error->code == ZONDA_ERR_VERSION || misfit) {
         refuse(shell, error);
     }
 }

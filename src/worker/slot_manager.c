@@ -120,6 +120,10 @@ const zonda_error *zn_slot_manager_reason(const zn_slot_manager *m) {
     return &m->reason;
 }
 
+bool zn_slot_manager_was_welcome(const zn_slot_manager *m) {
+    return m->cluster != 0;
+}
+
 uint64_t zn_slot_manager_held(const zn_slot_manager *m) {
     return m->held;
 }

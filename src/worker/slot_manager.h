@@ -57,6 +57,9 @@ zn_registration_state zn_slot_manager_state(const zn_slot_manager *manager);
 /* Why it ended or is about to: OK if it was asked to. Borrowed. */
 const zonda_error *zn_slot_manager_reason(const zn_slot_manager *manager);
 
+/* Whether it was ever registered. */
+bool zn_slot_manager_was_welcome(const zn_slot_manager *manager);
+
 /* Tasks held: queued or in a slot, and not given up. */
 uint64_t zn_slot_manager_held(const zn_slot_manager *manager);
 

@@ -10,6 +10,7 @@ import time
 import unittest
 
 from harness import PROGRAM, TestCase, zonda
+from test_durable import DurableCluster
 
 # Rows that take the data sockets of workers: large results of a shuffle.
 SHUFFLE = ["from-range", "4000", "--shards", "8", "then", "map", "{ k = r % 7, text = ('x'):rep(500) .. r }",
@@ -192,6 +193,40 @@ class Changes(Keys):
         self.refused("worker", "--connect", cluster.endpoint, "--keys", host1,
                      expect=["not among those that it allows"])
         self.expect(cluster.run("--quiet", "--keys", self.keys, *SHUFFLE), 0)
+
+    def test_a_coordinator_that_is_killed_comes_back_with_its_keys(self):
+        """Connections that break in the middle of a handshake are not taken for keys that do not fit."""
+        os.environ["ZONDA_KEYS"] = str(self.keys)
+        self.addCleanup(os.environ.pop, "ZONDA_KEYS")
+        cluster = DurableCluster.make(self.folder / "state")
+        self.addCleanup(cluster.kill)
+        ends = self.folder / "ends"
+        job = subprocess.Popen(
+            [PROGRAM, "run", "--quiet", "--connect", cluster.endpoint, "from-range", "40", "--shards", "40", "then",
+             "exec", f"sh -c 'read line; sleep 0.1; echo >> {ends}; echo \"$line\"'"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(job.kill)
+        for done in 1, 10, 20:
+            wait_until(lambda: ends.exists() and len(ends.read_text()) >= done)
+            self.assertEqual(cluster.restart(), cluster.endpoint)
+        out, err = job.communicate(timeout=60)
+        self.assertEqual(job.returncode, 0, err)
+        self.assertEqual(out.split(), [str(i) for i in range(40)])
+        self.assertEqual([worker.poll() for worker in cluster.workers], [None, None])
+
+    def test_workers_outlast_a_coordinator_that_was_started_without_its_keys(self):
+        os.environ["ZONDA_KEYS"] = str(self.keys)
+        self.addCleanup(os.environ.pop, "ZONDA_KEYS")
+        cluster = DurableCluster.make(self.folder / "state")
+        self.addCleanup(cluster.kill)
+        wait_until(lambda: self.workers(cluster) == 2)
+        os.environ["ZONDA_KEYS"] = ""
+        self.assertEqual(cluster.restart(), cluster.endpoint)
+        wait_until(lambda: self.log(cluster).count("has no keys, and ours") + self.log(cluster).count("or has none") >= 2)
+        os.environ["ZONDA_KEYS"] = str(self.keys)
+        self.assertEqual(cluster.restart(), cluster.endpoint)
+        self.expect(cluster.run("--quiet", *SHUFFLE), 0)
+        self.assertEqual([worker.poll() for worker in cluster.workers], [None, None])
 
     def test_a_revoked_driver_is_told_while_its_job_runs(self):
         cluster = self.secured()
