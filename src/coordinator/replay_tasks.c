@@ -158,12 +158,24 @@ zonda_err zn_replay_lost(zn_scheduler *scheduler, const zn_msg_note_lost *note,
     return err;
 }
 
+static uint64_t count_records(const zn_live_stage *stage) {
+    uint64_t records = 0;
+    zn_task_run run;
+    for (uint32_t at = 0; zn_task_set_next(&stage->results, at, &run); at = run.first + run.count) {
+        records += ((const zn_task_result *)(uintptr_t)run.value)->records_out * run.count;
+    }
+    return records;
+}
+
 zonda_err zn_replay_sums(zn_scheduler *scheduler, const zn_msg_note_sums *note,
                          zonda_error *error) {
     zn_live_stage *stage = NULL;
     zonda_err err = find_stage(scheduler, note->job, note->stage, &stage, error);
     if (err == ZONDA_OK && note->spreads_count != ZN_SPREADS) {
         err = ZN_UNFIT(error, "sums of %zu kinds", note->spreads_count);
+    }
+    if (err == ZONDA_OK && note->records_out != count_records(stage)) {
+        err = ZN_UNFIT(error, "results and sums of stage %u differ", stage->index);
     }
     if (err != ZONDA_OK) {
         return err;

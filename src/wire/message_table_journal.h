@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Part of message_table.h: notes, of which the journal of a coordinator is made. A note says what
  * changed in the state that survives a restart; all of them in order make that state again. They
- * are written and read like messages and are refused from every socket. */
+ * are written and read like messages and are refused from every socket. Once a version is released,
+ * they change only together with ZN_STATE_FORMAT (golden files: update-state-golden). */
 #ifndef ZN_WIRE_MESSAGE_TABLE_JOURNAL_H
 #define ZN_WIRE_MESSAGE_TABLE_JOURNAL_H
 
