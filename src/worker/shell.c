@@ -179,11 +179,22 @@ static void refuse(zn_shell *shell, const zonda_error *error) {
     zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_REFUSED, .error = error });
 }
 
+/* At most once a second: whoever floods the socket must not flood the log. */
+static void log_bad(zn_shell *shell, const char *socket, const zonda_error *error) {
+    uint64_t now = zn_clock_ns();
+    shell->bad_messages++;
+    if (shell->bad_logged_ns == 0 || now - shell->bad_logged_ns >= ZN_NS_PER_S) {
+        shell->bad_logged_ns = now;
+        zn_log(ZONDA_LOG_WARN, "worker-bad-message", "socket=%s total=%llu text=%s", socket,
+               (unsigned long long)shell->bad_messages, error->text);
+    }
+}
+
 /* A bad message is dropped; only that of another version can never become a good one, nor can a key
  * that is not allowed. Keys that do not fit otherwise are a mistake at the start; later it is the
  * coordinator's, which can be mended while the worker keeps what it has. */
 static void take_bad(zn_shell *shell, const char *socket, const zonda_error *error) {
-    zn_log(ZONDA_LOG_WARN, "worker-bad-message", "socket=%s text=%s", socket, error->text);
+    log_bad(shell, socket, error);
     bool misfit = error->code == ZONDA_ERR_KEYS &&
                   (error->permanent || !zn_slot_manager_was_welcome(shell->core));
     if (error->code == ZONDA_ERR_VERSION || misfit) {
@@ -321,7 +332,7 @@ static void take_slots(zn_shell *shell) {
         bool got = false;
         zonda_err code = zn_channel_recv(shell->slots_channel, &peer, &message, &got, &error);
         if (code != ZONDA_OK) {
-            zn_log(ZONDA_LOG_WARN, "worker-bad-message", "socket=slots text=%s", error.text);
+            log_bad(shell, "slots", &error);
         } else if (!got) {
             return;
         } else {

@@ -35,6 +35,8 @@ struct zn_shell {
     zn_slot_manager *core;
     zn_outbox outbox;
     zn_poll_item *items;
+    uint64_t bad_messages;  /* ever */
+    uint64_t bad_logged_ns; /* 0: never */
     const atomic_bool *drain;
     bool drain_told;
     bool stop_told;
