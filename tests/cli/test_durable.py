@@ -93,6 +93,41 @@ class Durable(unittest.TestCase):
         self.check_job(job)
         self.assertIn("state-restored", cluster.log_text())
 
+    def mount_small_disk(self):
+        """A file system of 16 megabytes for the state directory."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root to mount a small file system")
+        os.mkdir(self.state)
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", self.state], capture_output=True)
+        if mount.returncode != 0:
+            self.skipTest("cannot mount a small file system: " + mount.stderr.decode())
+        self.addCleanup(subprocess.run, ["umount", "-l", self.state])
+
+    def test_full_disk_holds_everything_back_and_loses_nobody(self):
+        self.mount_small_disk()
+        cluster = self.cluster()
+        job = self.start_job(cluster)
+        time.sleep(0.3)
+        filler = os.path.join(self.state, "filler")
+        with open(filler, "wb", buffering=0) as file:
+            try:
+                while file.write(bytes(4096)) == 4096:
+                    pass
+            except OSError:
+                pass  # full
+        deadline = time.monotonic() + 20
+        while "journal-write-failed" not in cluster.log_text() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertIn("journal-write-failed", cluster.log_text())
+        time.sleep(4)  # longer than a silent worker or coordinator is waited for
+        self.assertIsNone(job.poll())
+        os.unlink(filler)
+        self.check_job(job)
+        log = cluster.log_text()
+        self.assertIn("journal-write-succeeded", log)
+        self.assertNotIn("worker-lost", log)
+        self.assertEqual(log.count("worker-joined"), 2)
+
     def test_directory_in_use_is_refused(self):
         self.cluster(workers=0)
         refused = zonda("coordinator", "--bind", "tcp://127.0.0.1:*", "--state", self.state)
