@@ -18,7 +18,8 @@
 #include "coordinator/snapshot.h"
 
 enum {
-    SLOW_MS = 250
+    SLOW_MS = 250,
+    BACKLOG_MAX = 256 /* batches that are not durable, above which no more work is handed out */
 };
 
 #define SNAPSHOT_BYTES_MIN (UINT64_C(32) * ZN_MIB)
@@ -97,8 +98,9 @@ static bool is_task(const zn_letter *letter) {
 
 static bool letter_must_wait(const zn_outgoing *outgoing, const zn_letter *letter) {
     if (is_task(letter) && outgoing->parts.journal != NULL) {
-        return outgoing->waiting_work > 0 ||
-               zn_journal_durable(outgoing->parts.journal) < outgoing->binding;
+        uint64_t durable = zn_journal_durable(outgoing->parts.journal);
+        return outgoing->waiting_work > 0 || durable < outgoing->binding ||
+               outgoing->appended - durable > BACKLOG_MAX;
     }
     return must_wait(outgoing);
 }

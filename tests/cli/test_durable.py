@@ -32,8 +32,9 @@ class DurableCluster(Cluster):
         self.coordinator.send_signal(sign)
         self.coordinator.wait()
         self.coordinator.stdout.close()
+        bind = "tcp://127.0.0.1:*" if self.endpoint.startswith("tcp") else self.endpoint
         self.coordinator = subprocess.Popen(
-            [PROGRAM, "coordinator", "--bind", "tcp://127.0.0.1:*", "--state", self.state],
+            [PROGRAM, "coordinator", "--bind", bind, "--state", self.state],
             text=True, stdout=subprocess.PIPE, stderr=self.log)
         return self.coordinator.stdout.readline().split()[1]
 
@@ -86,7 +87,7 @@ class Durable(unittest.TestCase):
         self.assertLessEqual(again, 4 * 2 * 2)
 
     def test_sigterm_is_a_pause(self):
-        cluster = self.cluster()
+        cluster = self.cluster(transport="ipc")
         job = self.start_job(cluster)
         time.sleep(0.5)
         cluster.restart(signal.SIGTERM)
