@@ -45,6 +45,9 @@ typedef struct sim_journal {
     zn_buf notes;      /* all that were ever made, durable or not */
     size_t durable;    /* bytes of them */
     size_t committing; /* bytes that are durable when the commit under way ends; 0: there is none */
+    size_t *batches;   /* where those end that are not durable yet: a batch is there or it is not */
+    size_t batch_count;
+    size_t batch_capacity;
     sim_letter *letters;
     size_t letter_count;
     size_t letter_capacity;

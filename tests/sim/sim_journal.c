@@ -2,7 +2,7 @@
 /* The journal of the simulated coordinator, and what waits for it: a letter or reply leaves only
  * when every note made before it is on the disk. Notes are committed in groups, one at a time; a
  * commit takes a while, and now and then a long one. What a commit was about when the coordinator
- * dies may be on the disk as a whole, in part up to some note, or not at all. */
+ * dies may be on the disk as a whole, in part up to the end of some turn, or not at all. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +15,8 @@ enum {
     COMMIT_MS_MAX = 8,
     SLOW_MS_MAX = 1500,
     SLOW_PER_MILLE = 5,
-    BREAK_PER_MILLE = 2,    /* commits that fail for good: the coordinator ends */
-    SNAPSHOT_PER_MILLE = 5, /* turns in which everything is durable that end with one */
-    LENGTH_BYTES = 4
+    BREAK_PER_MILLE = 2,   /* commits that fail for good: the coordinator ends */
+    SNAPSHOT_PER_MILLE = 5 /* turns in which everything is durable that end with one */
 };
 
 void sim_journal_put(sim *s, const sim_event *to, const zn_message *message, uint64_t epoch) {
@@ -33,7 +32,11 @@ static void take_notes(sim *s) {
     sim_journal *journal = &s->journal;
     zn_notes *notes = &s->scheduler->notes;
     zn_notes_settle(notes);
-    zn_buf_append(&journal->notes, notes->bytes.data, notes->bytes.len);
+    if (notes->bytes.len > 0) {
+        zn_buf_append(&journal->notes, notes->bytes.data, notes->bytes.len);
+        ZN_GROW(journal->batches, journal->batch_count, journal->batch_capacity);
+        journal->batches[journal->batch_count++] = journal->notes.len;
+    }
     zn_notes_clear(notes);
     for (size_t i = journal->letter_count; i > 0 && journal->letters[i - 1].after == UINT64_MAX;
          i--) {
@@ -92,6 +95,13 @@ bool sim_journal_next(sim *s, sim_letter *out) {
 
 void sim_journal_committed(sim *s) {
     sim_journal *journal = &s->journal;
+    size_t left = 0;
+    for (size_t i = 0; i < journal->batch_count; i++) {
+        if (journal->batches[i] > journal->committing) {
+            journal->batches[left++] = journal->batches[i];
+        }
+    }
+    journal->batch_count = left;
     journal->durable = journal->committing;
     journal->committing = 0;
 }
@@ -103,27 +113,23 @@ static void drop_letters(sim_journal *journal) {
     journal->letter_count = 0;
 }
 
-/* Where the note ends that begins at `at`. */
-static size_t end_of_note(const sim_journal *journal, size_t at) {
-    return at + LENGTH_BYTES + zn_get_u32(journal->notes.data + at);
-}
-
 void sim_journal_crash(sim *s) {
     sim_journal *journal = &s->journal;
     size_t kept = journal->durable;
-    size_t torn = journal->committing;
-    while (kept < torn && sim_chance(s, 800)) {
-        kept = end_of_note(journal, kept);
+    for (size_t i = 0; i < journal->batch_count && sim_chance(s, 800); i++) {
+        kept = journal->batches[i] <= journal->committing ? journal->batches[i] : kept;
     }
     drop_letters(journal);
     journal->notes.len = kept;
     journal->durable = kept;
     journal->committing = 0;
+    journal->batch_count = 0;
     journal->life++;
 }
 
 void sim_journal_free(sim_journal *journal) {
     drop_letters(journal);
     free(journal->letters);
+    free(journal->batches);
     zn_buf_free(&journal->notes);
 }

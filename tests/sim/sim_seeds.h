@@ -11,7 +11,10 @@ static const struct {
     const char *name;
     uint64_t seed;
 } sim_seeds[] = {
-    { "a quiet run", 11 },
+    { "a WELCOME that came again began an epoch anew", 203239 },
+    { "an attempt that was overtaken at publishing counted as an error of the user", 302886 },
+    { "the number of a second attempt was given again after a restart", 500393 },
+    { "a full socket was offered the same credit without end", 8 },
 };
 
 #endif
