@@ -75,7 +75,8 @@ typedef struct zonda_error {
     char op[64];           /* operator name, such as "map" */
     char file[512];        /* input or output file */
     char text[1024];       /* one sentence with the values that matter */
-    char traceback[1024];  /* of the user function, where there is one */
+    char traceback[1024];  /* of the user function, where there is one; of a job also why its task
+                              was given up and how the attempts at it ended, a line for each */
 } zonda_error;
 
 /* The constant name of a code ("BAD_RECORD"), never NULL. Any thread. */

@@ -75,7 +75,8 @@ enum {
     ZN_EXPLAIN_STAGES_MAX = 1000,
     ZN_EXPLAIN_REASONS_MAX = 16,
     ZN_EXPLAIN_ATTEMPTS_MAX = 64,
-    ZN_FAILURES_KEPT_MAX = 16, /* failed attempts that a stage remembers */
+    ZN_FAILURES_KEPT_MAX = 16,  /* failed attempts that a stage remembers */
+    ZN_PAST_ATTEMPTS_MAX = 256, /* those of tasks that are not completed, in few words */
 
     /* History. */
     ZN_HISTORY_PAGE_MAX = 256, /* jobs in one answer */

@@ -144,6 +144,7 @@ void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count
     zn_task_set_insert(&stage->results, (zn_task_run){ first, count, (uintptr_t)result });
     if (stage->failures.task_count > 0) {
         zn_retry_forget(&stage->failures, first, count);
+        zn_failure_log_forget(&stage->failed, first, count);
     }
     stage->records_in += outcome->records_in * count;
     stage->records_out += outcome->records_out * count;

@@ -73,6 +73,7 @@ static void count_failure(zn_live_stage *stage, zn_task_run run, uint64_t now_ns
     final.attempt = (uint32_t)run.value;
     zn_retry_count(&stage->failures, run.first, run.count, zn_retry_class_of(error->code), &worst);
     zn_failure_log_add(&stage->failed, run, now_ns, &final);
+    zn_failure_log_remember(&stage->failed, run, "", &final);
 }
 
 static zonda_err outcome_accepted(zn_scheduler *scheduler, zn_live_stage *stage,

@@ -8,10 +8,35 @@
  * is taken of it, and when the job ends it is cancelled like everything else. */
 #include "coordinator/scheduler_internal.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/scheduler_backups.h"
+
+static const char *host_of(const zn_scheduler *scheduler, uint64_t worker) {
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        if (member->id == worker) {
+            return member->host;
+        }
+    }
+    return "";
+}
+
+/* Why no other attempt is made, in front of the history of the task. */
+static void tell_history(const zn_live_stage *stage, uint32_t task, zn_retry_class class,
+                         uint32_t failures, zonda_error *error) {
+    uint32_t limit = stage->job->options.limits.attempts[class];
+    char reason[128];
+    snprintf(reason, sizeof reason, "%s: %u of %u attempts failed%s", zn_retry_class_name(class),
+             failures, limit,
+             failures >= limit  ? ""
+             : error->permanent ? ", and another one cannot help"
+                                : ", and nobody is left who could make another one");
+    zn_failure_log_tell(&stage->failed, task, reason, error);
+}
 
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error) {
@@ -22,6 +47,7 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     zonda_error final = *error;
     final.attempt = (uint32_t)run.value;
     zn_failure_log_add(&stage->failed, run, scheduler->now_ns, &final);
+    zn_failure_log_remember(&stage->failed, run, host_of(scheduler, error->worker), &final);
     bool hopeless = class == ZN_RETRY_DISK && failures >= ZN_ATTEMPTS_DISK_MIN &&
                     zn_scheduler_all_disks_full(scheduler, stage);
     if (failures < limit && !error->permanent && !hopeless) {
@@ -38,6 +64,7 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     }
     zn_log(ZONDA_LOG_DEBUG, "task-failed", "job=%llu stage=%u task=%u",
            (unsigned long long)stage->job->id, stage->index, task);
+    tell_history(stage, task, class, failures, &final);
     zn_scheduler_fail_stage(scheduler, stage, &final);
     return true;
 }

@@ -11,7 +11,8 @@ FAILING = ("from-list", "1", "then", "map", 'error("it broke")')
 
 class Attempts(TestCase):
     def test_retries_are_those_asked_for(self):
-        self.expect(zonda("run", *FAILING), 1, "it broke", "attempt 3")
+        self.expect(zonda("run", *FAILING), 1, "it broke", "attempt 3", "user error: 3 of 3 attempts failed",
+                    "attempt 1 on worker", "attempt 2 on worker")
         self.expect(zonda("run", "--retries", "0", *FAILING), 1, "it broke", "attempt 1")
         self.expect(zonda("run", "--retries", "3", *FAILING), 1, "it broke", "attempt 4")
 

@@ -141,7 +141,8 @@ class Explain(Jobs):
         result = cluster.run("--quiet", "from-range", "4", "--shards", "4", "then", "map",
                              "r == 2 and error('two is bad') or r")
         self.expect(result, 1, "two is bad", "operator map", "shard 2", "attempt 3", "worker 1")
-        self.assertEqual(result.stderr.count("attempt"), 1)
+        self.assertEqual(result.stderr.splitlines()[0].count("attempt"), 1)
+        self.assertEqual(result.stderr.count("attempt 2 on worker 1"), 1)
         self.assertEqual(cluster.close(), [0, 0])
 
 

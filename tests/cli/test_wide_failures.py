@@ -130,7 +130,8 @@ class FullDisk(Jobs):
         process = self.start(cluster, "--quiet", *ROWS, "then", "sort", "k", "then", "write", f"{out}/{{shard}}.jsonl")
         err = self.finish(process, "", status=1)
         self.assertIn(NO_ROOM, err)
-        self.assertEqual(len(err.splitlines()), 1, err)
+        self.assertEqual(err.count(NO_ROOM), 1, err)
+        self.assertIn("infrastructure: ", err.splitlines()[1])
         self.assertEqual(self.files(out) if out.exists() else [], [])
         self.assertEqual(cluster.close(), [0, 0, 0])
 

@@ -44,6 +44,67 @@ static void test_attempts_have_limits_of_the_job(void **state) {
     assert_int_equal(count_attempts(&own, ZONDA_ERR_CRASH), 5);
 }
 
+/* The error of the job tells the class, and of every attempt where it was made and how it ended,
+ * however much else failed in between. */
+static void test_attempts_are_told_by_the_error(void **state) {
+    (void)state;
+    rig *r = rig_new();
+    uint64_t job = begin(r, &(zn_msg_open_job){ 0 }, 100);
+    rig_join(r, 1, 1, 1);
+    rig_fail_first(r, 0, ZONDA_ERR_USER, false);
+    rig_assign(r);
+    for (uint32_t i = 1; i < 60; i++) { /* each of these tasks fails and succeeds then */
+        zn_live_stage *stage = TAILQ_FIRST(&r->scheduler->jobs)->stages[0];
+        zonda_error error;
+        zn_error_set(&error, ZONDA_ERR_USER, "another one");
+        zn_failure_log_remember(&stage->failed, (zn_task_run){ i, 1, 1 }, "else", &error);
+        zn_failure_log_forget(&stage->failed, i, 1);
+    }
+    zn_message get = { .number = ZN_MSG_GET_STATUS, .get_status = { .job = job } };
+    while (rig_call(r, get)->status.state == ZN_STAGE_RUNNING) {
+        size_t worker = r->workers[1].run_count > 0 && r->workers[1].runs[0].first == 0 ? 1 : 0;
+        if (r->workers[worker].runs[0].first == 0) {
+            rig_fail_first(r, worker, ZONDA_ERR_USER, false);
+        } else {
+            rig_finish_first(r, worker);
+            rig_finish_first(r, 1 - worker);
+        }
+        rig_assign(r);
+    }
+    const zonda_error *ended = TAILQ_FIRST(&r->scheduler->jobs)->ended;
+    assert_string_equal(ended->text, "it broke");
+    assert_non_null(strstr(ended->traceback, "user error: 3 of 3 attempts failed\n"));
+    assert_non_null(strstr(ended->traceback, "attempt 1 on worker 1 on host: it broke"));
+    assert_non_null(strstr(ended->traceback, "attempt 2 on worker "));
+    assert_non_null(strstr(ended->traceback, "attempt 3 on worker "));
+    assert_null(strstr(ended->traceback, "another one"));
+    rig_free(&r);
+}
+
+/* Many attempts with long texts: the last ones are told, and the class. */
+static void test_attempts_that_are_many_are_cut(void **state) {
+    (void)state;
+    zn_failure_log log = { 0 };
+    zonda_error error;
+    char text[900];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = 0;
+    for (uint32_t i = 1; i <= 2 * ZN_PAST_ATTEMPTS_MAX; i++) {
+        zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "%s", text);
+        error.worker = i;
+        zn_failure_log_remember(&log, (zn_task_run){ 7, 2, i }, "far", &error);
+    }
+    assert_int_equal(log.past_count, ZN_PAST_ATTEMPTS_MAX);
+    zn_error_copy(error.traceback, sizeof error.traceback, text, strlen(text));
+    zn_failure_log_tell(&log, 8, "infrastructure: many", &error);
+    assert_non_null(strstr(error.traceback, "infrastructure: many\n"));
+    assert_non_null(strstr(error.traceback, "attempt 512 on worker 512 on far"));
+    assert_null(strstr(error.traceback, "attempt 1 "));
+    zn_failure_log_forget(&log, 7, 2);
+    assert_int_equal(log.past_count, 0);
+    zn_failure_log_free(&log);
+}
+
 /* Lets time pass and hands out, as the shell does. */
 static void pass_ms(rig *r, uint64_t ms) {
     r->now_ns += ms * ZN_NS_PER_MS;
@@ -109,6 +170,8 @@ static void test_attempts_that_wait_end_with_their_job(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_attempts_have_limits_of_the_job),
+        cmocka_unit_test(test_attempts_are_told_by_the_error),
+        cmocka_unit_test(test_attempts_that_are_many_are_cut),
         cmocka_unit_test(test_attempts_wait_while_others_go_on),
         cmocka_unit_test(test_attempts_lost_with_a_worker_move_at_once),
         cmocka_unit_test(test_attempts_that_wait_end_with_their_job),
