@@ -39,6 +39,8 @@ struct zn_op_runtime {
     zonda_err (*run)(zn_op *op, zonda_task *task, zonda_error *error);
     /* Removes what an attempt that died may have left outside (temporary files). */
     void (*sweep)(zn_op *op, zn_attempt_id attempt);
+    /* The job is over, before all tasks were: removes what dead attempts of it have left. */
+    void (*clear)(zn_op *op);
 };
 
 /* Gives a record to the next operator. */

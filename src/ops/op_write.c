@@ -245,6 +245,15 @@ static void sweep_file(zn_op *op, zn_attempt_id attempt) {
     free(path);
 }
 
+/* Where the shards have folders of their own nobody looks for what is in them. */
+static void clear_folder(zn_op *op) {
+    sink *self = op->state;
+    const char *rest = NULL;
+    char *folder = zn_pattern_folder(self->args.pattern, &rest);
+    zn_sink_file_sweep_folder(folder, zn_stage_exec_job(op->stage), zn_stage_exec_stage(op->stage));
+    free(folder);
+}
+
 static const zn_op_runtime write_runtime = {
     .open = open_sink,
     .close = close_sink,
@@ -253,6 +262,7 @@ static const zn_op_runtime write_runtime = {
     .end = end_file,
     .abort = abort_file,
     .sweep = sweep_file,
+    .clear = clear_folder,
 };
 
 static const zn_arg_def write_args[] = {

@@ -429,3 +429,15 @@ void zn_stage_exec_sweep(zn_stage_exec *stage, uint64_t task, uint32_t attempt) 
         }
     }
 }
+
+void zn_stage_exec_clear(zn_stage_exec *stage) {
+    zonda_error ignored;
+    if (enter_folder(stage, &ignored) != ZONDA_OK) {
+        return;
+    }
+    for (size_t i = 0; i < stage->op_count; i++) {
+        if (stage->ops[i].def->runtime->clear != NULL) {
+            stage->ops[i].def->runtime->clear(&stage->ops[i]);
+        }
+    }
+}

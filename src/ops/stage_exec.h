@@ -36,4 +36,8 @@ bool zn_stage_exec_run(zn_stage_exec *stage, uint64_t task, uint32_t attempt, zn
 /* Removes what an attempt that died (its slot crashed) may have left behind. */
 void zn_stage_exec_sweep(zn_stage_exec *stage, uint64_t task, uint32_t attempt);
 
+/* The job is over, and was ended before it was complete: removes what any attempt that died, here
+ * or elsewhere, may have left behind. */
+void zn_stage_exec_clear(zn_stage_exec *stage);
+
 #endif

@@ -12,6 +12,7 @@
  * Used by the write operators in a task, and the sweep by the worker after a slot died. */
 #include "store/sink_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -86,6 +87,25 @@ void zn_sink_file_sweep(const char *path, zn_attempt_id attempt) {
     char *temporary = temporary_of(path, attempt);
     remove_abandoned(temporary);
     free(temporary);
+}
+
+void zn_sink_file_sweep_folder(const char *folder, zn_job_id job, zn_stage_id stage) {
+    char mark[64];
+    snprintf(mark, sizeof mark, ".zonda-%" PRIu64 "-%" PRIu32 "-", job.value, stage.value);
+    DIR *listing = opendir(folder[0] == '\0' ? "." : folder);
+    for (struct dirent *entry; listing != NULL && (entry = readdir(listing)) != NULL;) {
+        const char *name = entry->d_name;
+        size_t len = strlen(name);
+        if (name[0] == '.' && strstr(name, mark) != NULL && len > 4 &&
+            strcmp(name + len - 4, ".tmp") == 0) {
+            char *temporary = zn_format("%s%s", folder, name);
+            remove_abandoned(temporary);
+            free(temporary);
+        }
+    }
+    if (listing != NULL) {
+        closedir(listing);
+    }
 }
 
 static void sweep_earlier(const char *path, zn_attempt_id attempt) {

@@ -30,6 +30,10 @@ uint64_t zn_sink_file_bytes(const zn_sink_file *file);
 /* Removes the temporary file unless published; frees. NULL-safe. */
 void zn_sink_file_destroy(zn_sink_file **file);
 
+/* Removes what attempts of a stage, whose job is over, have left in a folder ("" or with its slash)
+ * when they died; those of living ones stay. */
+void zn_sink_file_sweep_folder(const char *folder, zn_job_id job, zn_stage_id stage);
+
 /* Removes the temporary that an attempt which died may have left. Missing is fine. */
 void zn_sink_file_sweep(const char *path, zn_attempt_id attempt);
 

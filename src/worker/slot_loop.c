@@ -242,6 +242,15 @@ static void sweep(zn_slot_loop *loop, const zn_slot_order *order) {
     }
 }
 
+/* Attempts of the stage were ended: if its job ends now, others may have left something. */
+static void mark_interrupted(zn_slot_loop *loop, const zn_slot_order *order) {
+    for (zn_slot_stage *stage = loop->stages; stage != NULL; stage = stage->next) {
+        if (stage->job == order->task.job && stage->stage == order->task.stage) {
+            stage->interrupted = true;
+        }
+    }
+}
+
 static void run_chunk(zn_slot_loop *loop, const zn_slot_order *order) {
     loop->epoch = order->task.epoch;
     loop->sequence = order->task.sequence;
@@ -257,6 +266,7 @@ static void run_chunk(zn_slot_loop *loop, const zn_slot_order *order) {
     }
     zn_slot_loop_flush(loop);
     if (!whole) {
+        mark_interrupted(loop, order);
         zn_message message = { .number = ZN_MSG_HEARTBEAT };
         message.heartbeat.received = loop->sequence;
         zn_slot_loop_send(loop, &message);
@@ -269,6 +279,9 @@ static void forget_job(zn_slot_loop *loop, uint64_t job) {
         zn_slot_stage *stage = *at;
         if (stage->job == job) {
             *at = stage->next;
+            if (stage->interrupted && stage->exec != NULL) {
+                zn_stage_exec_clear(stage->exec);
+            }
             free_stage(stage);
         } else {
             at = &stage->next;

@@ -38,6 +38,7 @@ typedef struct zn_slot_stage {
     zn_task_host host;
     zn_stage_exec *exec; /* NULL: `failure` says why */
     zonda_error failure;
+    bool interrupted; /* attempts of it were ended, or died */
     struct zn_slot_stage *next;
 } zn_slot_stage;
 

@@ -258,6 +258,19 @@ class Cancel(Ending):
         self.expect_nothing_left()
         self.assertEqual(cluster.close(), [0, 0, 0])
 
+    def test_files_of_a_worker_that_was_killed_go_with_the_job(self):
+        """Its tasks have not begun again anywhere when the job ends: others clear up."""
+        cluster = self.cluster()
+        driver = self.start_writing(cluster)
+        cluster.workers[0].kill()
+        cluster.workers[0].wait()
+        wait_until(lambda: len(self.workers(cluster)) == 1)
+        self.assertEqual(len(self.files(self.out)), 4)
+        driver.send_signal(signal.SIGINT)
+        driver.communicate(timeout=60)
+        self.expect_nothing_left()
+        self.assertEqual(cluster.close()[1:], [0, 0])
+
     def test_the_end_of_the_coordinator_is_told_to_all(self):
         cluster = self.cluster()
         driver = self.start_writing(cluster)

@@ -146,6 +146,32 @@ static void test_sink_file_published_by_one_attempt_only(void **state) {
     }
 }
 
+/* When a job is over, what its dead attempts have left goes; of others, and of the living, nothing.
+ */
+static void test_sink_file_sweep_of_a_folder_takes_the_dead_of_the_job(void **state) {
+    char *folder = zn_format("%s/", (char *)*state);
+    char *path = zn_format("%sout.txt", folder);
+    static const char *const names[] = { ".out.txt.zonda-7-1-42-9.tmp",
+                                         ".out.txt.zonda-7-2-42-9.tmp",
+                                         ".out.txt.zonda-71-1-42-9.tmp",
+                                         "out.txt.zonda-7-1-4.txt" };
+    for (size_t i = 0; i < 4; i++) {
+        char *name = zn_format("%s%s", folder, names[i]);
+        file_put(name, zn_bytes_of_text("x"));
+        free(name);
+    }
+    zn_sink_file *living = open_sink(path, 3);
+    zn_sink_file_sweep_folder(folder, (zn_job_id){ 7 }, (zn_stage_id){ 1 });
+    assert_int_equal(folder_count(folder), 4);
+    zn_sink_file_destroy(&living);
+    assert_int_equal(folder_count(folder), 3);
+    char *dead = zn_format("%s%s", folder, names[0]);
+    assert_false(exists(dead));
+    free(dead);
+    free(path);
+    free(folder);
+}
+
 /* The temporary of a killed run with the same ids is taken over; one in use is an error. */
 static void test_sink_file_same_attempt_again(void **state) {
     char *path = zn_format("%s/out", (char *)*state);
@@ -213,6 +239,7 @@ int main(void) {
         folder_test(test_sink_file_empty_is_valid),
         folder_test(test_sink_file_clears_only_the_dead),
         folder_test(test_sink_file_published_by_one_attempt_only),
+        folder_test(test_sink_file_sweep_of_a_folder_takes_the_dead_of_the_job),
         folder_test(test_sink_file_same_attempt_again),
         folder_test(test_sink_file_impossible_places_are_io),
         folder_test(test_sink_file_target_is_a_folder),
