@@ -46,6 +46,8 @@ class Cluster:
         self.options = ["--insecure"] if self.alone else []
         if durable:
             self.options += ["--state", str(self.folder / "state")]
+            if self.alone:
+                hosts.small_disk(self.folder / "state")
         self.next_worker = 0
         self.workers = []
         self.start_coordinator()
@@ -136,6 +138,16 @@ class Round:
         self.at(at, worker.cut, False)
         self.at(at + self.random.choice([0.3, 1, 4]), worker.cut, True)
 
+    def mute_link(self, at):
+        worker = self.any_worker()
+        self.at(at, worker.mute, False)
+        self.at(at + self.random.choice([0.3, 1, 4]), worker.mute, True)
+
+    def fill_state(self, at):
+        path = self.cluster.folder / "state" / "fill"
+        self.at(at, hosts.fill, path, True)
+        self.at(at + self.random.uniform(0.5, 2), hosts.fill, path, False)
+
     def fill_disk(self, at):
         worker = self.any_worker()
         self.at(at, worker.fill_disk, True)
@@ -216,7 +228,7 @@ def check(round_, expected):
 def faults_for(cluster, options, durable):
     faults = ["kill_worker", "stop_worker", "kill_slot", "stop_slot", "drain_worker", "stop_coordinator", "kill_driver"]
     if cluster.alone:
-        faults += ["cut_link", "fill_disk"]
+        faults += ["cut_link", "mute_link", "fill_disk"] + (["fill_state"] if durable else [])
     else:
         print("SKIP: no cut links and full disks: that takes the rights of root and namespaces")
     if durable:
@@ -287,6 +299,8 @@ def main():
         status = rounds(cluster, options, durable)
     finally:
         cluster.close()
+        if cluster.alone and durable:
+            subprocess.run(["umount", cluster.folder / "state"], check=False)
         if status == 0 and not options.keep:
             subprocess.run(["rm", "-rf", cluster.folder], check=False)
     return status

@@ -17,6 +17,12 @@ def run(*words):
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
+def small_disk(folder):
+    """A disk of its own for a folder."""
+    folder.mkdir()
+    run("mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", str(folder))
+
+
 def can_have_hosts():
     """Whether this process, which should be in a network of its own, can make hosts in it."""
     if os.geteuid() != 0 or os.environ.get("ZONDA_CHAOS_ALONE") != "1":
@@ -30,6 +36,19 @@ def can_have_hosts():
     except (OSError, subprocess.CalledProcessError):
         return False
     return True
+
+
+def fill(path, full):
+    """Makes a file as large as the disk lets it be, or removes it."""
+    try:
+        if not full:
+            path.unlink()
+            return
+        with open(path, "wb", buffering=0) as file:
+            while file.write(bytes(256 * 1024)):
+                pass
+    except OSError:
+        pass  # full, which was wanted; or the host is gone
 
 
 class Plain:
@@ -79,18 +98,14 @@ class Host(Plain):
             if self.process.poll() is not None:
                 raise RuntimeError("a host could not be made")
 
+    def mute(self, whole):
+        """What the host sends to the coordinator is lost; what it is sent arrives."""
+        subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", "ip", "route", "del" if whole else "add", "blackhole",
+                        COORDINATOR], check=False, stderr=subprocess.DEVNULL)
+
     def cut(self, whole):
         subprocess.run(["ip", "link", "set", self.link, "up" if whole else "down"], check=False,
                        stderr=subprocess.DEVNULL)
 
     def fill_disk(self, full):
-        path = pathlib.Path(f"/proc/{self.process.pid}/root{self.scratch}/fill")
-        try:
-            if not full:
-                path.unlink()
-                return
-            with open(path, "wb", buffering=0) as file:
-                while file.write(bytes(1024 * 1024)):
-                    pass
-        except OSError:
-            pass  # full, which was wanted; or the host is gone
+        fill(pathlib.Path(f"/proc/{self.process.pid}/root{self.scratch}/fill"), full)

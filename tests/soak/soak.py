@@ -19,7 +19,7 @@ DRIVERS = 2
 # What may differ between two samples of a process that does not grow.
 SLACK_KIB = 4096
 SLACK_DESCRIPTORS = 8
-SLACK_FOLDER_KIB = 4096
+SLACK_FOLDER_KIB = 2048
 
 
 def status(pid):
@@ -84,21 +84,21 @@ class Soak:
         print(" ".join(f"{key}={value}" for key, value in row.items()), flush=True)
 
     def grown(self):
-        """What the later half of the samples after --warm has more than the earlier half."""
+        """What the last third of the samples after --warm has more than the first."""
         after = [row for row in self.samples if row["jobs"] >= self.options.warm]
-        if len(after) < 4:
+        if len(after) < 3:
             return [f"only {len(after)} samples after {self.options.warm} jobs"]
-        half = len(after) // 2
+        third = len(after) // 3
         found = []
         for key in after[0]:
             kind = key.split(".")[-1]
             if kind == "jobs":
                 continue
-            first = max(row[key] for row in after[:half])
-            last = min(row[key] for row in after[half:])
+            first = max(row[key] for row in after[:third])
+            last = min(row[key] for row in after[-third:])
             # Slots are several processes.
             slack = {"rss_kib": max(SLACK_KIB, first // 10), "threads": 0, "descriptors": SLACK_DESCRIPTORS,
-                     "folder_kib": SLACK_FOLDER_KIB}[kind]
+                     "folder_kib": max(SLACK_FOLDER_KIB, first // 10)}[kind]
             if last > first + slack:
                 found.append(f"{key} has grown from {first} to {last}")
         return found
