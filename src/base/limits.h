@@ -65,11 +65,13 @@ enum {
     ZN_ALLOWED_KEYS_MAX = 4096, /* public keys that may connect to a cluster */
 
     /* Batches. */
-    ZN_RUNS_MAX = 4096,            /* runs in one TASK */
-    ZN_OUTCOMES_MAX = 16384,       /* outcomes in one RESULT */
-    ZN_BATCH_BYTES = 256 * ZN_KIB, /* a RESULT or page is closed at this size */
-    ZN_INLINE_BYTES_MAX = 4096,    /* a larger result goes into a segment */
-    ZN_CREDIT_TASKS_MAX = 65536,   /* tasks that a worker may hold */
+    ZN_RUNS_MAX = 4096,                        /* runs in one TASK */
+    ZN_OUTCOMES_MAX = 16384,                   /* outcomes in one RESULT */
+    ZN_BATCH_BYTES = 256 * ZN_KIB,             /* a RESULT or page is closed at this size */
+    ZN_INLINE_BYTES_MAX = 4096,                /* a larger result goes into a segment */
+    ZN_CREDIT_TASKS_MAX = 65536,               /* tasks that a worker may hold */
+    ZN_UNACKNOWLEDGED_BYTES_MAX = 32 * ZN_MIB, /* of RESULTs, before a worker begins no more */
+    ZN_ACKNOWLEDGE_MAX = 64, /* RESULTs after which they are acknowledged out of turn */
 
     /* Explanations. */
     ZN_EXPLAIN_STAGES_MAX = 1000,

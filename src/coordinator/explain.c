@@ -161,8 +161,7 @@ static void explain_task(const zn_scheduler *scheduler, const zn_live_stage *sta
     }
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        const zn_holding *holding = zn_member_holding(member, stage);
-        if (holding != NULL && zn_task_set_get(&holding->tasks, task, &value)) {
+        if (zn_member_holds(member, stage, task, &value)) {
             run.value = zn_held_attempt(value);
             zn_attempt_info *info = add_attempt(out, ZN_ATTEMPT_HELD, run);
             set_worker(info, member);

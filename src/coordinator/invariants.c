@@ -7,7 +7,7 @@
  * - a stage with a limit knows how many tasks from the first on are completed and what they gave,
  *   and runs only while that is less than the limit;
  * - every worker holds what its count says, and only of stages that may be held, of jobs that it
- *   touched;
+ *   touched, and without a registration only what is recalled;
  * - failures are counted for tasks that are not completed only;
  * - of the tasks that go first, those that were passed are not pending, or wait;
  * - tasks that wait for their next attempt are pending;
@@ -48,8 +48,8 @@ static bool gather_tasks(const zn_scheduler *scheduler, const zn_live_stage *sta
         add_all(all, &stage->pending) && (may_have_surplus(stage) || add_all(all, &stage->results));
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        const zn_holding *holding = zn_member_holding(member, stage);
-        if (holding != NULL) {
+        const zn_holding *holding;
+        for (size_t i = 0; (holding = zn_member_next_holding(member, stage, &i)) != NULL;) {
             *held += holding->tasks.task_count;
             disjoint = disjoint && add_all(all, &holding->tasks);
         }
@@ -173,8 +173,7 @@ static zonda_err check_backups(const zn_scheduler *scheduler, const zn_live_stag
         uint64_t value = 0;
         const zn_member *member;
         TAILQ_FOREACH(member, &scheduler->members, link) {
-            const zn_holding *holding = zn_member_holding(member, stage);
-            bool holds = holding != NULL && zn_task_set_get(&holding->tasks, backup->task, &value);
+            bool holds = zn_member_holds(member, stage, backup->task, &value);
             other = other || (holds && zn_held_attempt(value) != backup->attempt);
         }
         if (!other || backup->member->epoch == 0) {
@@ -250,15 +249,27 @@ static zonda_err check_job(const zn_scheduler *scheduler, const zn_live_job *job
     return ZONDA_OK;
 }
 
+/* Whether the holding may be there. */
+static bool may_hold(const zn_member *member, const zn_holding *holding, bool registered) {
+    for (size_t i = 0; i < member->holding_count; i++) {
+        const zn_holding *other = &member->holdings[i];
+        if (other != holding && other->stage == holding->stage &&
+            other->recalled == holding->recalled) {
+            return false;
+        }
+    }
+    bool ended = holding->stage->state != ZN_STAGE_RUNNING && !may_have_surplus(holding->stage);
+    return holding->tasks.task_count > 0 && !ended && (registered || holding->recalled) &&
+           zn_member_touched(member, holding->stage->job->id) != NULL;
+}
+
 static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *member,
                               zonda_error *error) {
     uint64_t held = 0;
+    bool registered = zn_member_is_registered(member) || member->state == ZN_MEMBER_LEAVING;
     for (size_t i = 0; i < member->holding_count; i++) {
-        const zn_holding *holding = &member->holdings[i];
-        held += holding->tasks.task_count;
-        bool ended = holding->stage->state != ZN_STAGE_RUNNING && !may_have_surplus(holding->stage);
-        if (holding->tasks.task_count == 0 || ended ||
-            zn_member_touched(member, holding->stage->job->id) == NULL) {
+        held += member->holdings[i].tasks.task_count;
+        if (!may_hold(member, &member->holdings[i], registered)) {
             return BROKEN(error, "worker %llu holds what it cannot",
                           (unsigned long long)member->id);
         }
@@ -267,9 +278,7 @@ static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *me
         return BROKEN(error, "worker %llu holds %llu tasks, counted %u",
                       (unsigned long long)member->id, (unsigned long long)held, member->held);
     }
-    bool registered = zn_member_is_registered(member) || member->state == ZN_MEMBER_LEAVING;
-    if (registered != (zn_scheduler_member(scheduler, member->epoch) == member) ||
-        (!registered && (held > 0 || member->touched_count > 0))) {
+    if (registered != (zn_scheduler_member(scheduler, member->epoch) == member)) {
         return BROKEN(error, "worker %llu: registration and state differ",
                       (unsigned long long)member->id);
     }

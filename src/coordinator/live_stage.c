@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "coordinator/stage_attempts.h"
 
 static const char *const state_names[ZN_STAGE_STATES] = { "new", "running", "complete", "failed",
                                                           "cancelled" };
@@ -88,9 +89,7 @@ bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *o
         return false;
     }
     stage->running += out->count;
-    if (out->value > 1 + (uint64_t)stage->raised) {
-        stage->retries += out->count;
-    }
+    zn_live_stage_count_try(stage, *out);
     return true;
 }
 
@@ -205,7 +204,7 @@ static void lose_run(zn_live_stage *stage, zn_task_run run) {
                                run.count);
     zn_task_set_remove(&stage->results, run.first, run.count);
     for (uint32_t at = run.first, end = run.first + run.count; at < end;) {
-        zn_task_run part = { at, end - at, home->attempt };
+        zn_task_run part = { at, end - at, home->next - 1 };
         uint64_t used = zn_stage_backups_cut(&stage->backups, &part);
         part.value = 1 + (used > part.value ? used : part.value);
         zn_task_set_insert(&stage->pending, part);

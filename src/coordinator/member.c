@@ -3,8 +3,9 @@
  * still have bodies, running attempts or segments. Everything of an epoch ends with the epoch; the
  * scheduler gives the tasks back to their stages.
  *
- * Invariants: `held` is the sum over the holdings and is not raised above `credit`; no holding is
- * empty; a member without an epoch holds and has touched nothing. */
+ * Invariants: `held` is the sum over the holdings; no holding is empty; a member has at most one
+ * holding of a stage that is confirmed and one that is recalled; without an epoch all are recalled.
+ */
 #include "coordinator/member.h"
 
 #include <stdlib.h>
@@ -68,7 +69,6 @@ static char *text_of(zn_bytes bytes) {
 
 void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer *peer,
                      uint64_t epoch, uint64_t now_ns) {
-    ZN_ASSERT(member->holding_count == 0 && member->touched_count == 0);
     free_texts(member);
     member->host = text_of(hello->host);
     member->data = text_of(hello->data);
@@ -81,6 +81,7 @@ void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer
     member->credit = 0;
     member->sent = 0;
     member->received = 0;
+    member->acknowledged = 0;
     member->expected_beat = 0;
     member->heard_at_ns = now_ns;
     member->beat_at_ns = now_ns;
@@ -91,25 +92,91 @@ uint32_t zn_member_room(const zn_member *member) {
     return open ? member->credit - member->held : 0;
 }
 
-zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stage) {
+static zn_holding *find_holding(const zn_member *member, const zn_live_stage *stage,
+                                bool recalled) {
     for (size_t i = 0; i < member->holding_count; i++) {
-        if (member->holdings[i].stage == stage) {
+        if (member->holdings[i].stage == stage && member->holdings[i].recalled == recalled) {
             return &member->holdings[i];
         }
     }
     return NULL;
 }
 
-void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, uint64_t now_ns) {
-    zn_holding *holding = zn_member_holding(member, stage);
+zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stage) {
+    return find_holding(member, stage, false);
+}
+
+const zn_holding *zn_member_next_holding(const zn_member *member, const zn_live_stage *stage,
+                                         size_t *at) {
+    while (*at < member->holding_count) {
+        const zn_holding *holding = &member->holdings[(*at)++];
+        if (holding->stage == stage) {
+            return holding;
+        }
+    }
+    return NULL;
+}
+
+bool zn_member_holds(const zn_member *member, const zn_live_stage *stage, uint32_t task,
+                     uint64_t *value) {
+    const zn_holding *holding;
+    for (size_t i = 0; (holding = zn_member_next_holding(member, stage, &i)) != NULL;) {
+        if (zn_task_set_get(&holding->tasks, task, value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_run(zn_member *member, zn_live_stage *stage, bool recalled, zn_task_run run) {
+    zn_holding *holding = find_holding(member, stage, recalled);
     if (holding == NULL) {
         ZN_GROW(member->holdings, member->holding_count, member->holding_capacity);
         holding = &member->holdings[member->holding_count++];
-        *holding = (zn_holding){ .stage = stage };
+        *holding = (zn_holding){ .stage = stage, .recalled = recalled };
     }
-    run.value |= zn_held_since(now_ns);
     zn_task_set_insert(&holding->tasks, run);
     member->held += run.count;
+}
+
+void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, uint64_t now_ns) {
+    run.value |= zn_held_since(now_ns);
+    add_run(member, stage, false, run);
+}
+
+void zn_member_recall(zn_member *member) {
+    for (size_t i = member->holding_count; i > 0; i--) {
+        zn_holding *holding = &member->holdings[i - 1];
+        if (holding->recalled || find_holding(member, holding->stage, true) == NULL) {
+            holding->recalled = true;
+            continue;
+        }
+        zn_holding moved = *holding;
+        *holding = member->holdings[--member->holding_count];
+        member->held -= (uint32_t)moved.tasks.task_count;
+        zn_task_run run;
+        while (zn_task_set_pop(&moved.tasks, UINT32_MAX, &run)) {
+            add_run(member, moved.stage, true, run);
+        }
+        zn_task_set_free(&moved.tasks);
+    }
+}
+
+bool zn_member_reclaim(zn_member *member, zn_live_stage *stage, zn_task_run run, zn_task_run *out) {
+    zn_holding *holding = find_holding(member, stage, true);
+    uint32_t end = run.first + run.count;
+    uint32_t at = run.first;
+    while (holding != NULL && at < end && zn_task_set_next(&holding->tasks, at, out) &&
+           out->first < end) {
+        if (zn_held_attempt(out->value) == run.value) {
+            out->count = out->count < end - out->first ? out->count : end - out->first;
+            zn_member_drop(member, holding, out->first, out->count);
+            add_run(member, stage, false, *out);
+            return true;
+        }
+        at = out->first + out->count;
+    }
+    return false;
 }
 
 void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint32_t count) {
@@ -118,6 +185,16 @@ void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint
     if (holding->tasks.task_count == 0) {
         zn_task_set_free(&holding->tasks);
         *holding = member->holdings[--member->holding_count];
+    }
+}
+
+void zn_member_drop_task(zn_member *member, const zn_live_stage *stage, uint32_t task) {
+    for (size_t i = 0; i < member->holding_count; i++) {
+        zn_holding *holding = &member->holdings[i];
+        if (holding->stage == stage && zn_task_set_get(&holding->tasks, task, NULL)) {
+            zn_member_drop(member, holding, task, 1);
+            return;
+        }
     }
 }
 

@@ -18,7 +18,7 @@ typedef enum zn_member_event {
 typedef enum zn_member_state {
     ZN_MEMBER_NEW = 0,
     ZN_MEMBER_JOINED,   /* has an epoch, gets tasks */
-    ZN_MEMBER_ASKED,    /* was asked to register again; has no epoch, holds nothing */
+    ZN_MEMBER_ASKED,    /* was asked to register again; has no epoch */
     ZN_MEMBER_DRAINING, /* like JOINED, but gets no tasks */
     ZN_MEMBER_LEAVING,  /* was told to leave: the cluster ends, or it is drained */
     ZN_MEMBER_GONE,
@@ -29,6 +29,7 @@ typedef enum zn_member_state {
  * ms are one; it starts anew after two years). */
 typedef struct zn_holding {
     zn_live_stage *stage;
+    bool recalled; /* of an earlier registration, and not yet confirmed in the present one */
     zn_task_set tasks;
 } zn_holding;
 
@@ -77,6 +78,7 @@ typedef struct zn_member {
 
     uint64_t sent;          /* last TASK */
     uint64_t received;      /* last RESULT */
+    uint64_t acknowledged;  /* last RESULT of which it was told */
     uint64_t expected_beat; /* last RESULT of which its previous heartbeat spoke */
 
     zn_holding *holdings;
@@ -105,15 +107,30 @@ static inline bool zn_member_is_registered(const zn_member *member) {
     return member->state == ZN_MEMBER_JOINED || member->state == ZN_MEMBER_DRAINING;
 }
 
-/* Takes what HELLO says and begins an epoch. Nothing may be held from the one before. */
+/* Takes what HELLO says and begins an epoch. What is held from the one before is recalled. */
 void zn_member_begin(zn_member *member, const zn_msg_hello *hello, const zn_peer *peer,
                      uint64_t epoch, uint64_t now_ns);
 
 /* Tasks that may still be given to it. */
 uint32_t zn_member_room(const zn_member *member);
 
-/* What it holds of a stage, or NULL. Valid until something is held or dropped. */
+/* What it holds of a stage and has confirmed, or NULL. Valid until something changes. */
 zn_holding *zn_member_holding(const zn_member *member, const zn_live_stage *stage);
+
+/* Its holdings of a stage one by one, confirmed or not; `*at` is 0 at first. NULL: no more. */
+const zn_holding *zn_member_next_holding(const zn_member *member, const zn_live_stage *stage,
+                                         size_t *at);
+
+/* Whether it holds the task, confirmed or not; then `*value` is what the holding says. */
+bool zn_member_holds(const zn_member *member, const zn_live_stage *stage, uint32_t task,
+                     uint64_t *value);
+
+/* Its epoch is over: nothing that it holds is confirmed any more. */
+void zn_member_recall(zn_member *member);
+
+/* It has confirmed an attempt at tasks, some of which may be recalled. The first of those tasks
+ * that was goes to `out` and is confirmed then; false if there is none. */
+bool zn_member_reclaim(zn_member *member, zn_live_stage *stage, zn_task_run run, zn_task_run *out);
 
 /* Adds tasks to what it holds; the value of the run is their attempt. */
 void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, uint64_t now_ns);
@@ -121,12 +138,13 @@ void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, ui
 /* Takes tasks away again; forgets the holding when it is empty. */
 void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint32_t count);
 
+/* The same with one task, which it holds, confirmed or not. */
+void zn_member_drop_task(zn_member *member, const zn_live_stage *stage, uint32_t task);
+
 /* The entry of a job of which it got tasks, or NULL. */
 zn_touched_job *zn_member_touched(const zn_member *member, uint64_t job);
-
 void zn_member_touch(zn_member *member, uint64_t job);
 void zn_member_forget_job(zn_member *member, uint64_t job);
-
 void zn_member_destroy(zn_member **member);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "coordinator/scheduler_internal.h"
+#include "coordinator/stage_attempts.h"
 
 /* A time of this scheduler at which the clock on the wall showed `wall_ms`. */
 uint64_t zn_replay_time(const zn_scheduler *scheduler, uint64_t wall_ms) {
@@ -94,9 +95,13 @@ static zonda_err outcome_accepted(zn_scheduler *scheduler, zn_live_stage *stage,
         count_failure(stage, (zn_task_run){ first, count, outcome->attempt }, at_ns, &failure);
         return ZONDA_OK;
     }
-    zn_task_set_remove(&stage->pending, first, count);
-    stage->running += count;
+    uint64_t next = outcome->attempt;
+    zn_task_set_get(&stage->pending, first, &next);
+    zn_live_stage_claim(stage, first, count);
     zn_live_stage_complete(stage, first, count, outcome, note->holder, note->worker);
+    if (next > outcome->attempt) { /* a late one; the next attempt may have been given out */
+        zn_live_stage_set_next(stage, first, count, next + 1);
+    }
     zn_member *member = zn_scheduler_holder(scheduler, note->holder);
     if (member != NULL) {
         member->completed += count;

@@ -149,8 +149,10 @@ void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member,
     zn_scheduler_outbox_send(&scheduler->outbox, member->epoch, &member->peer, message, NULL);
 }
 
+/* A worker sends heartbeats and credit behind what it says of earlier epochs. */
 static void take_heartbeat(zn_scheduler *scheduler, zn_member *member,
                            const zn_msg_heartbeat *heartbeat) {
+    zn_scheduler_give_up_recalled(scheduler, member);
     if (member->received < member->expected_beat) {
         zn_scheduler_give_up_epoch(scheduler, member);
         return;
@@ -171,6 +173,10 @@ static bool is_next(zn_scheduler *scheduler, zn_member *member, uint64_t sequenc
         return false;
     }
     member->received++;
+    if (member->received - member->acknowledged >= ZN_ACKNOWLEDGE_MAX) {
+        zn_scheduler_send_heartbeat(scheduler,
+                                    member); /* the worker keeps results until it knows */
+    }
     return true;
 }
 
@@ -178,6 +184,13 @@ static void take_result(zn_scheduler *scheduler, zn_member *member,
                         const zn_msg_outcomes *outcomes) {
     if (is_next(scheduler, member, outcomes->sequence)) {
         zn_scheduler_outcomes(scheduler, member, outcomes);
+    }
+}
+
+static void take_holding(zn_scheduler *scheduler, zn_member *member,
+                         const zn_msg_holding *holding) {
+    if (is_next(scheduler, member, holding->sequence)) {
+        zn_scheduler_take_holding(scheduler, member, holding);
     }
 }
 
@@ -191,15 +204,21 @@ static void take_handback(zn_scheduler *scheduler, zn_member *member,
 static void take_commit(zn_scheduler *scheduler, zn_member *member, const zn_msg_commit *commit) {
     const zn_live_job *job = zn_key_map_get(&scheduler->job_map, commit->job);
     zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, commit->stage) : NULL;
-    bool held = stage != NULL && zn_scheduler_may_publish(scheduler, member, stage,
-                                                          (uint32_t)commit->task, commit->attempt);
+    zn_commit_answer answer = ZN_COMMIT_REFUSE;
+    if (stage != NULL) {
+        answer = zn_scheduler_may_commit(scheduler, member, stage, (uint32_t)commit->task,
+                                         commit->attempt);
+    }
+    if (answer == ZN_COMMIT_LATER) {
+        return;
+    }
     zn_message message = { .number = ZN_MSG_COMMITTED };
     message.committed = (zn_msg_committed){ .epoch = member->epoch,
                                             .job = commit->job,
                                             .stage = commit->stage,
                                             .task = commit->task,
                                             .attempt = commit->attempt,
-                                            .granted = held ? 1 : 0 };
+                                            .granted = answer == ZN_COMMIT_GRANT ? 1 : 0 };
     zn_scheduler_tell(scheduler, member, &message);
 }
 
@@ -216,6 +235,7 @@ static void take_done(zn_scheduler *scheduler, zn_member *member, const zn_msg_d
 }
 
 static void take_credit(zn_scheduler *scheduler, zn_member *member, const zn_msg_credit *credit) {
+    zn_scheduler_give_up_recalled(scheduler, member);
     member->credit = (uint32_t)credit->tasks;
     zn_scheduler_refresh_member(scheduler, member);
 }
@@ -237,6 +257,9 @@ static bool epoch_of(const zn_message *message, uint64_t *epoch) {
         return true;
     case ZN_MSG_COMMIT:
         *epoch = message->commit.epoch;
+        return true;
+    case ZN_MSG_HOLDING:
+        *epoch = message->holding.epoch;
         return true;
     case ZN_MSG_HANDBACK:
         *epoch = message->handback.epoch;
@@ -276,6 +299,9 @@ static void take_message(zn_scheduler *scheduler, zn_member *member, const zn_me
         break;
     case ZN_MSG_DONE:
         take_done(scheduler, member, &message->done);
+        break;
+    case ZN_MSG_HOLDING:
+        take_holding(scheduler, member, &message->holding);
         break;
     case ZN_MSG_HANDBACK:
         take_handback(scheduler, member, &message->handback);
@@ -331,71 +357,6 @@ void zn_scheduler_revoked(zn_scheduler *scheduler, uint64_t now_ns, const zn_pee
 
 /* ---- time ---- */
 
-static void send_heartbeat(zn_scheduler *scheduler, zn_member *member) {
-    member->beat_at_ns = scheduler->now_ns;
-    zn_message message = { .number = ZN_MSG_HEARTBEAT };
-    message.heartbeat = (zn_msg_heartbeat){ .epoch = member->epoch,
-                                            .sent = member->sent,
-                                            .received = member->received };
-    zn_scheduler_tell(scheduler, member, &message);
-}
-
-void zn_scheduler_probe(zn_scheduler *scheduler, uint64_t now_ns) {
-    scheduler->now_ns = now_ns;
-    zn_member *member;
-    TAILQ_FOREACH(member, &scheduler->members, link) {
-        if (member->epoch != 0) {
-            send_heartbeat(scheduler, member);
-        }
-    }
-}
-
-/* How often workers are looked at: fine enough for both times that are watched. */
-static uint64_t scan_interval_ns(const zn_scheduler *scheduler) {
-    uint32_t heartbeat_ms = scheduler->config.heartbeat_ms;
-    uint32_t lost_ms = scheduler->config.lost_ms;
-    return (heartbeat_ms < lost_ms ? heartbeat_ms : lost_ms) * ZN_NS_PER_MS / 4;
-}
-
-static void look_at_member(zn_scheduler *scheduler, zn_member *member) {
-    uint64_t now = scheduler->now_ns;
-    if (now - member->heard_at_ns >= scheduler->config.lost_ms * ZN_NS_PER_MS) {
-        zn_scheduler_remove_member(scheduler, member, ZN_MEMBER_EVENT_LOST, "silent");
-        return;
-    }
-    uint64_t early = scan_interval_ns(scheduler) / 2;
-    bool due = now + early - member->beat_at_ns >= scheduler->config.heartbeat_ms * ZN_NS_PER_MS;
-    zn_scheduler_look_at_drained(scheduler, member, due);
-    if (!zn_member_is_registered(member) || !due) {
-        return;
-    }
-    send_heartbeat(scheduler, member);
-    for (size_t i = 0; i < member->touched_count; i++) {
-        if (member->touched[i].done) {
-            zn_scheduler_tell_done(scheduler, member, member->touched[i].job);
-        }
-    }
-}
-
-static void look_at_members(zn_scheduler *scheduler) {
-    scheduler->scan_ns = scheduler->now_ns;
-    zn_member *member = TAILQ_FIRST(&scheduler->members);
-    while (member != NULL) {
-        zn_member *next = TAILQ_NEXT(member, link);
-        look_at_member(scheduler, member);
-        member = next;
-    }
-}
-
-/* Who was not running itself (a stopped process, a sleeping machine) cannot say that others were
- * silent. */
-static void excuse_members(zn_scheduler *scheduler) {
-    zn_member *member;
-    TAILQ_FOREACH(member, &scheduler->members, link) {
-        member->heard_at_ns = scheduler->now_ns;
-    }
-}
-
 /* Tasks whose time has come may be handed out. */
 static void end_delays(zn_scheduler *scheduler) {
     zn_live_stage *stage = TAILQ_FIRST(&scheduler->delayed);
@@ -412,7 +373,7 @@ static void end_delays(zn_scheduler *scheduler) {
 void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
     scheduler->now_ns = now_ns;
     if (now_ns - scheduler->tick_ns > scheduler->config.lost_ms * ZN_NS_PER_MS / 2) {
-        excuse_members(scheduler);
+        zn_scheduler_excuse_members(scheduler);
         zn_scheduler_excuse_drivers(scheduler);
     }
     scheduler->tick_ns = now_ns;
@@ -426,14 +387,14 @@ void zn_scheduler_tick(zn_scheduler *scheduler, uint64_t now_ns) {
     }
     end_delays(scheduler);
     zn_scheduler_give_backups(scheduler);
-    if (now_ns - scheduler->scan_ns >= scan_interval_ns(scheduler)) {
-        look_at_members(scheduler);
+    if (now_ns - scheduler->scan_ns >= zn_scheduler_scan_interval_ns(scheduler)) {
+        zn_scheduler_look_at_members(scheduler);
         zn_scheduler_look_at_drivers(scheduler);
     }
 }
 
 uint64_t zn_scheduler_deadline(const zn_scheduler *scheduler) {
-    uint64_t scan = scheduler->scan_ns + scan_interval_ns(scheduler);
+    uint64_t scan = scheduler->scan_ns + zn_scheduler_scan_interval_ns(scheduler);
     uint64_t event = scheduler->tick_ns + ZN_EVENT_NS;
     uint64_t deadline = !TAILQ_EMPTY(&scheduler->changed) && event < scan ? event : scan;
     const zn_live_stage *stage;

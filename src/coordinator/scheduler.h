@@ -27,6 +27,8 @@ typedef struct zn_scheduler_stats {
     uint64_t duplicates;     /* RESULTs seen before */
     uint64_t gaps;           /* epochs given up because messages were missing */
     uint64_t stale_tasks;    /* outcomes of tasks that the worker does not hold */
+    uint64_t late_tasks;     /* outcomes that were taken from workers that had lost their tasks */
+    uint64_t adopted_tasks;  /* that a worker went on with in a new registration */
     uint64_t unexpected;     /* messages that a worker does not send */
 } zn_scheduler_stats;
 
@@ -134,10 +136,8 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
 
 /* ---- queries ---- */
 
-/* The worker whose current registration this is, or NULL. */
+/* The worker whose registration this is; that with this client id, registered or not. Or NULL. */
 zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch);
-
-/* The worker with this client id, which may have no registration just now, or NULL. */
 zn_member *zn_scheduler_holder(const zn_scheduler *scheduler, uint64_t client);
 
 uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler);

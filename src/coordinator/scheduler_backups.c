@@ -26,8 +26,7 @@ static zn_member *holder_of(const zn_scheduler *scheduler, const zn_live_stage *
                             uint32_t task, uint64_t *value) {
     zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        const zn_holding *holding = zn_member_holding(member, stage);
-        if (holding != NULL && zn_task_set_get(&holding->tasks, task, value)) {
+        if (zn_member_holds(member, stage, task, value)) {
             return member;
         }
     }
@@ -57,7 +56,7 @@ static void take_from_holder(zn_scheduler *scheduler, zn_live_stage *stage, uint
     uint64_t value = 0;
     zn_member *holder = holder_of(scheduler, stage, task, &value);
     ZN_ASSERT(holder != NULL); /* only a task that is held has a second attempt */
-    zn_member_drop(holder, zn_member_holding(holder, stage), task, 1);
+    zn_member_drop_task(holder, stage, task);
     if (holder->epoch != 0) {
         zn_scheduler_withdraw(scheduler, holder, stage, task, zn_held_attempt(value));
     }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/scheduler_internal.h"
+#include "coordinator/stage_attempts.h"
 
 /* ---- what keeps it ---- */
 
@@ -134,6 +135,7 @@ static void take_back(zn_scheduler *scheduler, zn_member *member, zn_live_stage 
         scheduler->running -= part.count;
         if (stage->state == ZN_STAGE_RUNNING) {
             part.value = run->attempt;
+            zn_live_stage_uncount_try(stage, part);
             zn_scheduler_give_back(scheduler, stage, part, true, NULL);
         } else {
             stage->running -= part.count;

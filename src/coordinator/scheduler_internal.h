@@ -91,6 +91,45 @@ uint64_t zn_scheduler_stage_room(const zn_scheduler *scheduler, const zn_member 
 /* Sends DONE for a job. */
 void zn_scheduler_tell_done(zn_scheduler *scheduler, const zn_member *member, uint64_t job);
 
+/* The epoch of the worker is over; what it holds is recalled until it has said what goes on. */
+void zn_scheduler_recall(zn_scheduler *scheduler, zn_member *member);
+
+/* Takes back what the worker has not confirmed: it has said all there was to say. */
+void zn_scheduler_give_up_recalled(zn_scheduler *scheduler, zn_member *member);
+
+/* A worker names attempts that go on (HOLDING, known to be the next in order). */
+void zn_scheduler_take_holding(zn_scheduler *scheduler, zn_member *member,
+                               const zn_msg_holding *holding);
+
+typedef enum zn_commit_answer {
+    ZN_COMMIT_REFUSE, /* it is not held and never will be: it ends, without an outcome */
+    ZN_COMMIT_GRANT,
+    ZN_COMMIT_LATER, /* a HOLDING that names it may be under way; the worker will ask again */
+} zn_commit_answer;
+
+/* What a worker that asks to publish is to be told. */
+zn_commit_answer zn_scheduler_may_commit(zn_scheduler *scheduler, zn_member *member,
+                                         zn_live_stage *stage, uint32_t task, uint64_t attempt);
+
+/* Finds open tasks from `at` on, before `end`, of which the attempt was given out before, and makes
+ * them running ones that nobody holds. The value of `out` is the attempt that would be next. False
+ * if there are none. */
+bool zn_scheduler_claim_late(zn_scheduler *scheduler, zn_live_stage *stage, uint32_t at,
+                             uint32_t end, uint64_t attempt, zn_task_run *out);
+
+/* Tells the worker what was received of it. */
+void zn_scheduler_send_heartbeat(zn_scheduler *scheduler, zn_member *member);
+
+/* How often workers are looked at: fine enough for both times that are watched. */
+uint64_t zn_scheduler_scan_interval_ns(const zn_scheduler *scheduler);
+
+/* Heartbeats that are due are sent, workers that are silent are lost. */
+void zn_scheduler_look_at_members(zn_scheduler *scheduler);
+
+/* Who was not running itself (a stopped process, a sleeping machine) cannot say that others were
+ * silent. */
+void zn_scheduler_excuse_members(zn_scheduler *scheduler);
+
 /* A worker says HELLO. */
 void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_msg_hello *hello);
 

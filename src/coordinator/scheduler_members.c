@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Workers join, are lost, leave, and register again. All of these end an epoch in the same way: the
- * tasks held in it go back to their stages one attempt higher, and jobs stop waiting for its DONE.
- * Only a loss counts against the tasks (class infrastructure); leaving and registering again are
- * nobody's fault. Results belong to the worker, not to the epoch: they are lost when it is lost or
- * leaves, or registers as one that has kept nothing. */
+/* Workers join, are lost, leave, and register again. When a worker is lost or leaves, the tasks
+ * that it held go back to their stages one attempt higher, and jobs stop waiting for its DONE. Only
+ * a loss counts against the tasks (class infrastructure); leaving is nobody's fault. A worker that
+ * registers again, or is asked to, goes on with its tasks: see scheduler_rejoin.c. Results belong
+ * to the worker, not to the epoch: they are lost when it is lost or leaves, or registers as one
+ * that has kept nothing. */
 #include "coordinator/scheduler_internal.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/assert.h"
 #include "base/log.h"
 #include "coordinator/scheduler_backups.h"
+#include "coordinator/stage_attempts.h"
 
 /* Takes back what the worker held of one stage. */
 static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_holding *holding,
@@ -27,6 +29,9 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
         zonda_error error;
         zn_error_set(&error, ZONDA_ERR_WORKER_LOST, "the worker on %s was lost", member->host);
         error.worker = member->id;
+        if (!blame) {
+            zn_live_stage_uncount_try(stage, run);
+        }
         zn_scheduler_give_back(scheduler, stage, run, true, blame ? &error : NULL);
         if (blame) {
             zn_scheduler_attempt_failed(scheduler, stage, run, &error);
@@ -55,27 +60,44 @@ static void lose_results(zn_scheduler *scheduler, uint64_t holder) {
     }
 }
 
-static void end_epoch(zn_scheduler *scheduler, zn_member *member, bool blame) {
-    uint64_t epoch = member->epoch;
-    if (epoch == 0) {
-        return;
+/* Detached one by one: a task that has used up its attempts ends its job, which walks all holdings.
+ */
+static void give_up_holdings(zn_scheduler *scheduler, zn_member *member, bool blame) {
+    while (member->holding_count > 0) {
+        zn_holding holding = member->holdings[--member->holding_count];
+        member->held -= (uint32_t)holding.tasks.task_count;
+        give_back_holding(scheduler, member, &holding, blame);
     }
-    zn_key_map_remove(&scheduler->epoch_map, epoch);
-    zn_scheduler_forget_backups(scheduler, member);
-    /* Detached first: a task that has used up its attempts ends its job, which walks all holdings.
-     */
-    zn_holding *holdings = member->holdings;
-    size_t count = member->holding_count;
-    member->holdings = NULL;
-    member->holding_count = 0;
-    member->holding_capacity = 0;
-    member->held = 0;
-    member->credit = 0;
-    for (size_t i = 0; i < count; i++) {
-        give_back_holding(scheduler, member, &holdings[i], blame);
+}
+
+void zn_scheduler_give_up_recalled(zn_scheduler *scheduler, zn_member *member) {
+    for (size_t i = 0; i < member->holding_count;) {
+        zn_holding holding = member->holdings[i];
+        if (!holding.recalled) {
+            i++;
+            continue;
+        }
+        member->holdings[i] = member->holdings[--member->holding_count];
+        member->held -= (uint32_t)holding.tasks.task_count;
+        give_back_holding(scheduler, member, &holding, false);
     }
-    free(holdings);
+}
+
+void zn_scheduler_recall(zn_scheduler *scheduler, zn_member *member) {
+    if (member->epoch != 0) {
+        zn_key_map_remove(&scheduler->epoch_map, member->epoch);
+    }
     member->epoch = 0;
+    member->credit = 0;
+    zn_scheduler_forget_backups(scheduler, member);
+    zn_member_recall(member);
+    zn_scheduler_refresh_member(scheduler, member);
+}
+
+/* Takes back all that it holds, and waits for it no more. */
+static void end_epoch(zn_scheduler *scheduler, zn_member *member, bool blame) {
+    zn_scheduler_recall(scheduler, member);
+    give_up_holdings(scheduler, member, blame);
     while (member->touched_count > 0) {
         zn_touched_job touched = member->touched[--member->touched_count];
         if (touched.done) {
@@ -151,10 +173,11 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
         zn_key_map_put(&scheduler->client_map, hello->client, member);
         TAILQ_INSERT_TAIL(&scheduler->members, member, link);
     }
-    end_epoch(scheduler, member, false);
     if (hello->epoch == 0) {
+        end_epoch(scheduler, member, false);
         lose_results(scheduler, member->client);
     }
+    zn_scheduler_recall(scheduler, member);
     zonda_err refused = zn_member_apply(member, ZN_MEMBER_EVENT_HELLO, &error);
     ZN_ASSERT(refused == ZONDA_OK); /* a member that has gone is not in the map */
     zn_member_begin(member, hello, peer, scheduler->next_epoch++, scheduler->now_ns);
@@ -184,7 +207,7 @@ void zn_scheduler_give_up_epoch(zn_scheduler *scheduler, zn_member *member) {
     zn_message message = { .number = ZN_MSG_REJOIN };
     message.rejoin.epoch = member->epoch;
     zn_scheduler_outbox_send(&scheduler->outbox, 0, &member->peer, &message, NULL);
-    end_epoch(scheduler, member, false);
+    zn_scheduler_recall(scheduler, member);
 }
 
 void zn_scheduler_remove_member(zn_scheduler *scheduler, zn_member *member, zn_member_event event,

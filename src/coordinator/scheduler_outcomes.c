@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What became of tasks. An outcome counts for those of its tasks that the worker holds with that
- * very attempt; all others (of a cancelled job, of a stage that ended, of nobody) are counted as
- * stale and dropped. So every task's outcome is accepted at most once, whatever arrives.
+ * very attempt. If it is a good one, it counts also for those of which the attempt was given out
+ * once and that are still open: the worker was thought lost. All others (of a cancelled job, of a
+ * stage that ended, of nobody) are counted as stale and dropped. So every task's outcome is
+ * accepted at most once, whatever arrives.
  *
  * A stage with a limit ends before all its tasks have run. What workers hold of it then remains
  * theirs, because it remains in their queues and uses up their credit; when they report it, nothing
@@ -14,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "coordinator/scheduler_backups.h"
+#include "coordinator/stage_attempts.h"
 
 static const char *host_of(const zn_scheduler *scheduler, uint64_t worker) {
     const zn_member *member;
@@ -161,12 +164,35 @@ static uint64_t take_backups(zn_scheduler *scheduler, zn_member *member, zn_live
     return accepted;
 }
 
+/* Accepts a good outcome for tasks that the worker does not hold any more. Returns how many. */
+static uint64_t take_late(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
+                          const zn_outcome *outcome) {
+    uint32_t at = (uint32_t)outcome->first;
+    uint32_t end = at + (uint32_t)outcome->count;
+    uint64_t accepted = 0;
+    zn_task_run part;
+    while (outcome->failure_count == 0 && stage->state == ZN_STAGE_RUNNING &&
+           zn_scheduler_claim_late(scheduler, stage, at, end, outcome->attempt, &part)) {
+        uint64_t next = part.value;
+        part.value = outcome->attempt;
+        zn_live_stage_count_try(stage, part);
+        accept_part(scheduler, member, stage, part, outcome);
+        zn_live_stage_set_next(stage, part.first, part.count, next);
+        accepted += part.count;
+    }
+    scheduler->stats.late_tasks += accepted;
+    return accepted;
+}
+
 static void take_outcome(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage,
                          const zn_outcome *outcome) {
     uint32_t at = (uint32_t)outcome->first;
     uint32_t end = at + (uint32_t)outcome->count;
     uint64_t accepted = 0;
-    zn_task_run part;
+    zn_task_run part = { at, end - at, outcome->attempt };
+    zn_task_run reclaimed;
+    while (zn_member_reclaim(member, stage, part, &reclaimed)) {
+    }
     while (next_held(member, stage, at, end, outcome->attempt, &part)) {
         zn_member_drop(member, zn_member_holding(member, stage), part.first, part.count);
         if (stage->state == ZN_STAGE_RUNNING) {
@@ -180,6 +206,9 @@ static void take_outcome(zn_scheduler *scheduler, zn_member *member, zn_live_sta
     }
     if (accepted < outcome->count && stage->backups.count > 0) {
         accepted += take_backups(scheduler, member, stage, outcome);
+    }
+    if (accepted < outcome->count) {
+        accepted += take_late(scheduler, member, stage, outcome);
     }
     scheduler->stats.stale_tasks += outcome->count - accepted;
 }
@@ -198,8 +227,7 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
                            const zn_msg_outcomes *outcomes) {
     const zn_live_job *job = zn_key_map_get(&scheduler->job_map, outcomes->job);
     zn_live_stage *stage = job != NULL ? zn_live_job_stage(job, outcomes->stage) : NULL;
-    bool holds = stage != NULL && (zn_member_holding(member, stage) != NULL || member->backups > 0);
-    if (!holds) {
+    if (stage == NULL || stage->job->state != ZN_JOB_OPEN) {
         for (size_t i = 0; i < outcomes->outcomes_count; i++) {
             scheduler->stats.stale_tasks += outcomes->outcomes[i].count;
         }
@@ -216,6 +244,7 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
     }
     note_time(stage, outcomes);
     zn_notes_settle(&scheduler->notes);
+    zn_scheduler_refresh_stage(scheduler, stage);
     zn_scheduler_refresh_member(scheduler, member);
     zn_scheduler_stage_changed(scheduler, stage);
 }

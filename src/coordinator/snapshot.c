@@ -130,10 +130,12 @@ static uint64_t count_held_retries(const zn_scheduler *scheduler, const zn_live_
     zn_task_run run;
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        const zn_holding *holding = zn_member_holding(member, stage);
-        for (uint32_t at = 0; holding != NULL && zn_task_set_next(&holding->tasks, at, &run);
-             at = run.first + run.count) {
-            count += zn_held_attempt(run.value) > 1 + (uint64_t)stage->raised ? run.count : 0;
+        const zn_holding *holding;
+        for (size_t i = 0; (holding = zn_member_next_holding(member, stage, &i)) != NULL;) {
+            for (uint32_t at = 0; zn_task_set_next(&holding->tasks, at, &run);
+                 at = run.first + run.count) {
+                count += zn_held_attempt(run.value) > 1 + (uint64_t)stage->raised ? run.count : 0;
+            }
         }
     }
     return count;
@@ -230,10 +232,12 @@ static void write_open(zn_scheduler *scheduler, const zn_live_stage *stage) {
     }
     const zn_member *member;
     TAILQ_FOREACH(member, &scheduler->members, link) {
-        const zn_holding *holding = zn_member_holding(member, stage);
-        for (uint32_t at = 0; holding != NULL && zn_task_set_next(&holding->tasks, at, &run);
-             at = run.first + run.count) {
-            add_held(stage, run, &all);
+        const zn_holding *holding;
+        for (size_t i = 0; (holding = zn_member_next_holding(member, stage, &i)) != NULL;) {
+            for (uint32_t at = 0; zn_task_set_next(&holding->tasks, at, &run);
+                 at = run.first + run.count) {
+                add_held(stage, run, &all);
+            }
         }
     }
     write_attempts(scheduler, stage, &all, list);

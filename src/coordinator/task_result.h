@@ -10,6 +10,7 @@ typedef struct zn_result_home {
     uint64_t holder; /* client id of the worker: outlives its registrations */
     uint64_t worker;
     uint32_t attempt;
+    uint64_t next; /* attempt, should the result be lost: higher than any that was given out */
     uint64_t records_in;
     uint64_t bytes_in;
     uint64_t bytes_out;

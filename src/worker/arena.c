@@ -48,6 +48,14 @@ zn_bytes zn_arena_copy(zn_arena *arena, zn_bytes bytes) {
     return (zn_bytes){ .data = copy, .len = bytes.len };
 }
 
+size_t zn_arena_bytes(const zn_arena *arena) {
+    size_t bytes = 0;
+    for (const struct zn_arena_block *block = arena->blocks; block != NULL; block = block->next) {
+        bytes += sizeof *block + block->capacity;
+    }
+    return bytes;
+}
+
 void zn_arena_reset(zn_arena *arena) {
     struct zn_arena_block *kept = NULL;
     for (struct zn_arena_block *block = arena->blocks, *next; block != NULL; block = next) {

@@ -15,6 +15,9 @@ void *zn_arena_take(zn_arena *arena, size_t bytes) __attribute__((returns_nonnul
 /* Copies; an empty copy has the pointer NULL. */
 zn_bytes zn_arena_copy(zn_arena *arena, zn_bytes bytes);
 
+/* The memory that it has, used or not. */
+size_t zn_arena_bytes(const zn_arena *arena);
+
 /* Gives everything back but one block of usual size, for reuse. */
 void zn_arena_reset(zn_arena *arena);
 void zn_arena_free(zn_arena *arena);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* What a worker and its coordinator say to each other: registration (by the table), sequences,
- * heartbeats, credit, results, commits. A new epoch, the loss of one, or a look for the coordinator
- * all drop what is held first; nothing of an old epoch is ever sent in a new one. Numbers from the
- * wire were bounded by the decoder; what else they must respect is checked here. */
+ * heartbeats, credit, results, commits. What is held goes on when an epoch ends (rejoin.c). Numbers
+ * from the wire were bounded by the decoder; what else they must respect is checked here. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,19 +19,6 @@ static zn_message *send_work(zn_slot_manager *m, zn_message_number number) {
     return zn_outbox_send(m->outbox, ZN_ACTION_SEND_WORK, 0, number);
 }
 
-static void drop_everything(zn_slot_manager *m) {
-    for (zn_held_job *job = m->jobs; job != NULL; job = job->next) {
-        zn_jobs_close(m, job);
-    }
-    zn_outcome_batch_reset(&m->batch);
-    m->epoch = 0;
-    m->credit = 0;
-    m->received = 0;
-    m->announced = 0;
-    m->sent = 0;
-    m->totals = (zn_task_totals){ 0 };
-}
-
 static zn_msg_hello hello(zn_slot_manager *m) {
     return (zn_msg_hello){
         .client = m->config.client,
@@ -44,6 +30,7 @@ static zn_msg_hello hello(zn_slot_manager *m) {
         .data = zn_bytes_of_text(m->data),
         .folder = zn_bytes_of_text(m->folder),
         .machine = zn_bytes_of_text(m->machine),
+        .epoch = m->last_epoch,
     };
 }
 
@@ -79,15 +66,15 @@ static void leave(zn_slot_manager *m) {
 static void react(zn_slot_manager *m, zn_registration_reaction reaction, const zonda_error *error) {
     switch (reaction) {
     case ZN_REACT_LOOK:
-        drop_everything(m);
+        zn_rejoin_lose_epoch(m);
         look(m);
         break;
     case ZN_REACT_JOIN:
-        drop_everything(m);
+        zn_rejoin_lose_epoch(m);
         say_hello(m);
         break;
     case ZN_REACT_ADOPT:
-        drop_everything(m);
+        zn_rejoin_lose_epoch(m);
         m->retry_ms = 0;
         m->pace = (zn_pace){ 0 };
         break;
@@ -126,6 +113,21 @@ static uint32_t or_default(uint64_t milliseconds, uint32_t usual) {
     return milliseconds == 0 ? usual : (uint32_t)milliseconds;
 }
 
+/* Work of one cluster means nothing in another. */
+static void check_cluster(zn_slot_manager *m, uint64_t cluster) {
+    if (m->cluster != 0 && m->cluster != cluster) {
+        zn_rejoin_drop_everything(m);
+    }
+    m->cluster = cluster;
+}
+
+void zn_link_found(zn_slot_manager *m, uint64_t cluster) {
+    if (m->state == ZN_REGISTRATION_LOOKING) {
+        check_cluster(m, cluster);
+    }
+    zn_link_register(m, ZN_REGISTRATION_FOUND, NULL);
+}
+
 static void take_welcome(zn_slot_manager *m, const zn_msg_welcome *welcome) {
     if (welcome->epoch == 0 || welcome->epoch == m->epoch) {
         return;
@@ -134,15 +136,13 @@ static void take_welcome(zn_slot_manager *m, const zn_msg_welcome *welcome) {
     if (m->state != ZN_REGISTRATION_REGISTERED) {
         return;
     }
-    if (m->cluster != 0 && m->cluster != welcome->cluster) {
-        zn_outbox_add(m->outbox, ZN_ACTION_REMOVE_ALL);
-        m->kept_count = 0;
-    }
-    m->cluster = welcome->cluster;
+    check_cluster(m, welcome->cluster);
     m->epoch = welcome->epoch;
+    m->last_epoch = welcome->epoch;
     m->heartbeat_ms = or_default(welcome->heartbeat_ms, ZN_HEARTBEAT_MS);
     m->lost_ms = or_default(welcome->lost_ms, ZN_WORKER_LOST_MS);
     m->beat_ns = m->now_ns;
+    zn_rejoin_tell(m);
     m->drain_told = false;
     zn_drain_remind(m);
 }
@@ -191,6 +191,7 @@ static void take_heartbeat(zn_slot_manager *m, const zn_msg_heartbeat *heartbeat
         return;
     }
     m->announced = heartbeat->sent;
+    zn_unacknowledged_forget(&m->unacknowledged, heartbeat->received);
 }
 
 static void take_committed(zn_slot_manager *m, const zn_msg_committed *committed) {
@@ -240,6 +241,8 @@ static uint64_t epoch_of(const zn_message *message) {
         return message->cancel.epoch;
     case ZN_MSG_COMMITTED:
         return message->committed.epoch;
+    case ZN_MSG_WITHDRAW:
+        return message->withdraw.epoch;
     case ZN_MSG_REJOIN:
         return message->rejoin.epoch;
     case ZN_MSG_DRAIN:
@@ -259,6 +262,9 @@ static void take_current(zn_slot_manager *m, const zn_message *message) {
         break;
     case ZN_MSG_CANCEL:
         take_cancel(m, message->cancel.job);
+        break;
+    case ZN_MSG_WITHDRAW:
+        zn_jobs_withdraw(m, &message->withdraw);
         break;
     case ZN_MSG_COMMITTED:
         take_committed(m, &message->committed);
@@ -302,8 +308,9 @@ void zn_link_message(zn_slot_manager *m, const zn_message *message) {
 /* Everything that is not numbered is said again with the next heartbeat. Not at once: a socket that
  * takes nothing would be offered it for ever. */
 void zn_link_unsent(zn_slot_manager *m, const zn_message *message) {
-    bool numbered = message->number == ZN_MSG_RESULT || message->number == ZN_MSG_HANDBACK;
-    if (numbered && message->outcomes.epoch == m->epoch) { /* the first field of both */
+    bool numbered = message->number == ZN_MSG_RESULT || message->number == ZN_MSG_HOLDING ||
+                    message->number == ZN_MSG_HANDBACK;
+    if (numbered && message->outcomes.epoch == m->epoch) { /* the first field of all of them */
         zn_link_register(m, ZN_REGISTRATION_GAP, NULL);
     }
 }
@@ -341,10 +348,36 @@ void zn_link_tick(zn_slot_manager *m) {
     }
 }
 
+void zn_link_send_result(zn_slot_manager *m, zn_kept_result *result) {
+    result->sequence = ++m->sent;
+    send_work(m, ZN_MSG_RESULT)->outcomes =
+        (zn_msg_outcomes){ .epoch = m->epoch,
+                           .sequence = result->sequence,
+                           .job = result->job,
+                           .stage = result->stage,
+                           .outcomes = result->batch.items,
+                           .outcomes_count = result->batch.count,
+                           .spent_us = result->spent_us };
+}
+
+/* Without an epoch it is kept until there is one. */
+static void close_batch(zn_slot_manager *m) {
+    zn_kept_result *result =
+        zn_unacknowledged_add(&m->unacknowledged, m->batch_job, m->batch_stage, &m->batch);
+    result->spent_us = m->batch_spent_us;
+    m->batch_spent_us = 0;
+    if (m->epoch != 0) {
+        zn_link_send_result(m, result);
+    }
+}
+
 /* What is collected is of one stage. */
 static void collect_of(zn_slot_manager *m, const zn_held_stage *stage) {
-    if (m->batch_job != stage->job->id || m->batch_stage != stage->id) {
-        zn_link_flush(m);
+    bool other = m->batch_job != stage->job->id || m->batch_stage != stage->id;
+    if (other && m->batch.count > 0) {
+        close_batch(m);
+    }
+    if (other) {
         m->batch_spent_us = 0;
     }
     m->batch_job = stage->job->id;
@@ -360,29 +393,14 @@ void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_out
     collect_of(m, stage);
     zn_outcome_batch_add(&m->batch, outcome);
     if (zn_outcome_batch_is_full(&m->batch)) {
-        zn_link_flush(m);
+        close_batch(m);
     }
 }
 
 void zn_link_flush(zn_slot_manager *m) {
-    size_t count = m->batch.count;
-    if (count == 0 || m->epoch == 0) {
-        return;
+    if (m->batch.count > 0 && m->epoch != 0) {
+        close_batch(m);
     }
-    zn_arena *arena = &m->outbox->arena;
-    zn_outcome *outcomes = zn_arena_take(arena, count * sizeof *outcomes);
-    for (size_t i = 0; i < count; i++) {
-        outcomes[i] = zn_outcome_copy(arena, &m->batch.items[i]);
-    }
-    send_work(m, ZN_MSG_RESULT)->outcomes = (zn_msg_outcomes){ .epoch = m->epoch,
-                                                               .sequence = ++m->sent,
-                                                               .job = m->batch_job,
-                                                               .stage = m->batch_stage,
-                                                               .outcomes = outcomes,
-                                                               .outcomes_count = count,
-                                                               .spent_us = m->batch_spent_us };
-    m->batch_spent_us = 0;
-    zn_outcome_batch_reset(&m->batch);
 }
 
 void zn_link_commit(zn_slot_manager *m, const zn_slot_entry *slot) {

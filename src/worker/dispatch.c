@@ -3,7 +3,8 @@
  * whose tasks keep coming does not hold up another. Few tasks are
  * spread over all slots rather than given to one. A slot has a second chunk only if both are of
  * short tasks, and not behind the first one of its stage, which may have its largest task. Called
- * at the end of each step: afterwards nothing waits that a slot has room for.
+ * at the end of each step: afterwards nothing waits that a slot has room for, unless results that
+ * the coordinator has not acknowledged take too much memory.
  */
 #include <string.h>
 
@@ -64,7 +65,7 @@ static void send_chunk(zn_slot_manager *m, uint32_t index, const zn_chunk *chunk
     zn_bytes body = { .data = chunk->stage->body, .len = sizeof chunk->stage->body };
     body = zn_arena_copy(arena, body);
     zn_message *message = zn_outbox_send(m->outbox, ZN_ACTION_SEND_SLOT, index, ZN_MSG_TASK);
-    message->task = (zn_msg_task){ .epoch = chunk->sweep ? 0 : m->epoch,
+    message->task = (zn_msg_task){ .epoch = chunk->sweep ? 0 : m->last_epoch,
                                    .sequence = chunk->sequence,
                                    .job = chunk->stage->job->id,
                                    .stage = chunk->stage->id,
@@ -114,6 +115,9 @@ void zn_dispatch(zn_slot_manager *m) {
         return;
     }
     give_sweeps(m);
+    if (m->unacknowledged.bytes >= ZN_UNACKNOWLEDGED_BYTES_MAX) {
+        return;
+    }
     uint32_t ready = count_ready_slots(m);
     while (m->ready_first != NULL) {
         int64_t index = pick_slot(m, m->ready_first);

@@ -2,9 +2,9 @@
 /* The jobs that a worker has tasks of, or had and has not yet been told to forget. A job leaves in
  * this order: its queue and chunks are given up, every slot that knows it is told DONE, attempts
  * that died are swept, and when the last slot has answered its segments are removed and the
- * coordinator gets its answer. The loss of an epoch closes jobs in the same way but keeps the
- * segments: complete stages may still be read. DONE may then come later, for a job that has no
- * entry any more. */
+ * coordinator gets its answer. A coordinator of another cluster closes jobs in the same way,
+ * without an answer: attempts that were running may then still leave segments. DONE may come later,
+ * for a job that has no entry any more. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,6 +130,27 @@ void zn_jobs_cancel(zn_slot_manager *m, zn_held_job *job) {
         }
     }
     zn_slots_cancel_job(m, job);
+}
+
+static void withdraw_run(zn_slot_manager *m, zn_held_stage *stage, const zn_run *run) {
+    uint64_t removed = zn_run_queue_remove(&stage->queue, *run);
+    m->held -= removed;
+    m->totals.withdrawn += removed;
+    if (stage->ready && stage->queue.tasks == 0) {
+        zn_jobs_unready(m, stage);
+    }
+    zn_slots_withdraw(m, stage, run);
+}
+
+void zn_jobs_withdraw(zn_slot_manager *m, const zn_msg_withdraw *withdraw) {
+    for (zn_held_job *job = m->jobs; job != NULL; job = job->next) {
+        zn_held_stage *stage = job->id == withdraw->job && !job->closing ? job->stages : NULL;
+        for (; stage != NULL; stage = stage->next) {
+            for (size_t i = 0; stage->id == withdraw->stage && i < withdraw->runs_count; i++) {
+                withdraw_run(m, stage, &withdraw->runs[i]);
+            }
+        }
+    }
 }
 
 static void tell_done(zn_slot_manager *m, zn_held_job *job, uint32_t slot) {

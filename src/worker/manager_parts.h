@@ -18,6 +18,8 @@ void zn_jobs_yield(zn_slot_manager *m, zn_held_stage *stage);
 
 /* Gives up all tasks of the job: queued ones are forgotten, chunks cancelled. */
 void zn_jobs_cancel(zn_slot_manager *m, zn_held_job *job);
+/* Takes back attempts of a stage, queued or in slots; no outcomes are wanted. */
+void zn_jobs_withdraw(zn_slot_manager *m, const zn_msg_withdraw *withdraw);
 /* Also tells the slots to forget it. */
 void zn_jobs_close(zn_slot_manager *m, zn_held_job *job);
 /* DONE from the coordinator: closes, and answers when that is done. */
@@ -39,6 +41,7 @@ void zn_slots_ready(zn_slot_manager *m, uint32_t slot);
 void zn_slots_dead(zn_slot_manager *m, const zn_worker_event *event);
 void zn_slots_message(zn_slot_manager *m, uint32_t slot, const zn_message *message);
 void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job);
+void zn_slots_withdraw(zn_slot_manager *m, const zn_held_stage *stage, const zn_run *run);
 /* Starts, kills and gives up slots for which it is time. */
 void zn_slots_tick(zn_slot_manager *m);
 /* Cancels everything and tells the slots to end. */
@@ -55,15 +58,28 @@ void zn_link_register(zn_slot_manager *m, zn_registration_event event, const zon
 void zn_link_message(zn_slot_manager *m, const zn_message *message);
 void zn_link_unsent(zn_slot_manager *m, const zn_message *message);
 void zn_link_tick(zn_slot_manager *m);
+/* The coordinator that was found belongs to this cluster. */
+void zn_link_found(zn_slot_manager *m, uint64_t cluster);
 /* Adds an outcome of (job, stage) to what goes with the next RESULT. */
 void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome);
 /* Adds what slots spent on tasks of the stage. */
 void zn_link_spent(zn_slot_manager *m, const zn_held_stage *stage, uint64_t spent_us);
+/* Sends it, if there is an epoch to send it in. */
 void zn_link_flush(zn_slot_manager *m);
+void zn_link_send_result(zn_slot_manager *m, zn_kept_result *result);
 void zn_link_commit(zn_slot_manager *m, const zn_slot_entry *slot);
 void zn_link_done(zn_slot_manager *m, uint64_t job);
 /* Tells the coordinator how much this worker may hold, if that changed enough. */
 void zn_link_credit(zn_slot_manager *m);
+
+/* ---- rejoin.c: what outlives an epoch ---- */
+
+/* The epoch is over; what is held goes on. */
+void zn_rejoin_lose_epoch(zn_slot_manager *m);
+/* Forgets all work: the coordinator is of another cluster. */
+void zn_rejoin_drop_everything(zn_slot_manager *m);
+/* Tells the coordinator, in a new epoch, what it may not know and what is still held. */
+void zn_rejoin_tell(zn_slot_manager *m);
 
 /* ---- drain.c: leaving in order ---- */
 

@@ -4,10 +4,10 @@
 #define ZN_WORKER_MANAGER_STATE_H
 
 #include "base/digest.h"
-#include "worker/outcome_batch.h"
-#include "worker/pace.h"
+#include "worker/chunk.h"
 #include "worker/run_queue.h"
 #include "worker/slot_manager.h"
+#include "worker/unacknowledged.h"
 
 enum {
     ZN_KEPT_JOBS_MAX = 64
@@ -51,22 +51,6 @@ struct zn_held_job {
     zn_held_job *next;
 };
 
-/* What a slot gets at a time: tasks of one stage. */
-typedef struct zn_chunk {
-    uint64_t sequence; /* of the slot's life, from 1 */
-    zn_held_stage *stage;
-    bool sweep;     /* remove temporaries instead of running; holds nothing */
-    bool cancelled; /* holds nothing any more; the slot is still in it */
-    bool warm;      /* not the first of its stage in this slot: its time means something */
-    uint64_t cancelled_ns;
-    uint64_t sent_ns;
-    zn_run *runs;
-    size_t run_count;
-    uint32_t tasks;
-    uint32_t open; /* tasks without an outcome */
-    uint8_t reported[ZN_CHUNK_TASKS_MAX / 8];
-} zn_chunk;
-
 typedef enum zn_slot_state {
     ZN_SLOT_ABSENT,   /* is started again at start_ns */
     ZN_SLOT_STARTING, /* START_SLOT was asked for */
@@ -98,8 +82,9 @@ struct zn_slot_manager {
 
     zn_registration_state state;
     zonda_error reason;
-    uint64_t epoch;   /* 0: none */
-    uint64_t cluster; /* of the last WELCOME, 0: none */
+    uint64_t epoch;      /* 0: none */
+    uint64_t last_epoch; /* the present one or the one before; 0: nothing is kept of any */
+    uint64_t cluster;    /* of the last WELCOME, 0: none */
     uint64_t hello_request;
     uint64_t since_ns; /* when the state began */
     uint64_t retry_ns; /* when to say HELLO again */
@@ -121,13 +106,14 @@ struct zn_slot_manager {
     uint64_t held;
     zn_task_totals totals;
     zn_held_job *jobs;
-    /* Jobs that ended with an epoch, the oldest first: their segments are still there. */
+    /* Jobs of another cluster that were closed, the oldest first: there may be segments. */
     uint64_t kept[ZN_KEPT_JOBS_MAX];
     uint32_t kept_count;
     zn_held_stage *ready_first;
     zn_held_stage *ready_last;
     zn_slot_entry *slots;
 
+    zn_unacknowledged unacknowledged;
     zn_outcome_batch batch;
     uint64_t batch_job;
     uint32_t batch_stage;

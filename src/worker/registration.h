@@ -29,9 +29,9 @@ typedef enum zn_registration_event {
 typedef enum zn_registration_reaction {
     ZN_REACT_IGNORE,
     ZN_REACT_ACCEPT, /* handle the message */
-    ZN_REACT_LOOK,   /* drop what is held, ask on control */
-    ZN_REACT_JOIN,   /* drop what is held, say HELLO on work */
-    ZN_REACT_ADOPT,  /* drop what is held, begin the new epoch */
+    ZN_REACT_LOOK,   /* ask on control */
+    ZN_REACT_JOIN,   /* say HELLO on work */
+    ZN_REACT_ADOPT,  /* begin the new epoch */
     ZN_REACT_LEAVE,  /* say good-bye, end the slots */
     ZN_REACT_FAIL,   /* the same, with an error as the reason */
     ZN_REACT_END,

@@ -66,6 +66,37 @@ zn_run zn_run_queue_take(zn_run_queue *queue, uint64_t tasks_max) {
     return taken;
 }
 
+/* Adds what is left of a waiting run when `run` is taken out of it. */
+static void keep_rest(zn_run_queue *kept, zn_run waiting, zn_run run) {
+    uint64_t end = waiting.first + waiting.count;
+    uint64_t run_end = run.first + run.count;
+    bool apart = waiting.attempt != run.attempt || run.first >= end || run_end <= waiting.first;
+    if (apart) {
+        zn_run_queue_append(kept, waiting);
+        return;
+    }
+    if (run.first > waiting.first) {
+        zn_run before = waiting;
+        before.count = run.first - waiting.first;
+        zn_run_queue_append(kept, before);
+    }
+    if (run_end < end) {
+        zn_run behind = { .first = run_end, .count = end - run_end, .attempt = waiting.attempt };
+        zn_run_queue_append(kept, behind);
+    }
+}
+
+uint64_t zn_run_queue_remove(zn_run_queue *queue, zn_run run) {
+    zn_run_queue kept = { 0 };
+    for (size_t i = 0; i < queue->count; i++) {
+        keep_rest(&kept, queue->runs[queue->head + i], run);
+    }
+    uint64_t removed = queue->tasks - kept.tasks;
+    zn_run_queue_free(queue);
+    *queue = kept;
+    return removed;
+}
+
 void zn_run_queue_clear(zn_run_queue *queue) {
     queue->head = 0;
     queue->count = 0;

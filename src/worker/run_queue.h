@@ -22,6 +22,9 @@ void zn_run_queue_prepend(zn_run_queue *queue, zn_run run);
 /* Takes up to `tasks_max` tasks of the first run. The queue must not be empty. */
 zn_run zn_run_queue_take(zn_run_queue *queue, uint64_t tasks_max);
 
+/* Removes those tasks of the run that wait with its attempt; returns how many that were. */
+uint64_t zn_run_queue_remove(zn_run_queue *queue, zn_run run);
+
 void zn_run_queue_clear(zn_run_queue *queue);
 void zn_run_queue_free(zn_run_queue *queue);
 

@@ -215,7 +215,8 @@ static zn_channel *reconnect(const zn_shell *shell, zn_channel **channel, zn_byt
     return *channel;
 }
 
-static void take_endpoints(zn_shell *shell, const zn_msg_endpoints *endpoints) {
+static void take_endpoints(zn_shell *shell, const zn_message *message) {
+    const zn_msg_endpoints *endpoints = &message->endpoints;
     zonda_error error = { 0 };
     if (zn_slot_manager_state(shell->core) != ZN_REGISTRATION_LOOKING) {
         return;
@@ -226,7 +227,7 @@ static void take_endpoints(zn_shell *shell, const zn_msg_endpoints *endpoints) {
         return;
     }
     zn_relay_reconnected(shell->relay, zn_clock_ns());
-    zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_FOUND });
+    zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_FOUND, .message = message });
 }
 
 static void take_control(zn_shell *shell) {
@@ -241,7 +242,7 @@ static void take_control(zn_shell *shell) {
     if (code != ZONDA_OK) {
         take_bad(shell, "control", &error);
     } else if (got && message.number == ZN_MSG_ENDPOINTS) {
-        take_endpoints(shell, &message.endpoints);
+        take_endpoints(shell, &message);
     } else if (got && message.number == ZN_MSG_REFUSAL && message.refusal.failure_count > 0) {
         zn_failure_to_error(&message.refusal.failure[0], &error);
         take_bad(shell, "control", &error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The worker's core: takes events one by one and hands each to the part that knows what it means.
  * After each event jobs that have ended everywhere are forgotten, waiting tasks go to slots that
- * have room, and credit follows. Invariant: every task that came in this epoch is exactly one of
- * queued, in a slot, reported, withdrawn; `held` counts the first two. No I/O, no clock, no random
+ * have room, and credit follows. Invariant: every task that came is exactly one of queued, in a
+ * slot, reported, withdrawn; `held` counts the first two. No I/O, no clock, no random
  * numbers. */
 #include "worker/slot_manager.h"
 
@@ -27,6 +27,7 @@ zn_slot_manager *zn_slot_manager_new(const zn_slot_manager_config *config, uint6
     m->now_ns = now_ns;
     m->since_ns = now_ns;
     m->outbox = outbox;
+    zn_unacknowledged_init(&m->unacknowledged);
     zn_link_register(m, ZN_REGISTRATION_SILENCE, NULL);
     zn_slots_tick(m);
     return m;
@@ -43,6 +44,7 @@ void zn_slot_manager_destroy(zn_slot_manager **manager) {
         }
     }
     zn_jobs_free(m);
+    zn_unacknowledged_clear(&m->unacknowledged);
     zn_outcome_batch_free(&m->batch);
     free(m->slots);
     free(m->host);
@@ -66,7 +68,7 @@ static void handle(zn_slot_manager *m, const zn_worker_event *event) {
         tick(m);
         break;
     case ZN_WORKER_EVENT_FOUND:
-        zn_link_register(m, ZN_REGISTRATION_FOUND, NULL);
+        zn_link_found(m, event->message != NULL ? event->message->endpoints.cluster : m->cluster);
         break;
     case ZN_WORKER_EVENT_REFUSED:
         zn_link_register(m, ZN_REGISTRATION_REFUSED, event->error);
@@ -159,7 +161,13 @@ static uint64_t check_slot(const zn_slot_entry *slot) {
         }
         ZN_ASSERT(open == chunk->open && open > 0);
         ZN_ASSERT(chunk->sweep || chunk->cancelled || !chunk->stage->job->closing);
-        tasks += chunk->cancelled || chunk->sweep ? 0 : open;
+        uint32_t unwanted = 0;
+        for (uint32_t k = 0; k < chunk->tasks; k++) {
+            unwanted += zn_chunk_is_withdrawn(chunk, k) && !zn_chunk_is_reported(chunk, k);
+        }
+        ZN_ASSERT(unwanted == chunk->unwanted && (unwanted == 0 || chunk->thinned));
+        ZN_ASSERT(chunk->cancelled || chunk->sweep || open > unwanted);
+        tasks += zn_chunk_held(chunk);
     }
     return tasks;
 }
@@ -178,5 +186,5 @@ void zn_slot_manager_check(const zn_slot_manager *m) {
     ZN_ASSERT(m->totals.received == tasks + m->totals.reported + m->totals.withdrawn);
     ZN_ASSERT((m->epoch != 0) == (m->state == ZN_REGISTRATION_REGISTERED) ||
               m->state >= ZN_REGISTRATION_LEAVING);
-    ZN_ASSERT(m->held == 0 || m->epoch != 0);
+    ZN_ASSERT((m->epoch == 0 || m->epoch == m->last_epoch) && (m->held == 0 || m->last_epoch != 0));
 }

@@ -22,7 +22,7 @@ typedef struct zn_slot_manager_config {
 
 typedef enum zn_worker_event_kind {
     ZN_WORKER_EVENT_TICK,         /* time has passed */
-    ZN_WORKER_EVENT_FOUND,        /* control answered ENDPOINTS, work is connected */
+    ZN_WORKER_EVENT_FOUND,        /* control answered ENDPOINTS (message), work is connected */
     ZN_WORKER_EVENT_REFUSED,      /* error: the coordinator cannot work with this worker */
     ZN_WORKER_EVENT_MESSAGE,      /* message from work */
     ZN_WORKER_EVENT_UNSENT,       /* message could not be sent on work */
@@ -63,7 +63,7 @@ bool zn_slot_manager_was_welcome(const zn_slot_manager *manager);
 /* Tasks held: queued or in a slot, and not given up. */
 uint64_t zn_slot_manager_held(const zn_slot_manager *manager);
 
-/* Of the present epoch: tasks that came, that were reported, that ended without a report. */
+/* Of the present cluster: tasks that came, that were reported, that ended without a report. */
 typedef struct zn_task_totals {
     uint64_t received;
     uint64_t reported;

@@ -20,22 +20,6 @@ enum {
     BACKOFF_MS_MAX = 5000
 };
 
-static bool is_reported(const zn_chunk *chunk, uint32_t position) {
-    return (chunk->reported[position / 8] >> (position % 8) & 1) != 0;
-}
-
-static void mark_reported(zn_chunk *chunk, uint32_t position) {
-    chunk->reported[position / 8] |= (uint8_t)(1u << (position % 8));
-    chunk->open -= 1;
-}
-
-static void release_task(zn_slot_manager *m, const zn_chunk *chunk) {
-    if (!chunk->cancelled && !chunk->sweep) {
-        m->held -= 1;
-        m->totals.withdrawn += 1;
-    }
-}
-
 static void remove_chunk(zn_slot_manager *m, zn_slot_entry *slot, uint32_t index) {
     zn_chunk *chunk = &slot->chunks[index];
     if (chunk->sweep) {
@@ -63,47 +47,9 @@ static void end_chunk(zn_slot_manager *m, zn_slot_entry *slot, uint32_t index) {
     if (chunk->open == 0) {
         measure_chunk(m, slot, chunk);
     }
-    for (uint32_t position = 0; position < chunk->tasks; position++) {
-        if (!is_reported(chunk, position)) {
-            release_task(m, chunk);
-        }
-    }
+    m->held -= zn_chunk_held(chunk);
+    m->totals.withdrawn += zn_chunk_held(chunk);
     remove_chunk(m, slot, index);
-}
-
-/* The position in the chunk from which on the tasks of `outcome` lie in one run; -1: nowhere. */
-static int64_t find_run(const zn_chunk *chunk, const zn_outcome *outcome) {
-    uint32_t position = 0;
-    for (size_t i = 0; i < chunk->run_count; i++) {
-        const zn_run *run = &chunk->runs[i];
-        if (run->attempt == outcome->attempt && outcome->first >= run->first &&
-            outcome->first < run->first + run->count) {
-            return (int64_t)(position + (outcome->first - run->first));
-        }
-        position += (uint32_t)run->count;
-    }
-    return -1;
-}
-
-/* Whether every task of `outcome` is in the chunk and has no outcome yet; marks them if so. Runs
- * that follow each other in the chunk may have been merged into one outcome. */
-static bool take_outcome(zn_chunk *chunk, const zn_outcome *outcome) {
-    if (outcome->count == 0 || outcome->count > chunk->open) {
-        return false;
-    }
-    for (int pass = 0; pass < 2; pass++) {
-        for (uint64_t i = 0; i < outcome->count; i++) {
-            zn_outcome one = { .first = outcome->first + i, .attempt = outcome->attempt };
-            int64_t position = find_run(chunk, &one);
-            if (position < 0 || is_reported(chunk, (uint32_t)position)) {
-                return false;
-            }
-            if (pass == 1) {
-                mark_reported(chunk, (uint32_t)position);
-            }
-        }
-    }
-    return true;
 }
 
 static int64_t find_chunk(const zn_slot_entry *slot, uint64_t sequence) {
@@ -113,6 +59,34 @@ static int64_t find_chunk(const zn_slot_entry *slot, uint64_t sequence) {
         }
     }
     return -1;
+}
+
+/* Nothing of it is wanted any more. */
+static void cancel_chunk(zn_slot_manager *m, uint32_t index, zn_chunk *chunk) {
+    chunk->cancelled = true;
+    chunk->cancelled_ns = m->now_ns;
+    zn_action *action = zn_outbox_add(m->outbox, ZN_ACTION_CANCEL_CHUNK);
+    action->slot = index;
+    action->sequence = chunk->sequence;
+}
+
+static void pass_on(zn_slot_manager *m, const zn_chunk *chunk, const zn_outcome *outcome) {
+    m->held -= outcome->count;
+    m->totals.reported += outcome->count;
+    zn_link_report(m, chunk->stage, outcome);
+}
+
+/* Passes on those of the tasks that were not withdrawn. */
+static void pass_on_wanted(zn_slot_manager *m, const zn_chunk *chunk, const zn_outcome *outcome) {
+    for (uint64_t i = 0; i < outcome->count; i++) {
+        zn_outcome one = *outcome;
+        one.first = outcome->first + i;
+        one.count = 1;
+        int64_t position = zn_chunk_find(chunk, one.first, one.attempt);
+        if (!zn_chunk_is_withdrawn(chunk, (uint32_t)position)) {
+            pass_on(m, chunk, &one);
+        }
+    }
 }
 
 static void take_result(zn_slot_manager *m, zn_slot_entry *slot, const zn_msg_outcomes *result) {
@@ -126,19 +100,21 @@ static void take_result(zn_slot_manager *m, zn_slot_entry *slot, const zn_msg_ou
     }
     for (size_t i = 0; i < result->outcomes_count; i++) {
         const zn_outcome *outcome = &result->outcomes[i];
-        if (!take_outcome(chunk, outcome)) {
+        if (!zn_chunk_report(chunk, outcome)) {
             zn_log(ZONDA_LOG_WARN, "worker-stray-outcome", "job=%" PRIu64 " task=%" PRIu64,
                    result->job, outcome->first);
             continue;
         }
-        if (!chunk->cancelled && !chunk->sweep) {
-            m->held -= outcome->count;
-            m->totals.reported += outcome->count;
-            zn_link_report(m, chunk->stage, outcome);
+        if (chunk->thinned && !chunk->cancelled) {
+            pass_on_wanted(m, chunk, outcome);
+        } else if (!chunk->cancelled && !chunk->sweep) {
+            pass_on(m, chunk, outcome);
         }
     }
     if (chunk->open == 0) {
         end_chunk(m, slot, (uint32_t)index);
+    } else if (chunk->open == chunk->unwanted && !chunk->cancelled) {
+        cancel_chunk(m, (uint32_t)(slot - m->slots), chunk);
     }
 }
 
@@ -166,9 +142,10 @@ static void take_commit(zn_slot_manager *m, uint32_t index, const zn_msg_commit 
                          .attempt = (uint32_t)commit->attempt };
     for (uint32_t i = 0; i < slot->chunk_count; i++) {
         const zn_chunk *chunk = &slot->chunks[i];
-        zn_outcome one = { .first = commit->task, .attempt = commit->attempt };
+        int64_t position = zn_chunk_find(chunk, commit->task, commit->attempt);
         if (!chunk->cancelled && chunk->stage->id == commit->stage &&
-            chunk->stage->job->id == commit->job && find_run(chunk, &one) >= 0) {
+            chunk->stage->job->id == commit->job && position >= 0 &&
+            !zn_chunk_is_withdrawn(chunk, (uint32_t)position)) {
             slot->committing = true;
             slot->commit = id;
             zn_link_commit(m, slot);
@@ -276,13 +253,13 @@ static void salvage_chunk(zn_slot_manager *m, const zn_chunk *chunk, uint32_t ru
             position -= 1;
             zn_run one = { .first = run->first + k - 1, .count = 1, .attempt = run->attempt };
             bool crashed = position + 1 == running;
-            if (chunk->sweep || is_reported(chunk, position)) {
+            if (chunk->sweep || zn_chunk_is_reported(chunk, position)) {
                 continue;
             }
             if (crashed) {
                 zn_jobs_sweep(m, chunk->stage, one.first, one.attempt);
             }
-            if (chunk->cancelled) {
+            if (chunk->cancelled || zn_chunk_is_withdrawn(chunk, position)) {
                 continue;
             }
             if (crashed) {
@@ -323,6 +300,28 @@ void zn_slots_dead(zn_slot_manager *m, const zn_worker_event *event) {
     slot->start_ns = m->now_ns + backoff_ns(slot->failures);
 }
 
+void zn_slots_withdraw(zn_slot_manager *m, const zn_held_stage *stage, const zn_run *run) {
+    for (uint32_t index = 0; index < m->config.slots; index++) {
+        zn_slot_entry *slot = &m->slots[index];
+        for (uint32_t i = 0; i < slot->chunk_count; i++) {
+            zn_chunk *chunk = &slot->chunks[i];
+            uint32_t count = chunk->stage == stage ? zn_chunk_withdraw(chunk, run) : 0;
+            m->held -= count;
+            m->totals.withdrawn += count;
+            if (count > 0 && zn_chunk_held(chunk) == 0) {
+                cancel_chunk(m, index, chunk);
+            }
+        }
+        const zn_attempt_id *id = &slot->commit;
+        if (slot->committing && id->job.value == stage->job->id && id->stage.value == stage->id &&
+            id->attempt == run->attempt && id->task >= run->first &&
+            id->task < run->first + run->count) {
+            slot->committing = false;
+            refuse_commit(m, index, id);
+        }
+    }
+}
+
 void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job) {
     for (uint32_t index = 0; index < m->config.slots; index++) {
         zn_slot_entry *slot = &m->slots[index];
@@ -331,13 +330,9 @@ void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job) {
             if (chunk->stage->job != job || chunk->cancelled || chunk->sweep) {
                 continue;
             }
-            m->held -= chunk->open;
-            m->totals.withdrawn += chunk->open;
-            chunk->cancelled = true;
-            chunk->cancelled_ns = m->now_ns;
-            zn_action *action = zn_outbox_add(m->outbox, ZN_ACTION_CANCEL_CHUNK);
-            action->slot = index;
-            action->sequence = chunk->sequence;
+            m->held -= zn_chunk_held(chunk);
+            m->totals.withdrawn += zn_chunk_held(chunk);
+            cancel_chunk(m, index, chunk);
         }
         if (slot->committing && slot->commit.job.value == job->id) {
             slot->committing = false;

@@ -40,6 +40,9 @@ static void close_job(life *l, size_t index) {
             zn_message done = { .number = ZN_MSG_DONE };
             done.done.job = job;
             rig_send(r, i, done);
+            if (r->workers[i].epoch == 0) { /* it was asked to, perhaps */
+                rig_join(r, i, 2, 5);
+            }
         }
         if (roll(l, 3) == 0) {
             uint64_t epoch = r->workers[roll(l, RIG_WORKERS)].epoch;

@@ -127,7 +127,8 @@ static void take_reply(sim *s, uint32_t index, const sim_event *event) {
     if (awaited && reply->number == ZN_MSG_ENDPOINTS) {
         disconnect(s, worker);
         worker->connection = ++s->order; /* unlike any other */
-        sim_worker_step(s, index, (zn_worker_event){ .kind = ZN_WORKER_EVENT_FOUND });
+        sim_worker_step(s, index,
+                        (zn_worker_event){ .kind = ZN_WORKER_EVENT_FOUND, .message = reply });
     }
 }
 

@@ -62,7 +62,7 @@ static void model_actions(manager_rig *rig) {
 }
 
 void rig_open(manager_rig *rig, uint32_t slots, bool killable) {
-    *rig = (manager_rig){ .now_ns = 1000 * ZN_NS_PER_S, .slots = slots };
+    *rig = (manager_rig){ .now_ns = 1000 * ZN_NS_PER_S, .slots = slots, .cluster = 1 };
     zn_slot_manager_config config = { .slots = slots,
                                       .killable = killable,
                                       .client = 99,
@@ -115,7 +115,7 @@ void rig_welcome(manager_rig *rig, uint64_t epoch) {
     zn_message message = { .number = ZN_MSG_WELCOME };
     message.welcome = (zn_msg_welcome){ .worker = 1,
                                         .epoch = epoch,
-                                        .cluster = 1,
+                                        .cluster = rig->cluster,
                                         .heartbeat_ms = ZN_HEARTBEAT_MS,
                                         .lost_ms = ZN_WORKER_LOST_MS };
     rig->epoch = epoch;
@@ -140,6 +140,22 @@ void rig_give(manager_rig *rig, uint64_t sequence, uint64_t job, uint64_t first,
 void rig_heartbeat(manager_rig *rig, uint64_t sent) {
     zn_message message = { .number = ZN_MSG_HEARTBEAT };
     message.heartbeat = (zn_msg_heartbeat){ .epoch = rig->epoch, .sent = sent };
+    rig_message(rig, &message);
+}
+
+void rig_acknowledge(manager_rig *rig, uint64_t received) {
+    zn_message message = { .number = ZN_MSG_HEARTBEAT };
+    message.heartbeat =
+        (zn_msg_heartbeat){ .epoch = rig->epoch, .sent = rig->received, .received = received };
+    rig_message(rig, &message);
+}
+
+void rig_withdraw(manager_rig *rig, uint64_t job, uint64_t first, uint64_t count,
+                  uint32_t attempt) {
+    zn_run run = { .first = first, .count = count, .attempt = attempt };
+    zn_message message = { .number = ZN_MSG_WITHDRAW };
+    message.withdraw =
+        (zn_msg_withdraw){ .epoch = rig->epoch, .job = job, .runs = &run, .runs_count = 1 };
     rig_message(rig, &message);
 }
 
@@ -258,9 +274,14 @@ unsigned rig_count(const manager_rig *rig, zn_action_kind kind) {
 }
 
 const zn_message *rig_work(const manager_rig *rig, zn_message_number number) {
+    return rig_work_at(rig, number, 0);
+}
+
+const zn_message *rig_work_at(const manager_rig *rig, zn_message_number number, size_t index) {
     for (size_t i = 0; i < rig->outbox.count; i++) {
         const zn_action *action = &rig->outbox.items[i];
-        if (action->kind == ZN_ACTION_SEND_WORK && action->message.number == number) {
+        if (action->kind == ZN_ACTION_SEND_WORK && action->message.number == number &&
+            index-- == 0) {
             return &action->message;
         }
     }

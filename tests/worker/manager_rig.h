@@ -43,6 +43,7 @@ typedef struct manager_rig {
     zn_outbox outbox;
     uint64_t now_ns;
     uint32_t slots;
+    uint64_t cluster;
     uint64_t epoch;
     uint64_t received; /* TASK sequence of the epoch */
     model_slot model[RIG_SLOTS_MAX];
@@ -61,6 +62,8 @@ void rig_welcome(manager_rig *rig, uint64_t epoch);
 void rig_give(manager_rig *rig, uint64_t sequence, uint64_t job, uint64_t first, uint64_t count,
               uint32_t attempt);
 void rig_heartbeat(manager_rig *rig, uint64_t sent);
+void rig_acknowledge(manager_rig *rig, uint64_t received);
+void rig_withdraw(manager_rig *rig, uint64_t job, uint64_t first, uint64_t count, uint32_t attempt);
 void rig_done(manager_rig *rig, uint64_t job);
 
 void rig_ready(manager_rig *rig, uint32_t slot);
@@ -77,6 +80,8 @@ void rig_teach_short_tasks(manager_rig *rig, uint64_t job);
 
 /* What the last step wanted: NULL or 0 if nothing of the kind. */
 const zn_action *rig_action(const manager_rig *rig, zn_action_kind kind);
+/* The message of this kind that was sent to work as number `index`. */
+const zn_message *rig_work_at(const manager_rig *rig, zn_message_number number, size_t index);
 unsigned rig_count(const manager_rig *rig, zn_action_kind kind);
 const zn_message *rig_work(const manager_rig *rig, zn_message_number number);
 const zn_message *rig_slot(const manager_rig *rig, uint32_t slot, zn_message_number number);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* The worker's core under random events, invariants checked after each. Every task that a live
- * epoch gave must be reported exactly once, unless its job was cancelled or an attempt withdrawn.
- * Set ZONDA_SEED to run a seed again. */
+/* The worker's core under random events, invariants checked after each. Every task must be
+ * reported, unless its job was cancelled or an attempt withdrawn, and not twice, unless the worker
+ * registered again in between. In each epoch it must say what it still holds, all of it and nothing
+ * else. Set ZONDA_SEED to run a seed again. */
 #include "manager_rig.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@ typedef enum fate {
     FATE_NONE,
     FATE_HELD,
     FATE_REPORTED,
-    FATE_GIVEN_UP, /* epoch lost, job cancelled or done, withdrawn by the slot */
+    FATE_GIVEN_UP, /* of another cluster, job cancelled or done, withdrawn */
 } fate;
 
 typedef struct world {
@@ -30,7 +31,10 @@ typedef struct world {
     uint64_t next_job; /* jobs next_job … next_job + JOBS - 1 are open */
     uint8_t fates[TASKS_MAX];
     uint64_t job_of[TASKS_MAX];
+    uint32_t attempt_of[TASKS_MAX];
+    uint64_t told[TASKS_MAX]; /* epoch in which it was last reported or named */
     uint64_t reports;
+    uint64_t named;
 } world;
 
 static uint64_t draw(world *w, uint64_t below) {
@@ -52,21 +56,41 @@ static void give_up(world *w, uint64_t job) {
     }
 }
 
+static void look_at_result(world *w, const zn_msg_outcomes *result) {
+    for (size_t k = 0; k < result->outcomes_count; k++) {
+        const zn_outcome *outcome = &result->outcomes[k];
+        for (uint64_t t = outcome->first; t < outcome->first + outcome->count; t++) {
+            assert_true(t < w->next_task && w->job_of[t] == result->job);
+            assert_true(w->fates[t] != FATE_REPORTED || w->told[t] < result->epoch);
+            w->told[t] = result->epoch;
+            w->fates[t] = w->fates[t] == FATE_HELD ? FATE_REPORTED : w->fates[t];
+            w->reports += 1;
+        }
+    }
+}
+
+static void look_at_holding(world *w, const zn_msg_holding *holding) {
+    for (size_t k = 0; k < holding->runs_count; k++) {
+        const zn_run *run = &holding->runs[k];
+        for (uint64_t t = run->first; t < run->first + run->count; t++) {
+            assert_true(t < w->next_task && w->job_of[t] == holding->job);
+            assert_int_equal(w->fates[t], FATE_HELD);
+            assert_int_equal(w->attempt_of[t], run->attempt);
+            assert_true(w->told[t] < holding->epoch);
+            w->told[t] = holding->epoch;
+            w->named += 1;
+        }
+    }
+}
+
 static void look_at_results(world *w) {
     for (size_t i = 0; i < w->rig.outbox.count; i++) {
         const zn_action *action = &w->rig.outbox.items[i];
-        if (action->kind != ZN_ACTION_SEND_WORK || action->message.number != ZN_MSG_RESULT) {
-            continue;
-        }
-        const zn_msg_outcomes *result = &action->message.outcomes;
-        for (size_t k = 0; k < result->outcomes_count; k++) {
-            const zn_outcome *outcome = &result->outcomes[k];
-            for (uint64_t t = outcome->first; t < outcome->first + outcome->count; t++) {
-                assert_true(t < w->next_task && w->job_of[t] == result->job);
-                assert_int_not_equal(w->fates[t], FATE_REPORTED);
-                w->fates[t] = w->fates[t] == FATE_HELD ? FATE_REPORTED : w->fates[t];
-                w->reports += 1;
-            }
+        if (action->kind == ZN_ACTION_SEND_WORK && action->message.number == ZN_MSG_RESULT) {
+            look_at_result(w, &action->message.outcomes);
+        } else if (action->kind == ZN_ACTION_SEND_WORK &&
+                   action->message.number == ZN_MSG_HOLDING) {
+            look_at_holding(w, &action->message.holding);
         }
     }
     zn_outbox_clear(&w->rig.outbox);
@@ -74,9 +98,6 @@ static void look_at_results(world *w) {
 
 static void after_step(world *w) {
     look_at_results(w);
-    if (!is_registered(w)) {
-        give_up(w, 0);
-    }
     for (uint32_t slot = 0; slot < SLOTS; slot++) {
         if (w->rig.model[slot].killed) {
             rig_die(&w->rig, slot, 0, 0);
@@ -88,6 +109,7 @@ static void after_step(world *w) {
 static void give_tasks(world *w) {
     uint64_t count = 1 + draw(w, 30);
     uint64_t job = w->next_job + draw(w, JOBS);
+    uint32_t attempt = 1 + (uint32_t)draw(w, 3);
     if (!is_registered(w) || w->next_task + count >= TASKS_MAX ||
         zn_slot_manager_held(w->rig.manager) > 2000) {
         return;
@@ -97,19 +119,34 @@ static void give_tasks(world *w) {
     for (uint64_t task = first; task < first + count; task++) {
         w->fates[task] = FATE_HELD;
         w->job_of[task] = job;
+        w->attempt_of[task] = attempt;
     }
-    rig_give(&w->rig, w->rig.received + 1, job, first, count, 1 + (uint32_t)draw(w, 3));
+    rig_give(&w->rig, w->rig.received + 1, job, first, count, attempt);
     if (draw(w, 10) == 0) {
         rig_give(&w->rig, w->rig.received, job, first, count, 1);
     }
 }
 
+/* Every task that is held must have been named, once. */
+static void check_all_told(const world *w) {
+    for (uint64_t task = 0; task < w->next_task; task++) {
+        if (w->fates[task] == FATE_HELD && w->told[task] != w->rig.epoch) {
+            fail_msg("task %" PRIu64 " is held and was not named", task);
+        }
+    }
+}
+
 static void welcome(world *w) {
-    give_up(w, 0);
+    if (draw(w, 8) == 0) {
+        w->rig.cluster += 1;
+        give_up(w, 0);
+    }
     if (zn_slot_manager_state(w->rig.manager) == ZN_REGISTRATION_LOOKING) {
         rig_step(&w->rig, (zn_worker_event){ .kind = ZN_WORKER_EVENT_FOUND });
     }
     rig_welcome(&w->rig, ++w->epochs);
+    look_at_results(w);
+    check_all_told(w);
 }
 
 static uint32_t busy_slot(world *w) {
@@ -170,6 +207,9 @@ static void start_slots(world *w) {
 
 static void end_job(world *w) {
     uint64_t job = w->next_job + draw(w, JOBS);
+    if (!is_registered(w)) {
+        return;
+    }
     if (draw(w, 2) == 0) {
         zn_message cancel = { .number = ZN_MSG_CANCEL };
         cancel.cancel = (zn_msg_cancel){ .epoch = w->rig.epoch, .job = job };
@@ -186,8 +226,25 @@ static void end_job(world *w) {
     }
 }
 
+/* Takes back a stretch of tasks, whatever has become of them. */
+static void withdraw(world *w) {
+    uint64_t first = w->next_task < 500 ? 0 : w->next_task - 1 - draw(w, 500);
+    if (!is_registered(w) || w->next_task == 0) {
+        return;
+    }
+    rig_flush(&w->rig);
+    look_at_results(w);
+    uint64_t last = first;
+    while (last < w->next_task && last < first + 8 && w->job_of[last] == w->job_of[first] &&
+           w->attempt_of[last] == w->attempt_of[first]) {
+        w->fates[last] = w->fates[last] == FATE_HELD ? FATE_GIVEN_UP : w->fates[last];
+        last += 1;
+    }
+    rig_withdraw(&w->rig, w->job_of[first], first, last - first, w->attempt_of[first]);
+}
+
 static void disturb(world *w) {
-    switch (draw(w, 5)) {
+    switch (draw(w, 6)) {
     case 0: {
         zn_message rejoin = { .number = ZN_MSG_REJOIN, .rejoin.epoch = w->rig.epoch };
         rig_message(&w->rig, &rejoin);
@@ -201,6 +258,9 @@ static void disturb(world *w) {
         break;
     case 3:
         rig_tick(&w->rig, 4000);
+        break;
+    case 4:
+        rig_acknowledge(&w->rig, 1 + draw(w, 50));
         break;
     default:
         welcome(w);
@@ -230,6 +290,8 @@ static void step(world *w) {
         end_job(w);
     } else if (dice < 996) {
         disturb(w);
+    } else if (dice < 998) {
+        withdraw(w);
     } else if (!is_registered(w)) {
         welcome(w);
     }
@@ -280,7 +342,7 @@ static void test_slot_manager_random_script_loses_nothing(void **state) {
         }
     }
     assert_int_equal(zn_slot_manager_held(w->rig.manager), 0);
-    assert_true(w->reports > 1000);
+    assert_true(w->reports > 1000 && w->named > 100);
     rig_close(&w->rig);
     free(w);
 }
