@@ -128,8 +128,14 @@ void zn_link_found(zn_slot_manager *m, uint64_t cluster) {
     zn_link_register(m, ZN_REGISTRATION_FOUND, NULL);
 }
 
+/* A WELCOME that comes again must not begin an epoch anew, or what was sent in it would count
+ * twice. Epochs of a cluster go up. */
+static bool is_new(const zn_slot_manager *m, const zn_msg_welcome *welcome) {
+    return welcome->cluster != m->cluster || welcome->epoch > m->last_epoch;
+}
+
 static void take_welcome(zn_slot_manager *m, const zn_msg_welcome *welcome) {
-    if (welcome->epoch == 0 || welcome->epoch == m->epoch) {
+    if (welcome->epoch == 0 || !is_new(m, welcome)) {
         return;
     }
     zn_link_register(m, ZN_REGISTRATION_WELCOMED, NULL);

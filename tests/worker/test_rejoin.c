@@ -42,6 +42,21 @@ static void test_rejoin_tells_outcomes_then_what_is_held(void **state) {
     rig_close(&rig);
 }
 
+/* The WELCOME of an epoch that is over comes again: nothing of that epoch begins anew. */
+static void test_rejoin_a_repeated_welcome_begins_nothing(void **state) {
+    (void)state;
+    manager_rig rig;
+    rig_register(&rig, 1, 7);
+    rejoin(&rig);
+    rig_welcome(&rig, 7);
+    assert_int_equal(zn_slot_manager_state(rig.manager), ZN_REGISTRATION_JOINING);
+    rig_welcome(&rig, 6);
+    assert_int_equal(zn_slot_manager_state(rig.manager), ZN_REGISTRATION_JOINING);
+    rig_welcome(&rig, 8);
+    assert_int_equal(zn_slot_manager_state(rig.manager), ZN_REGISTRATION_REGISTERED);
+    rig_close(&rig);
+}
+
 /* A RESULT is said again in each epoch until it is acknowledged. */
 static void test_rejoin_repeats_results_until_they_are_acknowledged(void **state) {
     (void)state;
@@ -230,6 +245,7 @@ static void test_rejoin_after_a_long_time(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rejoin_tells_outcomes_then_what_is_held),
+        cmocka_unit_test(test_rejoin_a_repeated_welcome_begins_nothing),
         cmocka_unit_test(test_rejoin_repeats_results_until_they_are_acknowledged),
         cmocka_unit_test(test_rejoin_gathers_results),
         cmocka_unit_test(test_rejoin_unacknowledged_results_hold_tasks_up),
