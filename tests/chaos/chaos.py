@@ -108,13 +108,18 @@ class Round:
 
     def kill_worker(self, at):
         worker = self.any_worker()
-        self.at(at, self.lose, worker)
+        self.at(at, self.lose, worker, False)
         self.at(at + self.random.uniform(0, 1), self.cluster.add_worker)
 
-    def lose(self, worker):
+    def lose_host(self, at):
+        """The host goes with its worker: whoever asks it gets no answer at all."""
+        self.at(at, self.lose, self.any_worker(), True)
+        self.at(at + self.random.uniform(0, 1), self.cluster.add_worker)
+
+    def lose(self, worker, vanish):
         if worker in self.cluster.workers:
             self.cluster.workers.remove(worker)
-            worker.remove()
+            worker.remove(vanish)
 
     def stop_worker(self, at):
         """The worker freezes with its slots, or alone, for less or more than it takes to be given up."""
@@ -228,7 +233,7 @@ def check(round_, expected):
 def faults_for(cluster, options, durable):
     faults = ["kill_worker", "stop_worker", "kill_slot", "stop_slot", "drain_worker", "stop_coordinator", "kill_driver"]
     if cluster.alone:
-        faults += ["cut_link", "mute_link", "fill_disk"] + (["fill_state"] if durable else [])
+        faults += ["cut_link", "mute_link", "fill_disk", "lose_host"] + (["fill_state"] if durable else [])
     else:
         print("SKIP: no cut links and full disks: that takes the rights of root and namespaces")
     if durable:

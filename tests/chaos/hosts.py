@@ -8,6 +8,8 @@ import tempfile
 
 BRIDGE = "zonda0"
 COORDINATOR = "10.77.0.1"
+EMPTY_HOSTS = []  # networks of hosts whose workers were killed: open descriptors keep them
+EMPTY_HOSTS_MAX = 8
 DISK_BYTES = 48 * 1024 * 1024
 # Waits until its network is there, then becomes the program.
 ENTER = ('hostname "$0" && mount -t tmpfs -o size=%d none "$TMPDIR" && read -r go && exec "$@"' % DISK_BYTES)
@@ -54,15 +56,13 @@ def fill(path, full):
 class Plain:
     """A worker as a plain process."""
 
-    cuttable = False
-
     def __init__(self, program, number, words, log):
         self.number = number
         self.scratch = tempfile.mkdtemp(prefix="zonda-chaos-scratch-")
         self.process = subprocess.Popen([program, *words], stdin=subprocess.DEVNULL, stderr=log,
                                         env={**os.environ, "TMPDIR": self.scratch})
 
-    def remove(self):
+    def remove(self, vanish=False):  # pylint: disable=unused-argument
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -72,8 +72,6 @@ class Plain:
 class Host(Plain):
     """A worker on a host of its own."""
 
-    cuttable = True
-
     def __init__(self, program, number, words, log):  # pylint: disable=super-init-not-called
         self.number = number
         self.scratch = tempfile.mkdtemp(prefix="zonda-chaos-scratch-")
@@ -82,6 +80,7 @@ class Host(Plain):
             ["unshare", "--net", "--uts", "--mount", "sh", "-c", ENTER, f"chaos{number}", program, *words],
             stdin=subprocess.PIPE, stderr=log, env={**os.environ, "TMPDIR": self.scratch})
         self.wait_for_namespace()
+        self.network = os.open(f"/proc/{self.process.pid}/ns/net", os.O_RDONLY)
         pid = str(self.process.pid)
         inside = ["nsenter", "-t", pid, "-n"]
         run("ip", "link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", pid)
@@ -97,6 +96,15 @@ class Host(Plain):
         while os.readlink(f"/proc/{self.process.pid}/ns/net") == ours:
             if self.process.poll() is not None:
                 raise RuntimeError("a host could not be made")
+
+    def remove(self, vanish=False):
+        """The worker is killed; its host stays, and says that nobody listens there, unless it goes as well."""
+        if vanish:
+            self.cut(False)
+        super().remove()
+        EMPTY_HOSTS.append(self.network)
+        while len(EMPTY_HOSTS) > (0 if vanish else EMPTY_HOSTS_MAX):
+            os.close(EMPTY_HOSTS.pop(0))
 
     def mute(self, whole):
         """What the host sends to the coordinator is lost; what it is sent arrives."""
