@@ -28,6 +28,7 @@ typedef struct held {
     uint64_t after; /* number of the batch that must be durable */
     uint64_t since_ns;
     bool is_reply;
+    bool went_bare;   /* a heartbeat that did not wait */
     zn_letter letter; /* unless it is a reply, which is in `reply` */
     zn_buf reply;
 } held;
@@ -156,11 +157,25 @@ static void hold_letter(zn_outgoing *outgoing, zn_letter *letter) {
     item->letter = *letter;
     letter->owned = NULL;
     outgoing->waiting_work += letter->kind == ZN_LETTER_WORK ? 1 : 0;
-    uint64_t oldest_ns = outgoing->queue[outgoing->first].since_ns;
-    if (item->letter.kind == ZN_LETTER_WORK && item->letter.message.number == ZN_MSG_HEARTBEAT &&
-        item->since_ns - oldest_ns > SLOW_MS * ZN_NS_PER_MS) {
-        zn_letter heartbeat = item->letter;
-        send_bare_heartbeat(outgoing, &heartbeat);
+}
+
+/* Sends the heartbeats that wait, bare, if something has waited for long. */
+static void send_bare_heartbeats(zn_outgoing *outgoing) {
+    uint64_t now_ns = zn_clock_ns();
+    bool slow = outgoing->first < outgoing->count &&
+                now_ns - outgoing->queue[outgoing->first].since_ns > SLOW_MS * ZN_NS_PER_MS;
+    for (size_t i = outgoing->count; slow && i > outgoing->first; i--) {
+        held *item = &outgoing->queue[i - 1];
+        bool heartbeat = !item->is_reply && item->letter.kind == ZN_LETTER_WORK &&
+                         item->letter.message.number == ZN_MSG_HEARTBEAT;
+        if (heartbeat && item->went_bare) {
+            return; /* and so did those before it */
+        }
+        if (heartbeat) {
+            item->went_bare = true;
+            zn_letter letter = item->letter;
+            send_bare_heartbeat(outgoing, &letter);
+        }
     }
 }
 
@@ -201,6 +216,7 @@ static void take_letters(zn_outgoing *outgoing) {
 void zn_outgoing_flush(zn_outgoing *outgoing) {
     release(outgoing);
     take_letters(outgoing);
+    send_bare_heartbeats(outgoing);
     const zn_notes *notes = &outgoing->parts.scheduler->notes;
     if (notes->binding || notes->bytes.len > ZN_BATCH_BYTES) {
         take_notes(outgoing);
