@@ -217,6 +217,7 @@ zonda_err zn_exchange_next(zn_exchange *exchange, zonda_task *task, zn_row *row,
     }
     if (*found) {
         task->records_in++;
+        zn_task_moves(task->host);
         task->bytes_in += row->key.len + row->record.len;
         if (input != NULL) {
             *input = exchange->shard.stretches[stream].input;

@@ -230,6 +230,7 @@ zonda_err zn_op_emit(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *
         }
         task->records_in += task->pulls ? 0 : 1;
     }
+    zn_task_moves(task->host);
     return blame(op->next, op->next->def->runtime->push(op->next, task, record, error));
 }
 

@@ -4,6 +4,7 @@
 #ifndef ZN_OPS_TASK_H
 #define ZN_OPS_TASK_H
 
+#include <stdatomic.h>
 #include <zonda/function.h>
 
 #include "base/buf.h"
@@ -34,6 +35,8 @@ typedef struct zn_task_host {
     /* C code of the user begins (both NULL: has ended), to be named should it crash; may be NULL.
      * Cheap, called around each record. */
     void (*entered)(void *context, const char *op, const char *function);
+    _Atomic uint64_t
+        *moves; /* counts records read and given, for who looks for hangs; NULL: nobody */
     /* Makes `folder` (an absolute path) the current one; may be NULL: it is. Error: IO. */
     zonda_err (*enter)(void *context, const char *folder, zonda_error *error);
 } zn_task_host;
@@ -67,6 +70,14 @@ struct zonda_task {
     void *state;              /* of the C function that runs just now */
     zonda_error failure;      /* set by zonda_task_fail */
 };
+
+/* The slot makes progress: a record was read or given, or an answer came. One writer. */
+static inline void zn_task_moves(const zn_task_host *host) {
+    if (host->moves != NULL) {
+        uint64_t moves = atomic_load_explicit(host->moves, memory_order_relaxed);
+        atomic_store_explicit(host->moves, moves + 1, memory_order_relaxed);
+    }
+}
 
 /* Counts bytes that the task wrote to temporary files: the built-in counter spilled_bytes. */
 void zn_task_spilled(zonda_task *task, uint64_t bytes);

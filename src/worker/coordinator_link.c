@@ -181,6 +181,7 @@ static void take_task(zn_slot_manager *m, const zn_msg_task *task) {
         return;
     }
     zn_held_stage *stage = zn_jobs_stage(m, task->job, (uint32_t)task->stage, task->body);
+    stage->hang_ms = task->hang_ms;
     for (size_t i = 0; i < task->runs_count; i++) {
         m->held += task->runs[i].count;
         m->totals.received += task->runs[i].count;

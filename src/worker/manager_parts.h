@@ -42,6 +42,8 @@ void zn_slots_dead(zn_slot_manager *m, const zn_worker_event *event);
 void zn_slots_message(zn_slot_manager *m, uint32_t slot, const zn_message *message);
 void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job);
 void zn_slots_withdraw(zn_slot_manager *m, const zn_held_stage *stage, const zn_run *run);
+/* What a slot is in just now: ends an attempt that makes no progress. */
+void zn_slots_look(zn_slot_manager *m, uint32_t slot, const zn_slot_view *view);
 /* Starts, kills and gives up slots for which it is time. */
 void zn_slots_tick(zn_slot_manager *m);
 /* Cancels everything and tells the slots to end. */

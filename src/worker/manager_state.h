@@ -20,6 +20,7 @@ typedef struct zn_held_stage {
     uint32_t id;
     bool *warm; /* per slot: it has had a chunk of this stage */
     uint8_t body[ZN_DIGEST_BYTES];
+    uint64_t hang_ms; /* without progress an attempt is ended; 0: never */
     zn_pace pace;
     zn_run_queue queue;
     struct zn_held_stage *next;       /* of the job */
@@ -67,7 +68,10 @@ typedef struct zn_slot_entry {
     uint64_t start_ns;    /* ABSENT: when to start; STARTING: when it was */
     uint32_t failures;    /* deaths since a chunk ended well */
     bool killed;
-    bool committing; /* waits for COMMITTED of `commit` */
+    bool hung;         /* killed because of the attempt that it was in */
+    zn_slot_view seen; /* what it was in, */
+    uint64_t moved_ns; /* since then */
+    bool committing;   /* waits for COMMITTED of `commit` */
     zn_attempt_id commit;
 } zn_slot_entry;
 

@@ -129,6 +129,7 @@ zn_shell *zn_shell_new(const zn_worker_options *options, zonda_error *error) {
     shell->slot_count = options->slots;
     shell->client = zn_random_id();
     shell->slots = zn_calloc(shell->slot_count, sizeof *shell->slots);
+    shell->views = zn_calloc(shell->slot_count, sizeof *shell->views);
     shell->items = zn_calloc(ITEMS_FIXED + (size_t)shell->slot_count, sizeof *shell->items);
     if (load_keys(shell, error) != ZONDA_OK || find_coordinator(shell, error) != ZONDA_OK ||
         zn_scratch_make(options->scratch, &shell->scratch, error) != ZONDA_OK ||
@@ -168,6 +169,7 @@ void zn_shell_destroy(zn_shell **shell) {
     zn_scratch_remove(&self->scratch);
     zn_keys_wipe(&self->keys);
     free(self->items);
+    free(self->views);
     free(self->slots);
     free(self);
     *shell = NULL;
@@ -401,6 +403,16 @@ static void wait_for_input(zn_shell *shell, zn_actor_pipe *pipe, bool *deaths) {
     }
 }
 
+static void look_at_boards(zn_shell *shell) {
+    for (uint32_t i = 0; i < shell->slot_count; i++) {
+        zn_slot_view *view = &shell->views[i];
+        uint32_t position = 0;
+        zn_slot_board_last(&shell->boards[i], &view->sequence, &position);
+        view->position = position;
+        view->moves = atomic_load_explicit(&shell->boards[i].moves, memory_order_relaxed);
+    }
+}
+
 static void turn(zn_shell *shell, zn_actor_pipe *pipe) {
     bool deaths = false;
     wait_for_input(shell, pipe, &deaths);
@@ -420,7 +432,8 @@ static void turn(zn_shell *shell, zn_actor_pipe *pipe) {
         shell->stop_told = true;
         zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_STOP });
     }
-    zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_TICK });
+    look_at_boards(shell);
+    zn_shell_step(shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_TICK, .views = shell->views });
     zn_relay_tick(shell->relay, zn_clock_ns());
 }
 

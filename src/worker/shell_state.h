@@ -35,6 +35,7 @@ struct zn_shell {
     zn_slot_manager *core;
     zn_outbox outbox;
     zn_poll_item *items;
+    zn_slot_view *views;    /* of the slots, as of the last tick */
     uint64_t bad_messages;  /* ever */
     uint64_t bad_logged_ns; /* 0: never */
     const atomic_bool *drain;

@@ -13,6 +13,7 @@
  * slot writes what it runs, the worker which chunks are cancelled. */
 typedef struct zn_slot_board {
     alignas(64) _Atomic uint64_t running;
+    _Atomic uint64_t moves;        /* grows with every record that is read or given */
     _Atomic uint64_t cancelled[4]; /* by sequence modulo 4: a slot has at most 2 chunks */
     char op[32];                   /* the operator that runs C code of the user; empty: none */
     char function[120];            /* and the function */

@@ -31,6 +31,7 @@ static zonda_err call(zn_slot_loop *loop, const zn_message *request, is_answer *
     uint64_t sent_ns = 0;
     while (!zn_slot_loop_cancelled(loop)) {
         uint64_t now_ns = zn_clock_ns();
+        zn_task_moves(&loop->waiting); /* who waits for others does not hang */
         if (sent_ns == 0 || now_ns - sent_ns >= RETRY_NS) {
             zn_slot_loop_send(loop, request);
             sent_ns = now_ns;
@@ -66,6 +67,7 @@ static zonda_err fetch(zn_slot_loop *loop, zn_blob_assembly *blob, zonda_error *
         if (zn_slot_loop_cancelled(loop)) {
             return refuse_cancelled(error);
         }
+        zn_task_moves(&loop->waiting);
         if (zn_clock_ns() - heard_ns >= RETRY_NS) {
             zn_blob_assembly_retry(blob);
             heard_ns = zn_clock_ns();
@@ -273,5 +275,6 @@ void zn_slot_host_init(zn_slot_stage *stage) {
                         .commit = host_commit,
                         .cancelled = host_cancelled,
                         .entered = host_entered,
+                        .moves = &stage->loop->options.board->moves,
                         .enter = host_enter };
 }

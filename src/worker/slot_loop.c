@@ -37,6 +37,7 @@ zn_slot_loop *zn_slot_loop_new(const zn_slot_loop_options *options, zonda_error 
     loop->options = *options;
     loop->memory.limit = options->memory_bytes > 0 ? options->memory_bytes : UINT64_MAX;
     loop->channel = channel;
+    loop->waiting.moves = &options->board->moves;
     loop->keys = keys;
     zn_machine_id(loop->machine);
     return loop;

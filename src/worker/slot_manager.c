@@ -55,8 +55,11 @@ void zn_slot_manager_destroy(zn_slot_manager **manager) {
     *manager = NULL;
 }
 
-static void tick(zn_slot_manager *m) {
+static void tick(zn_slot_manager *m, const zn_slot_view *views) {
     zn_link_tick(m);
+    for (uint32_t i = 0; views != NULL && i < m->config.slots; i++) {
+        zn_slots_look(m, i, &views[i]);
+    }
     zn_slots_tick(m);
     zn_jobs_expire_sweeps(m);
     zn_drain_tick(m);
@@ -65,7 +68,7 @@ static void tick(zn_slot_manager *m) {
 static void handle(zn_slot_manager *m, const zn_worker_event *event) {
     switch (event->kind) {
     case ZN_WORKER_EVENT_TICK:
-        tick(m);
+        tick(m, event->views);
         break;
     case ZN_WORKER_EVENT_FOUND:
         zn_link_found(m, event->message != NULL ? event->message->endpoints.cluster : m->cluster);

@@ -34,6 +34,13 @@ typedef enum zn_worker_event_kind {
     ZN_WORKER_EVENT_STOP,         /* leave now */
 } zn_worker_event_kind;
 
+/* What the board of a slot shows. */
+typedef struct zn_slot_view {
+    uint64_t sequence; /* chunk that it is in */
+    uint64_t position; /* task of the chunk, from 1; 0: none */
+    uint64_t moves;    /* differs when it has made progress */
+} zn_slot_view;
+
 typedef struct zn_worker_event {
     zn_worker_event_kind kind;
     uint64_t now_ns;
@@ -42,6 +49,7 @@ typedef struct zn_worker_event {
     uint32_t running_position; /* task of the chunk that it ran, from 1; 0: none */
     const zn_message *message;
     const zonda_error *error;
+    const zn_slot_view *views; /* TICK: of all slots; NULL: not looked at */
 } zn_worker_event;
 
 zn_slot_manager *zn_slot_manager_new(const zn_slot_manager_config *config, uint64_t now_ns,

@@ -46,7 +46,8 @@ struct zn_slot_loop {
     zn_slot_loop_options options;
     zn_memory memory; /* of all stages: one task runs at a time */
     char machine[ZN_MACHINE_TEXT];
-    zn_keys keys; /* if options.keys */
+    zn_keys keys;         /* if options.keys */
+    zn_task_host waiting; /* `moves` alone: for the time that it waits for answers */
     zn_channel *channel;
     zn_slot_order *orders; /* first in, first out */
     size_t order_head;

@@ -226,7 +226,7 @@ void zn_slots_ready(zn_slot_manager *m, uint32_t index) {
 static void report_crash(zn_slot_manager *m, const zn_chunk *chunk, const zn_run *one,
                          const zonda_error *how) {
     zonda_error error = *how;
-    error.code = ZONDA_ERR_CRASH;
+    error.code = how->code == ZONDA_ERR_HUNG ? how->code : ZONDA_ERR_CRASH;
     error.has_shard = true;
     error.shard = one->first;
     error.attempt = (uint32_t)one->attempt;
@@ -240,6 +240,16 @@ static void report_crash(zn_slot_manager *m, const zn_chunk *chunk, const zn_run
     m->held -= 1;
     m->totals.reported += 1;
     zn_link_report(m, chunk->stage, &outcome);
+}
+
+/* The place of the hang stays in what is known: the operator that runs code of the user. */
+static void describe_hang(const zn_slot_manager *m, const zn_slot_entry *slot, const char *what,
+                          zonda_error *how) {
+    char op[sizeof how->op];
+    memcpy(op, how->op, sizeof op);
+    zn_error_set(how, ZONDA_ERR_HUNG, "slot %u read and gave no record for %.1f s and %s",
+                 (unsigned)(slot - m->slots), (double)(m->now_ns - slot->moved_ns) / 1e9, what);
+    memcpy(how->op, op, sizeof op);
 }
 
 /* What becomes of a chunk whose slot died, from the end so that the queue's order is kept.
@@ -285,17 +295,22 @@ void zn_slots_dead(zn_slot_manager *m, const zn_worker_event *event) {
     if (slot->state == ZN_SLOT_ENDED || slot->state == ZN_SLOT_ABSENT) {
         return;
     }
+    zonda_error how = *event->error;
+    if (slot->hung) {
+        describe_hang(m, slot, "was killed", &how);
+    }
     while (slot->chunk_count > 0) {
         uint32_t last = slot->chunk_count - 1;
         const zn_chunk *chunk = &slot->chunks[last];
         bool here = chunk->sequence == event->running_sequence;
-        salvage_chunk(m, chunk, here ? event->running_position : 0, event->error);
+        salvage_chunk(m, chunk, here ? event->running_position : 0, &how);
         remove_chunk(m, slot, last);
     }
     zn_jobs_slot_answered(m, event->slot, 0);
     slot->committing = false;
     slot->failures += slot->killed ? 0 : 1;
     slot->killed = false;
+    slot->hung = false;
     slot->state = m->state == ZN_REGISTRATION_LEAVING ? ZN_SLOT_ENDED : ZN_SLOT_ABSENT;
     slot->start_ns = m->now_ns + backoff_ns(slot->failures);
 }
@@ -344,6 +359,43 @@ void zn_slots_cancel_job(zn_slot_manager *m, const zn_held_job *job) {
 static void kill_slot(zn_slot_manager *m, uint32_t index) {
     m->slots[index].killed = true;
     zn_outbox_add(m->outbox, ZN_ACTION_KILL_SLOT)->slot = index;
+}
+
+/* A thread cannot be killed: the attempt has failed, the other tasks of the chunk go to other
+ * slots, and this one is busy until the code of the user returns. */
+static void abandon_chunk(zn_slot_manager *m, uint32_t index, zn_chunk *chunk, uint32_t running) {
+    zn_slot_entry *slot = &m->slots[index];
+    zonda_error how = { 0 };
+    describe_hang(m, slot, "is a thread, which cannot be killed: it stays busy", &how);
+    zn_log(ZONDA_LOG_WARN, "worker-slot-hung", "slot=%u text=%s", index, how.text);
+    salvage_chunk(m, chunk, running, &how);
+    chunk->cancelled = true;
+    chunk->cancelled_ns = m->now_ns;
+    zn_action *action = zn_outbox_add(m->outbox, ZN_ACTION_CANCEL_CHUNK);
+    action->slot = index;
+    action->sequence = chunk->sequence;
+}
+
+void zn_slots_look(zn_slot_manager *m, uint32_t index, const zn_slot_view *view) {
+    zn_slot_entry *slot = &m->slots[index];
+    if (memcmp(view, &slot->seen, sizeof *view) != 0 || view->position == 0) {
+        slot->seen = *view;
+        slot->moved_ns = m->now_ns;
+        return;
+    }
+    int64_t at = find_chunk(slot, view->sequence);
+    zn_chunk *chunk = at >= 0 ? &slot->chunks[at] : NULL;
+    if (slot->state != ZN_SLOT_READY || slot->killed || chunk == NULL || chunk->cancelled ||
+        chunk->sweep || chunk->stage->hang_ms == 0 ||
+        m->now_ns - slot->moved_ns < chunk->stage->hang_ms * ZN_NS_PER_MS) {
+        return;
+    }
+    if (m->config.killable) {
+        slot->hung = true;
+        kill_slot(m, index);
+    } else {
+        abandon_chunk(m, index, chunk, (uint32_t)view->position);
+    }
 }
 
 static bool is_stuck(const zn_slot_manager *m, const zn_slot_entry *slot) {

@@ -26,6 +26,14 @@ class Attempts(TestCase):
                        "from-range", "100", "then", "count")
         self.assertEqual(self.expect(result, 0).stdout, "100\n")
 
+    def test_a_hung_task_is_found_and_named(self):
+        """Code that neither returns nor asks whether it is to end: the attempt is ended and the error says so."""
+        cluster = self.cluster(workers=1)
+        result = cluster.run("--quiet", "--hang-timeout", "1", "--crash-retries", "0", "--lua-instructions",
+                             "1000000000000", "from-list", "1", "then", "map", "(function() while true do end end)()")
+        self.expect(result, 1, "read and gave no record", "was killed", "crash: 1 of 1 attempts failed")
+        self.assertEqual(cluster.close(), [0, 0])
+
 
 if __name__ == "__main__":
     unittest.main()
