@@ -8,6 +8,7 @@
  *   and runs only while that is less than the limit;
  * - every worker holds what its count says, and only of stages that may be held, of jobs that it
  *   touched, and without a registration only what is recalled;
+ * - a worker that is drained gets nothing, and it is known why;
  * - failures are counted for tasks that are not completed only;
  * - of the tasks that go first, those that were passed are not pending, or wait;
  * - tasks that wait for their next attempt are pending;
@@ -280,6 +281,11 @@ static zonda_err check_member(const zn_scheduler *scheduler, const zn_member *me
     }
     if (registered != (zn_scheduler_member(scheduler, member->epoch) == member)) {
         return BROKEN(error, "worker %llu: registration and state differ",
+                      (unsigned long long)member->id);
+    }
+    if (member->state == ZN_MEMBER_DRAINING &&
+        (member->drain_reason == NULL || zn_member_room(member) > 0)) {
+        return BROKEN(error, "worker %llu is drained without a reason, or could get tasks",
                       (unsigned long long)member->id);
     }
     if (member->ready != (zn_member_room(member) > 0)) {
