@@ -150,7 +150,9 @@ class PublishDurable(Publishing):
         return cluster
 
     def expect_done(self):
+        """The attempt went on, whatever became of the coordinator."""
         self.finish_job()
+        self.assertEqual(len(list(self.begun.iterdir())), 1)
         self.assertEqual(self.cluster_.close(), [0, 0])
 
     def test_coordinator_killed_before_the_permission(self):
