@@ -30,9 +30,15 @@ uint64_t zn_scheduler_scan_interval_ns(const zn_scheduler *scheduler) {
     return (heartbeat_ms < lost_ms ? heartbeat_ms : lost_ms) * ZN_NS_PER_MS / 4;
 }
 
+/* The next look would come too late for it. */
+static bool is_silent(const zn_scheduler *scheduler, const zn_member *member) {
+    uint64_t next_ns = scheduler->now_ns + zn_scheduler_scan_interval_ns(scheduler);
+    return next_ns - member->heard_at_ns > scheduler->config.lost_ms * ZN_NS_PER_MS;
+}
+
 static void look_at_member(zn_scheduler *scheduler, zn_member *member) {
     uint64_t now = scheduler->now_ns;
-    if (now - member->heard_at_ns >= scheduler->config.lost_ms * ZN_NS_PER_MS) {
+    if (is_silent(scheduler, member)) {
         zn_scheduler_remove_member(scheduler, member, ZN_MEMBER_EVENT_LOST, "silent");
         return;
     }
