@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Control calls that only read: a stage's status, a page of its results, all jobs, all workers.
+/* Control calls that ask: a stage's status, a page of its results, all jobs, all workers. They
+ * change nothing but that results which are lost are made again when somebody asks for them.
  * Replies borrow from the scheduler's state, which does not change before they are sent. Every
  * reply fits into a frame, whatever the state is. */
 #include "coordinator/control_internal.h"
@@ -8,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "coordinator/lineage.h"
 
 enum {
     RESULT_BYTES = 48,           /* of a result beside its texts, about */
@@ -41,6 +43,13 @@ static uint64_t count_joined(const zn_scheduler *scheduler) {
     return count;
 }
 
+/* Why a stage has ended that is not complete. If another one took it along, which ran again because
+ * its results were lost, then the driver, who waits for this one, is told of that other one. */
+static const zonda_error *why_ended(const zn_live_stage *stage) {
+    bool taken_along = stage->state == ZN_STAGE_CANCELLED && stage->job->ended != NULL;
+    return taken_along ? stage->job->ended : stage->failure;
+}
+
 zonda_err zn_control_status(zn_control *control, const zn_message *request,
                             zn_control_reply *reply) {
     const zn_msg_get_status *get = &request->get_status;
@@ -67,7 +76,7 @@ zonda_err zn_control_status(zn_control *control, const zn_message *request,
                              .counters = stage->counters.items,
                              .counters_count = stage->counters.count };
     if (stage->failure != NULL) {
-        zn_failure_from_error(stage->failure, &reply->stage_failure);
+        zn_failure_from_error(why_ended(stage), &reply->stage_failure);
         status.failure = &reply->stage_failure;
         status.failure_count = 1;
     }
@@ -110,6 +119,7 @@ static void add_result(result_page *page, zn_task_run run, const zn_task_result 
         };
         out->reference_count = 1;
         out->worker = holder->id;
+        out->attempt = home->attempt;
         out->endpoint = zn_bytes_of_text(holder->data);
         out->folder = zn_bytes_of_text(holder->folder);
         out->machine = zn_bytes_of_text(holder->machine);
@@ -118,10 +128,10 @@ static void add_result(result_page *page, zn_task_run run, const zn_task_result 
     page->count++;
 }
 
-/* Adds completed tasks from `first` on until a task is missing or the page is full. Fails if the
- * first one's result is gone; behind others, the page just ends before it. */
-static zonda_err fill_page(const zn_scheduler *scheduler, const zn_live_stage *stage,
-                           uint32_t first, result_page *page, zonda_error *error) {
+/* Adds completed tasks from `first` on until a task is missing, a result is not with any worker
+ * just now, or the page is full. */
+static void fill_page(const zn_scheduler *scheduler, const zn_live_stage *stage, uint32_t first,
+                      result_page *page) {
     zn_task_run run;
     while (page->count < ZN_OUTCOMES_MAX && page->bytes < ZN_BATCH_BYTES &&
            zn_task_set_next(&stage->results, first, &run) && run.first == first) {
@@ -131,20 +141,22 @@ static zonda_err fill_page(const zn_scheduler *scheduler, const zn_live_stage *s
             holder = zn_scheduler_holder(scheduler, result->home->holder);
         }
         if (result->home != NULL && holder == NULL) {
-            if (page->count > 0) {
-                return ZONDA_OK;
-            }
-            zn_error_set(error, ZONDA_ERR_WORKER_LOST,
-                         "the result of task %u of stage %u was on worker %llu, which is gone",
-                         first, stage->index, (unsigned long long)result->home->worker);
-            error->worker = result->home->worker;
-            error->permanent = true; /* nobody makes it again once its stage is complete */
-            return ZONDA_ERR_WORKER_LOST;
+            return;
         }
         add_result(page, run, result, holder);
         first += run.count;
     }
-    return ZONDA_OK;
+}
+
+/* What the caller could not read, and what nobody has any more, is made again. */
+static void mend_results(zn_control *control, const zn_msg_collect_results *collect,
+                         zn_live_stage *stage) {
+    zn_scheduler *scheduler = control->scheduler;
+    scheduler->now_ns = control->now_ns;
+    for (size_t i = 0; i < collect->lost_count; i++) {
+        zn_lineage_lose_result(scheduler, stage->job, &collect->lost[i], NULL);
+    }
+    zn_lineage_ask(scheduler, stage);
 }
 
 zonda_err zn_control_results(zn_control *control, const zn_message *request,
@@ -157,11 +169,12 @@ zonda_err zn_control_results(zn_control *control, const zn_message *request,
         return err;
     }
     if (stage->failure != NULL) {
-        reply->error = *stage->failure;
+        reply->error = *why_ended(stage);
         return reply->error.code;
     }
+    mend_results(control, collect, stage);
     result_page page = { 0 };
-    err = fill_page(control->scheduler, stage, (uint32_t)collect->first, &page, &reply->error);
+    fill_page(control->scheduler, stage, (uint32_t)collect->first, &page);
     reply->list = page.results;
     reply->sublist = page.references;
     for (size_t i = 0; i < page.count; i++) {
@@ -175,7 +188,7 @@ zonda_err zn_control_results(zn_control *control, const zn_message *request,
                                                .total = stage->total,
                                                .results = page.results,
                                                .results_count = page.count };
-    return err;
+    return ZONDA_OK;
 }
 
 /* ---- lists ---- */

@@ -9,6 +9,7 @@
  * - every worker holds what its count says, and only of stages that may be held, of jobs that it
  *   touched, and without a registration only what is recalled;
  * - a worker that is drained gets nothing, and it is known why;
+ * - results that are lost are needed by nobody; a stage whose inputs are not complete is blocked;
  * - failures are counted for tasks that are not completed only;
  * - of the tasks that go first, those that were passed are not pending, or wait;
  * - tasks that wait for their next attempt are pending;
@@ -20,6 +21,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "coordinator/lineage.h"
 
 #define BROKEN(error, ...) zn_error_set(error, ZONDA_ERR_INTERNAL, __VA_ARGS__)
 
@@ -72,11 +74,13 @@ static bool are_disjoint(const zn_task_set *a, const zn_task_set *b) {
 
 static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
     uint64_t away = 0;
+    uint64_t lost = 0;
     uint64_t records = 0;
     zn_task_run run;
     for (uint32_t at = 0; zn_task_set_next(&stage->results, at, &run); at = run.first + run.count) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
         away += result->home != NULL ? run.count : 0;
+        lost += zn_task_result_is_lost(result) ? run.count : 0;
         records += result->records_out * run.count;
         if (result->tasks < run.count) {
             return BROKEN(error, "result of task %u counts too few tasks", run.first);
@@ -85,8 +89,12 @@ static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
     if (!are_disjoint(&stage->failures, &stage->results)) {
         return BROKEN(error, "stage %u: failures of a completed task", stage->index);
     }
-    if (away != stage->away || records != stage->records_out) {
+    if (away != stage->away || lost != stage->lost || records != stage->records_out) {
         return BROKEN(error, "stage %u: results and sums differ", stage->index);
+    }
+    if (lost > 0 && stage->job->state == ZN_JOB_OPEN && zn_lineage_is_needed(stage)) {
+        return BROKEN(error, "stage %u: %llu results are lost and needed", stage->index,
+                      (unsigned long long)lost);
     }
     return ZONDA_OK;
 }
@@ -216,7 +224,8 @@ static zonda_err check_stage(const zn_scheduler *scheduler, const zn_live_stage 
     if (failed != (stage->failure != NULL)) {
         return BROKEN(error, "stage %u: failure and state differ", stage->index);
     }
-    bool runnable = stage->state == ZN_STAGE_RUNNING && zn_live_stage_ready(stage) > 0;
+    bool runnable = stage->state == ZN_STAGE_RUNNING && zn_live_stage_ready(stage) > 0 &&
+                    !zn_lineage_is_blocked(stage);
     if (stage->runnable != runnable ||
         stage->pending_counted != (runnable ? zn_live_stage_ready(stage) : 0)) {
         return BROKEN(error, "stage %u: lists do not know what is pending", stage->index);

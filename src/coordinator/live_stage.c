@@ -16,17 +16,27 @@
 
 static const char *const state_names[ZN_STAGE_STATES] = { "new", "running", "complete", "failed",
                                                           "cancelled" };
-static const char *const event_names[ZN_STAGE_EVENTS] = { "start", "finish", "fail", "cancel" };
+static const char *const event_names[ZN_STAGE_EVENTS] = { "start", "finish", "fail", "cancel",
+                                                          "lose" };
 
 static const int next_state[ZN_STAGE_STATES][ZN_STAGE_EVENTS] = {
-    /*                     START                FINISH              FAIL             CANCEL */
-    [ZN_STAGE_NEW] = { ZN_STAGE_RUNNING, -1, -1, -1 },
-    [ZN_STAGE_RUNNING] = { ZN_STAGE_RUNNING, ZN_STAGE_COMPLETE, ZN_STAGE_FAILED,
-                           ZN_STAGE_CANCELLED },
-    [ZN_STAGE_COMPLETE] = { ZN_STAGE_COMPLETE, -1, -1, -1 },
-    [ZN_STAGE_FAILED] = { -1, -1, -1, -1 },
-    [ZN_STAGE_CANCELLED] = { -1, -1, -1, -1 },
+    /*                     START, FINISH, FAIL, CANCEL, LOSE */
+    [ZN_STAGE_NEW] = { ZN_STAGE_RUNNING, -1, -1, -1, -1 },
+    [ZN_STAGE_RUNNING] = { ZN_STAGE_RUNNING, ZN_STAGE_COMPLETE, ZN_STAGE_FAILED, ZN_STAGE_CANCELLED,
+                           ZN_STAGE_RUNNING },
+    [ZN_STAGE_COMPLETE] = { ZN_STAGE_COMPLETE, -1, -1, -1, ZN_STAGE_RUNNING },
+    [ZN_STAGE_FAILED] = { -1, -1, -1, -1, -1 },
+    [ZN_STAGE_CANCELLED] = { -1, -1, -1, -1, -1 },
 };
+
+void zn_live_stage_add_pending(zn_live_stage *stage, zn_task_run run) {
+    zn_task_set_insert(&stage->pending, run);
+    zn_live_stage_raise_max(stage, run.value);
+}
+
+void zn_live_stage_raise_max(zn_live_stage *stage, uint64_t attempt) {
+    stage->attempt_max = attempt > stage->attempt_max ? (uint32_t)attempt : stage->attempt_max;
+}
 
 zn_live_stage *zn_live_stage_new(struct zn_live_job *job, uint32_t index, zn_bytes name,
                                  zn_digest body, uint32_t total) {
@@ -40,7 +50,7 @@ zn_live_stage *zn_live_stage_new(struct zn_live_job *job, uint32_t index, zn_byt
     for (size_t i = 0; i < ZN_SPREADS; i++) {
         stage->spreads[i].min = UINT64_MAX;
     }
-    zn_task_set_insert(&stage->pending, (zn_task_run){ 0, total, 1 });
+    zn_live_stage_add_pending(stage, (zn_task_run){ 0, total, 1 });
     return stage;
 }
 
@@ -56,6 +66,7 @@ zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_
                             stage->index, state_names[stage->state], event_names[event]);
     }
     stage->state = next;
+    stage->was_complete = stage->was_complete || next == ZN_STAGE_COMPLETE;
     return ZONDA_OK;
 }
 
@@ -97,7 +108,7 @@ void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run) {
     ZN_ASSERT(stage->running >= run.count);
     stage->running -= run.count;
     run.value++;
-    zn_task_set_insert(&stage->pending, run);
+    zn_live_stage_add_pending(stage, run);
     stage->first_next = 0;
 }
 
@@ -140,6 +151,7 @@ void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count
     }
     result->tasks += count;
     stage->away += result->home != NULL ? count : 0;
+    stage->lost += zn_task_result_is_lost(result) ? count : 0; /* only in a snapshot */
     zn_task_set_insert(&stage->results, (zn_task_run){ first, count, (uintptr_t)result });
     if (stage->failures.task_count > 0) {
         zn_retry_forget(&stage->failures, first, count);
@@ -166,7 +178,17 @@ static void extend_prefix(zn_live_stage *stage) {
     }
 }
 
-bool zn_live_stage_has_enough(zn_live_stage *stage) {
+void zn_live_stage_count_prefix(zn_live_stage *stage) {
+    stage->prefix = 0;
+    stage->prefix_records = 0;
+    if (stage->limit > 0) {
+        extend_prefix(stage);
+    }
+}
+
+/* Whether the tasks that are completed, from the first on without a gap, gave what the limit asks
+ * for. It is what moves `prefix`. */
+static bool has_enough(zn_live_stage *stage) {
     if (stage->limit == 0) {
         return false;
     }
@@ -174,7 +196,9 @@ bool zn_live_stage_has_enough(zn_live_stage *stage) {
     return stage->prefix_records >= stage->limit;
 }
 
-void zn_live_stage_skip_rest(zn_live_stage *stage) {
+/* Completes all tasks that are not, without records. Those that workers hold stay counted in
+ * `running` until they are reported. */
+static void skip_rest(zn_live_stage *stage) {
     static const zn_outcome nothing = { 0 };
     zn_live_stage_drop_pending(stage);
     zn_task_result *result = NULL;
@@ -192,51 +216,9 @@ void zn_live_stage_skip_rest(zn_live_stage *stage) {
     }
 }
 
-static void lose_run(zn_live_stage *stage, zn_task_run run) {
-    zn_task_result *result = (zn_task_result *)(uintptr_t)run.value;
-    const zn_result_home *home = result->home;
-    stage->away -= run.count;
-    stage->records_in -= home->records_in * run.count;
-    stage->records_out -= result->records_out * run.count;
-    stage->bytes_in -= home->bytes_in * run.count;
-    stage->bytes_out -= home->bytes_out * run.count;
-    zn_counter_totals_subtract(&stage->counters, home->counters.items, home->counters.count,
-                               run.count);
-    zn_task_set_remove(&stage->results, run.first, run.count);
-    for (uint32_t at = run.first, end = run.first + run.count; at < end;) {
-        zn_task_run part = { at, end - at, home->next - 1 };
-        uint64_t used = zn_stage_backups_cut(&stage->backups, &part);
-        part.value = 1 + (used > part.value ? used : part.value);
-        zn_task_set_insert(&stage->pending, part);
-        at += part.count;
-    }
-    stage->first_next = 0;
-    zn_task_result_release(result, run.count);
-}
-
-uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder) {
-    uint64_t lost = 0;
-    zn_task_run run = { 0, 0, 0 };
-    uint32_t at = 0;
-    while (stage->away > 0 && zn_task_set_next(&stage->results, at, &run)) {
-        const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
-        if (result->home != NULL && result->home->holder == holder) {
-            lost += run.count;
-            lose_run(stage, run);
-        }
-        at = run.first + run.count;
-    }
-    stage->prefix = lost > 0 ? 0 : stage->prefix;
-    stage->prefix_records = lost > 0 ? 0 : stage->prefix_records;
-    if (stage->limit > 0) {
-        extend_prefix(stage);
-    }
-    return lost;
-}
-
 bool zn_live_stage_settle(zn_live_stage *stage) {
-    if (zn_live_stage_has_enough(stage)) {
-        zn_live_stage_skip_rest(stage);
+    if (has_enough(stage)) {
+        skip_rest(stage);
     }
     return stage->results.task_count == stage->total &&
            zn_live_stage_apply(stage, ZN_STAGE_EVENT_FINISH, NULL) == ZONDA_OK;
@@ -271,6 +253,7 @@ void zn_live_stage_raise(zn_live_stage *stage) {
         run.value++;
         zn_task_set_insert(&raised, run);
     }
+    stage->attempt_max++;
     zn_task_set_free(&stage->pending);
     stage->pending = raised;
     stage->raised++;

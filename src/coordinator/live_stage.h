@@ -19,6 +19,7 @@ typedef enum zn_stage_event {
     ZN_STAGE_EVENT_FINISH,    /* the last task was completed */
     ZN_STAGE_EVENT_FAIL,      /* a task used up its attempts */
     ZN_STAGE_EVENT_CANCEL,    /* its job failed or was ended */
+    ZN_STAGE_EVENT_LOSE,      /* results are lost that somebody needs */
     ZN_STAGE_EVENTS,
 } zn_stage_event;
 
@@ -51,7 +52,10 @@ typedef struct zn_live_stage {
     uint64_t limit;          /* records that are enough, in the order of tasks; 0: all are needed */
     uint32_t prefix;         /* with a limit: this many tasks from the first on are completed */
     uint64_t prefix_records; /* and gave this many records; stops at the limit */
-    uint64_t away;           /* completed tasks whose results are with workers */
+    uint64_t away;           /* completed tasks whose results are with workers, or were */
+    uint64_t lost;           /* of them, those whose results are nowhere; see lost_results.h */
+    bool was_complete;       /* once, though perhaps not now */
+    uint32_t attempt_max;    /* the highest ever given to a task, or next for one */
     zn_task_set failures;    /* see retry.h */
     uint32_t raised; /* restarts: open tasks are that many attempts up without having been tried */
     uint64_t retries;
@@ -114,17 +118,6 @@ static inline uint64_t zn_live_stage_running(const zn_live_stage *stage) {
     return stage->state == ZN_STAGE_RUNNING ? stage->running : 0;
 }
 
-/* Whether the tasks that are completed, from the first on without a gap, gave what the limit asks
- * for. To be asked after each zn_live_stage_complete: it is what moves `prefix`. */
-bool zn_live_stage_has_enough(zn_live_stage *stage);
-
-/* Completes all tasks that are not, without records. Those that workers hold stay counted in
- * `running` until they are reported. */
-void zn_live_stage_skip_rest(zn_live_stage *stage);
-
-/* Makes completed tasks pending again whose results lay with a worker that is gone; how many. */
-uint64_t zn_live_stage_lose_results(zn_live_stage *stage, uint64_t holder);
-
 /* After outcomes were recorded: completes the stage if it has enough or all. True if it is complete
  * now and was not. */
 bool zn_live_stage_settle(zn_live_stage *stage);
@@ -140,6 +133,13 @@ uint64_t zn_live_stage_active_ns(const zn_live_stage *stage, uint64_t now_ns);
 
 /* A coordinator has restarted: tasks that are open may have been handed out by the one before. */
 void zn_live_stage_raise(zn_live_stage *stage);
+
+/* Counts anew what the first tasks gave, after some of them are completed no more. */
+void zn_live_stage_count_prefix(zn_live_stage *stage);
+
+/* Makes open tasks pending that are not. `raise_max`: such an attempt was given, or is next. */
+void zn_live_stage_add_pending(zn_live_stage *stage, zn_task_run run);
+void zn_live_stage_raise_max(zn_live_stage *stage, uint64_t attempt);
 
 /* Forgets what is pending, for a stage that has ended. */
 void zn_live_stage_drop_pending(zn_live_stage *stage);

@@ -188,11 +188,41 @@ void zn_note_attempts(zn_scheduler *scheduler, const zn_live_stage *stage, zn_ta
     zn_notes_add(&scheduler->notes, &note);
 }
 
-void zn_note_lost(zn_scheduler *scheduler, const zn_live_stage *stage, uint64_t holder) {
+void zn_note_lost(zn_scheduler *scheduler, const zn_live_stage *stage, uint64_t holder,
+                  const zn_lost_result *one) {
+    if (!scheduler->notes.kept) {
+        return;
+    }
+    zn_lost_result copy = one != NULL ? *one : (zn_lost_result){ 0 };
+    zn_message note = { .number = ZN_MSG_NOTE_LOST };
+    note.note_lost = (zn_msg_note_lost){ .job = stage->job->id,
+                                         .stage = stage->index,
+                                         .holder = holder,
+                                         .one = &copy,
+                                         .one_count = one != NULL ? 1 : 0 };
+    zn_notes_add(&scheduler->notes, &note);
+}
+
+void zn_note_again(zn_scheduler *scheduler, const zn_live_stage *stage, uint32_t attempt,
+                   bool more) {
     if (scheduler->notes.kept) {
-        zn_message note = { .number = ZN_MSG_NOTE_LOST };
-        note.note_lost =
-            (zn_msg_note_lost){ .job = stage->job->id, .stage = stage->index, .holder = holder };
+        zn_message note = { .number = ZN_MSG_NOTE_AGAIN };
+        note.note_again = (zn_msg_note_again){
+            .job = stage->job->id, .stage = stage->index, .attempt = attempt, .more = more ? 1 : 0
+        };
+        zn_notes_add(&scheduler->notes, &note);
+    }
+}
+
+void zn_note_unskipped(zn_scheduler *scheduler, const zn_live_stage *stage, zn_task_run run) {
+    if (scheduler->notes.kept) {
+        zn_run skipped = { run.first, run.count, run.value };
+        zn_message note = { .number = ZN_MSG_NOTE_AGAIN };
+        note.note_again = (zn_msg_note_again){ .job = stage->job->id,
+                                               .stage = stage->index,
+                                               .more = 1,
+                                               .skipped = &skipped,
+                                               .skipped_count = 1 };
         zn_notes_add(&scheduler->notes, &note);
     }
 }

@@ -64,9 +64,19 @@ void zn_note_outcome(struct zn_scheduler *scheduler, const struct zn_live_stage 
 void zn_note_attempts(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
                       struct zn_task_run run, const zonda_error *failure);
 
-/* What the worker had of the results of the stage is lost: those tasks are open again. */
+/* What the worker had of the results of the stage is lost; or this `one` is, whoever had it. Those
+ * tasks count as completed until zn_note_again. */
 void zn_note_lost(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
-                  uint64_t holder);
+                  uint64_t holder, const zn_lost_result *one);
+
+/* All lost results of the stage are made again: their tasks are open, with this attempt (0: none
+ * are). `more`: tasks that had been skipped follow, and at last a note without more. */
+void zn_note_again(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
+                   uint32_t attempt, bool more);
+
+/* These tasks had been skipped and are open; the value is the attempt. */
+void zn_note_unskipped(struct zn_scheduler *scheduler, const struct zn_live_stage *stage,
+                       struct zn_task_run run);
 
 /* The stage (NULL: somebody who cancelled) ended the job, for the reason in job->ended. */
 void zn_note_job_ended(struct zn_scheduler *scheduler, const struct zn_live_job *job,

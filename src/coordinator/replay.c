@@ -268,6 +268,8 @@ zonda_err zn_replay_note(zn_scheduler *scheduler, const zn_message *note, zonda_
         return zn_replay_attempts(scheduler, &note->note_attempts, error);
     case ZN_MSG_NOTE_LOST:
         return zn_replay_lost(scheduler, &note->note_lost, error);
+    case ZN_MSG_NOTE_AGAIN:
+        return zn_replay_again(scheduler, &note->note_again, error);
     case ZN_MSG_NOTE_SUMS:
         return zn_replay_sums(scheduler, &note->note_sums, error);
     case ZN_MSG_NOTE_FAILURES:

@@ -4,6 +4,7 @@
 #include "coordinator/replay_tasks.h"
 
 #include "base/clock.h"
+#include "coordinator/lost_results.h"
 #include "coordinator/scheduler_internal.h"
 #include "coordinator/stage_attempts.h"
 
@@ -72,7 +73,7 @@ static void count_failure(zn_live_stage *stage, zn_task_run run, uint64_t now_ns
     uint32_t worst = 0;
     zonda_error final = *error;
     final.attempt = (uint32_t)run.value;
-    zn_retry_count(&stage->failures, run.first, run.count, zn_retry_class_of(error->code), &worst);
+    zn_retry_count(&stage->failures, run.first, run.count, zn_retry_class_of(error), &worst);
     zn_failure_log_add(&stage->failed, run, now_ns, &final);
     zn_failure_log_remember(&stage->failed, run, "", &final);
 }
@@ -95,13 +96,8 @@ static zonda_err outcome_accepted(zn_scheduler *scheduler, zn_live_stage *stage,
         count_failure(stage, (zn_task_run){ first, count, outcome->attempt }, at_ns, &failure);
         return ZONDA_OK;
     }
-    uint64_t next = outcome->attempt;
-    zn_task_set_get(&stage->pending, first, &next);
     zn_live_stage_claim(stage, first, count);
     zn_live_stage_complete(stage, first, count, outcome, note->holder, note->worker);
-    if (next > outcome->attempt) { /* a late one; the next attempt may have been given out */
-        zn_live_stage_set_next(stage, first, count, next + 1);
-    }
     zn_member *member = zn_scheduler_holder(scheduler, note->holder);
     if (member != NULL) {
         member->completed += count;
@@ -142,7 +138,7 @@ zonda_err zn_replay_attempts(zn_scheduler *scheduler, const zn_msg_note_attempts
         }
         zn_task_run run = { (uint32_t)next->first, (uint32_t)next->count, next->attempt };
         zn_task_set_remove(&stage->pending, run.first, run.count);
-        zn_task_set_insert(&stage->pending, run);
+        zn_live_stage_add_pending(stage, run);
         if (note->failure_count > 0) {
             zonda_error failure;
             zn_failure_to_error(&note->failure[0], &failure);
@@ -157,9 +153,50 @@ zonda_err zn_replay_attempts(zn_scheduler *scheduler, const zn_msg_note_attempts
 zonda_err zn_replay_lost(zn_scheduler *scheduler, const zn_msg_note_lost *note,
                          zonda_error *error) {
     zn_live_stage *stage = NULL;
-    zonda_err err = zn_replay_running_stage(scheduler, note->job, note->stage, &stage, error);
-    if (err == ZONDA_OK) {
-        zn_live_stage_lose_results(stage, note->holder);
+    zonda_err err = find_stage(scheduler, note->job, note->stage, &stage, error);
+    if (err == ZONDA_OK && note->one_count == 0) {
+        zn_lost_results_of(stage, note->holder);
+    } else if (err == ZONDA_OK) {
+        zn_lost_results_one(stage, (uint32_t)note->one[0].task, (uint32_t)note->one[0].attempt);
+    }
+    return err;
+}
+
+static zonda_err open_skipped(zn_live_stage *stage, const zn_run *skipped, zonda_error *error) {
+    uint64_t end = skipped->first + skipped->count;
+    if (stage->state != ZN_STAGE_RUNNING || skipped->first >= stage->total || end > stage->total ||
+        skipped->count == 0) {
+        return ZN_UNFIT(error, "tasks %llu to %llu of stage %u were not skipped",
+                        (unsigned long long)skipped->first, (unsigned long long)end, stage->index);
+    }
+    zn_task_run run = { (uint32_t)skipped->first, (uint32_t)skipped->count, skipped->attempt };
+    zn_lost_results_unskip(stage, run.first, run.count);
+    for (uint32_t at = run.first; at < end; at++) {
+        if (zn_task_set_get(&stage->pending, at, NULL) ||
+            zn_task_set_get(&stage->results, at, NULL)) {
+            return ZN_UNFIT(error, "task %u of stage %u was not skipped", at, stage->index);
+        }
+    }
+    zn_live_stage_add_pending(stage, run);
+    return ZONDA_OK;
+}
+
+zonda_err zn_replay_again(zn_scheduler *scheduler, const zn_msg_note_again *note,
+                          zonda_error *error) {
+    zn_live_stage *stage = NULL;
+    zonda_err err = find_stage(scheduler, note->job, note->stage, &stage, error);
+    if (err == ZONDA_OK && note->attempt > 0) {
+        bool runs = stage->state == ZN_STAGE_RUNNING || stage->state == ZN_STAGE_COMPLETE;
+        err = runs ? ZONDA_OK : ZN_UNFIT(error, "stage %u cannot run again", stage->index);
+        if (err == ZONDA_OK) {
+            zn_lost_results_run_again(stage, (uint32_t)note->attempt);
+        }
+    }
+    for (size_t i = 0; err == ZONDA_OK && i < note->skipped_count; i++) {
+        err = open_skipped(stage, &note->skipped[i], error);
+    }
+    if (err == ZONDA_OK && note->more == 0) {
+        zn_live_stage_settle(stage);
     }
     return err;
 }
@@ -187,6 +224,8 @@ zonda_err zn_replay_sums(zn_scheduler *scheduler, const zn_msg_note_sums *note,
         return err;
     }
     stage->raised = (uint32_t)note->raised;
+    stage->was_complete = note->was_complete != 0;
+    stage->attempt_max = (uint32_t)note->attempt_max;
     stage->retries = note->retries;
     stage->given_ns = note->active_ms > 0 ? zn_replay_time(scheduler, scheduler->config.wall_ms) -
                                                 note->active_ms * ZN_NS_PER_MS

@@ -19,6 +19,8 @@ zonda_err zn_replay_outcomes(zn_scheduler *scheduler, const zn_msg_note_outcomes
 zonda_err zn_replay_attempts(zn_scheduler *scheduler, const zn_msg_note_attempts *note,
                              zonda_error *error);
 zonda_err zn_replay_lost(zn_scheduler *scheduler, const zn_msg_note_lost *note, zonda_error *error);
+zonda_err zn_replay_again(zn_scheduler *scheduler, const zn_msg_note_again *note,
+                          zonda_error *error);
 zonda_err zn_replay_sums(zn_scheduler *scheduler, const zn_msg_note_sums *note, zonda_error *error);
 zonda_err zn_replay_failures(zn_scheduler *scheduler, const zn_msg_note_failures *note,
                              zonda_error *error);

@@ -13,8 +13,11 @@ enum {
     COUNT_MASK = 0xffff
 };
 
-zn_retry_class zn_retry_class_of(zonda_err code) {
-    switch (code) {
+zn_retry_class zn_retry_class_of(const zonda_error *error) {
+    if (error->has_lost) {
+        return ZN_RETRY_INFRA;
+    }
+    switch (error->code) {
     case ZONDA_ERR_WORKER_LOST:
     case ZONDA_ERR_KEYS:
     case ZONDA_ERR_STALE: /* taken for dead, and overtaken */

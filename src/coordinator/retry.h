@@ -19,7 +19,8 @@ typedef struct zn_retry_limits {
     uint32_t attempts[ZN_RETRY_CLASSES];
 } zn_retry_limits;
 
-zn_retry_class zn_retry_class_of(zonda_err code);
+/* What could not be read of an earlier stage is not the task's fault, whatever its code. */
+zn_retry_class zn_retry_class_of(const zonda_error *error);
 
 /* The class in words. */
 const char *zn_retry_class_name(zn_retry_class class);

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/lineage.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/scheduler_drain.h"
 #include "coordinator/scheduler_internal.h"
@@ -67,8 +68,8 @@ static void refresh_delayed(zn_scheduler *scheduler, zn_live_stage *stage) {
 
 void zn_scheduler_refresh_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
     zn_live_job *job = stage->job;
-    bool running = stage->state == ZN_STAGE_RUNNING;
-    uint64_t pending = running ? zn_live_stage_ready(stage) : 0;
+    bool open = stage->state == ZN_STAGE_RUNNING && !zn_lineage_is_blocked(stage);
+    uint64_t pending = open ? zn_live_stage_ready(stage) : 0;
     refresh_delayed(scheduler, stage);
     scheduler->pending += pending - stage->pending_counted;
     stage->pending_counted = pending;

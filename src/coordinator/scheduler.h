@@ -29,6 +29,7 @@ typedef struct zn_scheduler_stats {
     uint64_t stale_tasks;    /* outcomes of tasks that the worker does not hold */
     uint64_t late_tasks;     /* outcomes that were taken from workers that had lost their tasks */
     uint64_t adopted_tasks;  /* that a worker went on with in a new registration */
+    uint64_t remade_tasks;   /* completed tasks whose results were lost and needed */
     uint64_t unexpected;     /* messages that a worker does not send */
 } zn_scheduler_stats;
 
@@ -139,7 +140,6 @@ zonda_err zn_scheduler_close_job(zn_scheduler *scheduler, uint64_t now_ns, uint6
 /* The worker whose registration this is; that with this client id, registered or not. Or NULL. */
 zn_member *zn_scheduler_member(const zn_scheduler *scheduler, uint64_t epoch);
 zn_member *zn_scheduler_holder(const zn_scheduler *scheduler, uint64_t client);
-
 uint64_t zn_scheduler_worker_count(const zn_scheduler *scheduler);
 
 /* What the clock on the wall showed at a time of this scheduler. For people only. */

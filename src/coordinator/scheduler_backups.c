@@ -216,6 +216,7 @@ static zn_member *pick_member(const zn_scheduler *scheduler, const zn_live_stage
 static void give(zn_scheduler *scheduler, zn_member *member, zn_live_stage *stage, uint32_t task,
                  uint64_t attempt) {
     zn_stage_backups_add(&stage->backups, (zn_backup){ task, attempt, member });
+    zn_live_stage_raise_max(stage, attempt);
     member->backups++;
     zn_note_attempts(scheduler, stage, (zn_task_run){ task, 1, attempt }, NULL);
     zn_run run = { task, 1, attempt };

@@ -74,6 +74,9 @@ void zn_scheduler_outcomes(zn_scheduler *scheduler, zn_member *member,
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error);
 
+/* Completes a running stage whose tasks are all completed, or that has enough. */
+void zn_scheduler_settle_stage(zn_scheduler *scheduler, zn_live_stage *stage);
+
 /* Sends a TASK with these runs (owned, at least one) of the stage. */
 void zn_scheduler_send_runs(zn_scheduler *scheduler, zn_member *member, const zn_live_stage *stage,
                             zn_run *runs, size_t run_count);

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "coordinator/lineage.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/stage_inputs.h"
 
@@ -139,6 +140,7 @@ static zonda_err install_stage(zn_scheduler *scheduler, zn_live_job *job,
     zn_live_stage *stage = zn_scheduler_add_stage(job, request, body, blob);
     stage->started_ns = scheduler->now_ns;
     zn_note_stage(scheduler, stage);
+    zn_lineage_settle(scheduler, job);
     zn_scheduler_refresh_stage(scheduler, stage);
     zn_log(ZONDA_LOG_INFO, "stage-started", "job=%llu stage=%u tasks=%u name=%s",
            (unsigned long long)job->id, stage->index, stage->total, stage->name);

@@ -11,6 +11,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "coordinator/lineage.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/stage_attempts.h"
 
@@ -41,22 +42,6 @@ static void give_back_holding(zn_scheduler *scheduler, zn_member *member, zn_hol
     zn_scheduler_refresh_stage(scheduler, stage);
     if (stage->state == ZN_STAGE_RUNNING) {
         zn_scheduler_stage_changed(scheduler, stage);
-    }
-}
-
-/* Runs again what is completed but lies in segments of the worker. */
-static void lose_results(zn_scheduler *scheduler, uint64_t holder) {
-    zn_live_job *job = NULL;
-    TAILQ_FOREACH(job, &scheduler->jobs, link) {
-        for (size_t i = 0; job->state == ZN_JOB_OPEN && i < job->stage_count; i++) {
-            zn_live_stage *stage = job->stages[i];
-            if (stage->state == ZN_STAGE_RUNNING && stage->away > 0 &&
-                zn_live_stage_lose_results(stage, holder) > 0) {
-                zn_note_lost(scheduler, stage, holder);
-                zn_scheduler_refresh_stage(scheduler, stage);
-                zn_scheduler_stage_changed(scheduler, stage);
-            }
-        }
     }
 }
 
@@ -175,7 +160,7 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
     }
     if (hello->epoch == 0) {
         end_epoch(scheduler, member, false);
-        lose_results(scheduler, member->client);
+        zn_lineage_lose_holder(scheduler, member->client);
     }
     zn_scheduler_recall(scheduler, member);
     zonda_err refused = zn_member_apply(member, ZN_MEMBER_EVENT_HELLO, &error);
@@ -221,7 +206,7 @@ void zn_scheduler_remove_member(zn_scheduler *scheduler, zn_member *member, zn_m
     }
     end_epoch(scheduler, member, lost);
     zn_scheduler_member_back(scheduler, member);
-    lose_results(scheduler, member->client);
+    zn_lineage_lose_holder(scheduler, member->client);
     zn_log(lost ? ZONDA_LOG_WARN : ZONDA_LOG_INFO, lost ? "worker-lost" : "worker-left",
            "worker=%llu epoch=%llu host=%s reason=%s tasks_given_back=%u",
            (unsigned long long)member->id, epoch, member->host, reason, held);

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/lineage.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/stage_attempts.h"
 
@@ -43,7 +44,7 @@ static void tell_history(const zn_live_stage *stage, uint32_t task, zn_retry_cla
 
 bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, zn_task_run run,
                                  const zonda_error *error) {
-    zn_retry_class class = zn_retry_class_of(error->code);
+    zn_retry_class class = zn_retry_class_of(error);
     uint32_t limit = stage->job->options.limits.attempts[class];
     uint32_t task = run.first;
     uint32_t failures = zn_retry_count(&stage->failures, run.first, run.count, class, &task);
@@ -75,6 +76,7 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
 void zn_scheduler_failure_of(const zn_failure *failure, uint64_t worker, zonda_error *out) {
     zn_failure_to_error(failure, out);
     out->worker = worker;
+    out->permanent = out->permanent && !out->has_lost; /* what is lost is made again */
     if (out->code == ZONDA_OK) {
         out->code = ZONDA_ERR_INTERNAL; /* a failure without a code */
     }
@@ -89,6 +91,10 @@ static void fail_part(zn_scheduler *scheduler, zn_member *member, zn_live_stage 
     }
     zn_scheduler_give_back(scheduler, stage, part, false, NULL);
     zn_scheduler_refresh_stage(scheduler, stage);
+    if (error.has_lost) {
+        zn_lost_result lost = { error.lost_stage, error.lost_task, error.lost_attempt };
+        zn_lineage_lose_result(scheduler, stage->job, &lost, &error);
+    }
     zn_scheduler_attempt_failed(scheduler, stage, part, &error);
 }
 
@@ -97,6 +103,13 @@ static void finish_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
     zn_log(ZONDA_LOG_INFO, "stage-complete", "job=%llu stage=%u tasks=%u retries=%llu",
            (unsigned long long)stage->job->id, stage->index, stage->total,
            (unsigned long long)stage->retries);
+    zn_lineage_refresh_readers(scheduler, stage);
+}
+
+void zn_scheduler_settle_stage(zn_scheduler *scheduler, zn_live_stage *stage) {
+    if (zn_live_stage_settle(stage)) {
+        finish_stage(scheduler, stage);
+    }
 }
 
 /* Accepts the outcome for tasks that the worker holds. They are not held afterwards. */
@@ -113,9 +126,7 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
     zn_scheduler_end_backups(scheduler, stage, part.first, part.count);
     zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);
     stage->moved_ns = scheduler->now_ns;
-    if (zn_live_stage_settle(stage)) {
-        finish_stage(scheduler, stage);
-    }
+    zn_scheduler_settle_stage(scheduler, stage);
 }
 
 /* Finds the next tasks from `at` on, before `end`, that the worker holds with this attempt. */
@@ -141,6 +152,7 @@ static void fail_backup(zn_scheduler *scheduler, const zn_member *member, zn_liv
     stage->retries++;
     zn_scheduler_failure_of(failure, member->id, &error);
     zn_note_attempts(scheduler, stage, (zn_task_run){ part.first, 1, part.value + 1 }, &error);
+    zn_live_stage_raise_max(stage, part.value + 1);
     zn_note_attempts(scheduler, stage, part, NULL); /* no later one was given */
     zn_scheduler_attempt_failed(scheduler, stage, part, &error);
 }
@@ -173,11 +185,9 @@ static uint64_t take_late(zn_scheduler *scheduler, zn_member *member, zn_live_st
     zn_task_run part;
     while (outcome->failure_count == 0 && stage->state == ZN_STAGE_RUNNING &&
            zn_scheduler_claim_late(scheduler, stage, at, end, outcome->attempt, &part)) {
-        uint64_t next = part.value;
         part.value = outcome->attempt;
         zn_live_stage_count_try(stage, part);
         accept_part(scheduler, member, stage, part, outcome);
-        zn_live_stage_set_next(stage, part.first, part.count, next);
         accepted += part.count;
     }
     scheduler->stats.late_tasks += accepted;

@@ -159,6 +159,8 @@ static void write_sums(zn_scheduler *scheduler, zn_live_stage *stage) {
         (zn_msg_note_sums){ .job = stage->job->id,
                             .stage = stage->index,
                             .raised = stage->raised,
+                            .was_complete = stage->was_complete ? 1 : 0,
+                            .attempt_max = stage->attempt_max,
                             .retries = stage->retries - count_held_retries(scheduler, stage),
                             .active_ms =
                                 zn_live_stage_active_ns(stage, scheduler->now_ns) / ZN_NS_PER_MS,

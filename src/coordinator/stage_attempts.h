@@ -12,8 +12,4 @@ void zn_live_stage_uncount_try(zn_live_stage *stage, zn_task_run run);
 /* Moves these pending tasks to the running ones: an earlier attempt at them goes on. */
 void zn_live_stage_claim(zn_live_stage *stage, uint32_t first, uint32_t count);
 
-/* Tasks were completed by an attempt that was not the last one given out: should their results be
- * lost, `next` is the attempt that comes next. */
-void zn_live_stage_set_next(zn_live_stage *stage, uint32_t first, uint32_t count, uint64_t next);
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Which earlier stages a stage reads. The driver says it with START_STAGE, and only after they are
- * complete; that is checked here, so that a stage never begins with a part of its rows.
+ * complete; that is checked here, so that a stage never begins with a part of its rows. What was
+ * lost since then is made again before the first of its tasks is handed out (lineage.h).
  *
  * Tasks of a shuffle tell their largest partitions. A partition that is large is among those of
  * most tasks, so the sums over all tasks are about right where it matters, and far too small for
@@ -15,11 +16,11 @@ static zonda_err check_input(const zn_live_job *job, const zn_msg_start_stage *r
                              const zn_stage_input *input, zonda_error *error) {
     unsigned long long index = request->stage;
     const zn_live_stage *stage = zn_live_job_stage(job, input->stage);
-    if (stage == NULL || stage->state != ZN_STAGE_COMPLETE) {
+    if (stage == NULL || !stage->was_complete) {
         return zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,
                             "stage %llu reads stage %llu, which %s", index,
                             (unsigned long long)input->stage,
-                            stage == NULL ? "was not started" : "is not complete");
+                            stage == NULL ? "was not started" : "was never complete");
     }
     if (input->first >= request->task_count) {
         return zn_error_set(error, ZONDA_ERR_STAGE_MISMATCH,

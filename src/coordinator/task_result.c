@@ -16,7 +16,6 @@ static zn_result_home *new_home(const zn_outcome *outcome, uint64_t holder, uint
     home->holder = holder;
     home->worker = worker;
     home->attempt = (uint32_t)outcome->attempt;
-    home->next = outcome->attempt + 1;
     home->records_in = outcome->records_in;
     home->bytes_in = outcome->bytes_in;
     home->bytes_out = outcome->bytes_out;

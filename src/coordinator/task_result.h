@@ -7,10 +7,9 @@
 
 /* Where a large result is, and what must be taken back from the stage's sums if it is lost. */
 typedef struct zn_result_home {
-    uint64_t holder; /* client id of the worker: outlives its registrations */
+    uint64_t holder; /* client id of the worker: outlives its registrations; 0: it is lost */
     uint64_t worker;
     uint32_t attempt;
-    uint64_t next; /* attempt, should the result be lost: higher than any that was given out */
     uint64_t records_in;
     uint64_t bytes_in;
     uint64_t bytes_out;
@@ -38,6 +37,11 @@ zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t holder, u
 
 /* Whether a task with this outcome can share the result: same small records, same count. */
 bool zn_task_result_matches(const zn_task_result *result, const zn_outcome *outcome);
+
+/* Whether the result lay with a worker and is nowhere any more. */
+static inline bool zn_task_result_is_lost(const zn_task_result *result) {
+    return result->home != NULL && result->home->holder == 0;
+}
 
 /* Takes `count` tasks from the result and frees it after the last. */
 void zn_task_result_release(zn_task_result *result, uint64_t count);

@@ -161,10 +161,10 @@ static zonda_err read_input(walk *run, zonda_error *error) {
             return code;
         }
         if (next == before) {
-            return zn_error_set(error, ZONDA_ERR_PROTOCOL,
-                                "the results of stage %" PRIu32 " end at task %" PRIu64
-                                " of %" PRIu64,
-                                input->stage.value, next, input->tasks);
+            return zn_error_set(error, ZONDA_ERR_WORKER_LOST,
+                                "the result of task %" PRIu64 " of stage %" PRIu32
+                                " is lost and being made again",
+                                next, input->stage.value);
         }
     }
     return ZONDA_OK;

@@ -150,10 +150,10 @@ zonda_err zn_stage_results_read(zn_stage_results *results, zn_stage_results_visi
             return err;
         }
         if (next == before) {
-            return zn_error_set(error, ZONDA_ERR_PROTOCOL,
-                                "the results of stage %" PRIu32 " end at task %" PRIu64
-                                " of %" PRIu64,
-                                results->stage.value, next, total);
+            return zn_error_set(error, ZONDA_ERR_WORKER_LOST,
+                                "the result of task %" PRIu64 " of stage %" PRIu32
+                                " is lost and being made again",
+                                next, results->stage.value);
         }
     }
     return ZONDA_OK;

@@ -68,11 +68,20 @@
 
 #define ZN_NOTE_LOST_FIELDS(U, I, S, B, L)                                                         \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \
-    U(holder, UINT64_MAX, "client id of the worker that had them")
+    U(holder, UINT64_MAX, "client id of the worker that had them, unless it is about one")         \
+    L(one, lost_result, 1, "the only one that is lost, whoever had it")
+
+#define ZN_NOTE_AGAIN_FIELDS(U, I, S, B, L)                                                        \
+    ZN_NOTE_TASKS_FIELDS(U)                                                                        \
+    U(attempt, UINT32_MAX, "next one of the tasks whose results are lost, which are open again; 0: none") \
+    U(more, 1, "1: tasks that were skipped follow in other notes")                                 \
+    L(skipped, run, ZN_RUNS_MAX, "tasks that were skipped and are open; `attempt` is the next one of theirs")
 
 #define ZN_NOTE_SUMS_FIELDS(U, I, S, B, L)                                                         \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \
     U(raised, UINT32_MAX, "restarts since it was started")                                         \
+    U(was_complete, 1, "1: it was complete once")                                                  \
+    U(attempt_max, UINT32_MAX, "the highest that was ever given to a task, or is next for one")    \
     U(retries, UINT64_MAX, "attempts after the first")                                             \
     U(active_ms, UINT64_MAX, "from the first task handed out to its end, or to now")               \
     U(records_in, UINT64_MAX, "by accepted attempts")                                              \
@@ -133,7 +142,8 @@
     X(NOTE_JOB_FORGOTTEN, note_job_forgotten, 107, ZN_NOTE_JOB_FORGOTTEN_FIELDS, "journal", "a job is closed") \
     X(NOTE_WORKER, note_worker, 108, ZN_NOTE_WORKER_FIELDS, "journal", "a worker registered")      \
     X(NOTE_WORKER_GONE, note_worker_gone, 109, ZN_NOTE_WORKER_GONE_FIELDS, "journal", "a worker left or was lost") \
-    X(NOTE_PAST_JOB, note_past_job, 110, ZN_NOTE_PAST_JOB_FIELDS, "journal", "what the history says of a job")
+    X(NOTE_PAST_JOB, note_past_job, 110, ZN_NOTE_PAST_JOB_FIELDS, "journal", "what the history says of a job") \
+    X(NOTE_AGAIN, note_again, 111, ZN_NOTE_AGAIN_FIELDS, "journal", "lost results are made again")
 /* clang-format on */
 
 #endif

@@ -99,6 +99,25 @@ static void step_cancel(life *l, size_t index) {
     l->ended[index] = l->ended[index] || status.state == ZN_STAGE_RUNNING;
 }
 
+/* A task could not read a result of the stage before it, which is there or not. */
+static void fail_reading(life *l, size_t worker) {
+    rig_worker *w = &l->r->workers[worker];
+    zn_task_run run = w->runs[0];
+    uint64_t job = w->jobs[0];
+    uint64_t stage = w->stages[0];
+    zn_failure failure = { .code = ZONDA_ERR_CORRUPT,
+                           .has_lost = 1,
+                           .lost_stage = stage - 1,
+                           .lost_task = roll(l, 40),
+                           .lost_attempt = 1 + roll(l, 2),
+                           .text = zn_bytes_of_text("it rots") };
+    zn_outcome outcome = rig_outcome(run.first, run.count, run.value);
+    outcome.failure = &failure;
+    outcome.failure_count = 1;
+    rig_forget_run(w, 0);
+    rig_result(l->r, worker, job, stage, outcome);
+}
+
 /* Reports part of what a worker holds, now and then failed, away in a segment, or twice. */
 static void step_report(life *l, size_t worker) {
     rig *r = l->r;
@@ -110,7 +129,11 @@ static void step_report(life *l, size_t worker) {
         static const zonda_err codes[] = { ZONDA_ERR_USER, ZONDA_ERR_WORKER_LOST,
                                            ZONDA_ERR_DISK_FULL };
         zonda_err code = codes[roll(l, 3)];
-        rig_fail_first(r, worker, code, roll(l, 10) == 0);
+        if (roll(l, 3) > 0 && w->stages[0] > 0) {
+            fail_reading(l, worker);
+            return;
+        }
+        rig_fail_first(r, worker, code, roll(l, 4) == 0);
         return;
     }
     size_t index = roll(l, (uint32_t)w->run_count);
@@ -244,6 +267,7 @@ static void test_random_life_keeps_invariants(void **state) {
     assert_true(l.completed_jobs > 5);
     assert_true(l.failed_jobs > 0);
     assert_true(l.limited_jobs > 0);
+    assert_true(l.r->scheduler->stats.remade_tasks > 0);
     assert_true(l.r->scheduler->stats.gaps > 0);
     assert_true(l.r->scheduler->stats.duplicates > 0);
     assert_true(l.r->scheduler->stats.unknown_epochs > 0);

@@ -77,6 +77,11 @@ static void test_counter_totals_extremes_are_bounded(void **state) {
     zn_counter_totals_free(&totals);
 }
 
+static zn_retry_class class_of(zonda_err code) {
+    zonda_error error = { .code = code };
+    return zn_retry_class_of(&error);
+}
+
 /* Classes are counted apart, per task, over runs that overlap. */
 static void test_retry_counts_by_task_and_class(void **state) {
     (void)state;
@@ -101,12 +106,15 @@ static void test_retry_limits_are_3_20_3(void **state) {
     (void)state;
     zn_msg_open_job open = { 0 };
     zn_retry_limits limits = zn_retry_limits_of(&open);
-    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_BAD_RECORD)], 3);
-    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_WORKER_LOST)], 20);
-    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_CRASH)], 3);
-    assert_int_equal(zn_retry_class_of(ZONDA_ERR_CRASH), ZN_RETRY_CRASH);
-    assert_int_equal(zn_retry_class_of(ZONDA_ERR_HUNG), ZN_RETRY_CRASH);
-    assert_int_equal(limits.attempts[zn_retry_class_of(ZONDA_ERR_DISK_FULL)], 20);
+    assert_int_equal(limits.attempts[class_of(ZONDA_ERR_BAD_RECORD)], 3);
+    assert_int_equal(limits.attempts[class_of(ZONDA_ERR_WORKER_LOST)], 20);
+    assert_int_equal(limits.attempts[class_of(ZONDA_ERR_CRASH)], 3);
+    assert_int_equal(class_of(ZONDA_ERR_CRASH), ZN_RETRY_CRASH);
+    zonda_error unreadable = { .code = ZONDA_ERR_CORRUPT, .has_lost = true };
+    assert_int_equal(class_of(ZONDA_ERR_CORRUPT), ZN_RETRY_USER);
+    assert_int_equal(zn_retry_class_of(&unreadable), ZN_RETRY_INFRA);
+    assert_int_equal(class_of(ZONDA_ERR_HUNG), ZN_RETRY_CRASH);
+    assert_int_equal(limits.attempts[class_of(ZONDA_ERR_DISK_FULL)], 20);
     open = (zn_msg_open_job){ .user_attempts = 1, .infra_attempts = 7, .crash_attempts = 9 };
     limits = zn_retry_limits_of(&open);
     assert_int_equal(limits.attempts[ZN_RETRY_USER], 1);

@@ -348,8 +348,8 @@ static void test_stage_source_bad_page_is_an_error(void **state) {
     zn_result gap = inline_result(1, 1, 1, (zn_bytes){ one, 1 });
     expect_bad_page((zn_msg_results){ .total = 2, .results = &gap, .results_count = 1 },
                     ZONDA_ERR_PROTOCOL, "the results have a gap at task 0");
-    expect_bad_page((zn_msg_results){ .total = 2 }, ZONDA_ERR_PROTOCOL,
-                    "the results of stage 0 end at task 0 of 2");
+    expect_bad_page((zn_msg_results){ .total = 2 }, ZONDA_ERR_WORKER_LOST,
+                    "the result of task 0 of stage 0 is lost and being made again");
     zn_result wrong = inline_result(0, 1, 2, (zn_bytes){ one, 1 });
     expect_bad_page((zn_msg_results){ .total = 1, .results = &wrong, .results_count = 1 },
                     ZONDA_ERR_CORRUPT, "task 0 of stage 0 gave 2 records, but 1 were read");
