@@ -105,6 +105,7 @@ static void begin(sim *s, uint64_t seed, bool trace) {
 }
 
 static void finish(sim *s) {
+    s->remade_tasks += s->scheduler == NULL ? 0 : s->scheduler->stats.remade_tasks;
     for (uint32_t i = 0; i < s->worker_count; i++) {
         sim_worker_free(s, i);
     }
@@ -190,6 +191,7 @@ typedef struct tally {
     uint64_t completed;
     uint64_t ended;
     uint64_t steps;
+    uint64_t remade;
     uint64_t started_ns;
 } tally;
 
@@ -199,6 +201,7 @@ static void count_seed(tally *t, sim *s, uint64_t seed, bool trace) {
     t->completed += s->completed_jobs;
     t->ended += s->failed_jobs;
     t->steps += s->steps;
+    t->remade += s->remade_tasks;
 }
 
 static double seconds_of(const tally *t) {
@@ -207,8 +210,9 @@ static double seconds_of(const tally *t) {
 
 static void print_tally(const tally *t, uint64_t first) {
     printf("%" PRIu64 " seeds from %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
-           " jobs complete, %" PRIu64 " cancelled; %" PRIu64 " steps; %.0f seeds a minute\n",
-           t->seeds, first, t->failed, t->completed, t->ended, t->steps,
+           " jobs complete, %" PRIu64 " cancelled; %" PRIu64 " results made again; %" PRIu64
+           " steps; %.0f seeds a minute\n",
+           t->seeds, first, t->failed, t->completed, t->ended, t->remade, t->steps,
            (double)t->seeds * 60 / seconds_of(t));
     fflush(stdout);
 }

@@ -50,6 +50,7 @@ typedef struct sim {
     zn_decoder *decoder;
     uint64_t completed_jobs;
     uint64_t failed_jobs;
+    uint64_t remade_tasks; /* whose results were lost */
     char problem[512]; /* what went wrong; empty: nothing */
 } sim;
 

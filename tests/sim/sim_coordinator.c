@@ -224,6 +224,7 @@ void sim_coordinator_kill(sim *s) {
         return;
     }
     sim_trace(s, "coordinator killed", NULL, 0);
+    s->remade_tasks += s->scheduler->stats.remade_tasks;
     zn_control_destroy(&s->control);
     zn_scheduler_destroy(&s->scheduler);
     sim_journal_crash(s);

@@ -37,7 +37,6 @@ static void choose_inputs(sim *s, sim_driver *driver, size_t number) {
         plan->inputs[i] =
             (zn_stage_input){ .stage = input,
                               .by = sim_chance(s, 500) ? ZN_INPUT_ALL : ZN_INPUT_PARTITION };
-        driver->stages[input].large = false;
         for (uint32_t k = 0; k < driver->stages[input].tasks; k++) {
             uint64_t value = sim_task_value(&driver->stages[input], k);
             stage->fold = sim_fold(stage->fold, input, k, value);
