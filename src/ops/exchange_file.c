@@ -280,5 +280,7 @@ zonda_err zn_exchange_file_read(zn_exchange_file *file, uint64_t part, zn_buf *o
 }
 
 void zn_exchange_file_discard(zn_exchange_file *file) {
-    unlink(file->path);
+    if (has_name(file)) {
+        unlink(file->path);
+    }
 }

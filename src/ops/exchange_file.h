@@ -41,7 +41,8 @@ void zn_exchange_file_unlock(zn_exchange_file *file);
 zonda_err zn_exchange_file_read(zn_exchange_file *file, uint64_t part, zn_buf *out,
                                 zonda_error *error);
 
-/* Takes its name away, so that the next one to open it makes it anew. */
+/* Takes its name away, unless that is of a newer one, so that the next one to open it makes it
+ * anew. */
 void zn_exchange_file_discard(zn_exchange_file *file);
 
 #endif

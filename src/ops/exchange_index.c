@@ -37,19 +37,20 @@ static zonda_err ask_for(walk *run, size_t index, zonda_error *error) {
         return ZONDA_OK;
     }
     const zn_exchange_reading *reading = run->reading;
-    uint32_t place = zn_exchange_places_add(reading->places, result, reading->host->machine);
+    uint32_t index_place = zn_exchange_places_add(reading->places, result, reading->host->machine);
+    zn_place place = reading->places->items[index_place].at.place;
+    place.origin = zn_result_origin(reading->inputs[run->input].stage.value, result->first, result);
     zn_stretch stretch = { .offset = result->reference[0].offset,
                            .length = result->reference[0].length };
     zn_block_reader *reader =
-        zn_block_reader_open(reading->fetcher, &reading->places->items[place].at.place, stretch,
-                             reading->host->memory, error);
+        zn_block_reader_open(reading->fetcher, &place, stretch, reading->host->memory, error);
     if (reader == NULL) {
         name_source(run, result, error);
         return error->code;
     }
     zn_block_reader_prefetch(reader);
     run->ahead[index % AHEAD] = reader;
-    run->place[index % AHEAD] = place;
+    run->place[index % AHEAD] = index_place;
     return ZONDA_OK;
 }
 
@@ -72,6 +73,7 @@ static zonda_err read_index(walk *run, size_t index, zonda_error *error) {
     const zn_result *result = &run->page->results[index];
     zn_exchange_source source = { .input = run->input,
                                   .task = (uint32_t)result->first,
+                                  .attempt = (uint32_t)result->attempt,
                                   .place = run->place[index % AHEAD] };
     uint32_t count = 1;
     zonda_err code = ZONDA_OK;

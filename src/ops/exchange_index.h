@@ -18,6 +18,7 @@ typedef struct zn_exchange_input {
 typedef struct zn_exchange_source {
     uint32_t input;
     uint32_t task;
+    uint32_t attempt;
     uint32_t place;
 } zn_exchange_source;
 

@@ -162,6 +162,7 @@ static zonda_err note_entry(void *context, const zn_exchange_source *source,
     making *m = context;
     zn_exchange_stretch blocks = { .input = source->input,
                                    .task = source->task,
+                                   .attempt = source->attempt,
                                    .place = source->place,
                                    .stretch = entry->stretch,
                                    .rows = entry->rows,

@@ -6,7 +6,7 @@
 #include "record/key.h"
 
 enum {
-    STRETCH_VALUES = 8,
+    STRETCH_VALUES = 9,
     BORDER_VALUES = 4
 };
 
@@ -26,6 +26,7 @@ void zn_exchange_stretch_put(zn_buf *out, const zn_exchange_stretch *stretch) {
     zn_put_array(out, STRETCH_VALUES);
     zn_put_uint(out, stretch->input);
     zn_put_uint(out, stretch->task);
+    zn_put_uint(out, stretch->attempt);
     zn_put_uint(out, stretch->place);
     zn_put_uint(out, stretch->stretch.offset);
     zn_put_uint(out, stretch->stretch.length);
@@ -78,7 +79,8 @@ static bool take_small(zn_cursor *cursor, uint32_t *out) {
 
 bool zn_exchange_stretch_take(zn_cursor *cursor, zn_exchange_stretch *out) {
     return take_array(cursor, STRETCH_VALUES) && take_small(cursor, &out->input) &&
-           take_small(cursor, &out->task) && take_small(cursor, &out->place) &&
+           take_small(cursor, &out->task) && take_small(cursor, &out->attempt) &&
+           take_small(cursor, &out->place) &&
            take_number(cursor, INT64_MAX, &out->stretch.offset) &&
            take_number(cursor, (uint64_t)INT64_MAX - out->stretch.offset, &out->stretch.length) &&
            take_number(cursor, INT64_MAX, &out->rows) &&

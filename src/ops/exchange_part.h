@@ -18,7 +18,8 @@ typedef enum zn_exchange_way {
 typedef struct zn_exchange_stretch {
     uint32_t input; /* place of the stage in "inputs" */
     uint32_t task;
-    uint32_t place; /* where the segment is: an index of zn_exchange_places */
+    uint32_t attempt; /* of it that made them */
+    uint32_t place;   /* where the segment is: an index of zn_exchange_places */
     zn_stretch stretch;
     uint64_t rows; /* in the blocks, whosever they are */
     uint64_t bytes;

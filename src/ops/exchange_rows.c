@@ -77,8 +77,13 @@ static zonda_err name_source(const stream *self, zonda_error *error) {
 
 static zonda_err open_stream(stream *self, zonda_error *error) {
     const zn_exchange_shard *shard = &self->rows->shard;
-    self->reader = zn_block_reader_open(shard->fetcher, &place_of(self)->at.place,
-                                        self->stretch->stretch, shard->memory, error);
+    zn_place place = place_of(self)->at.place;
+    place.origin = (zn_origin){ .known = true,
+                                .stage = shard->plan->inputs[self->stretch->input].stage.value,
+                                .task = self->stretch->task,
+                                .attempt = self->stretch->attempt };
+    self->reader =
+        zn_block_reader_open(shard->fetcher, &place, self->stretch->stretch, shard->memory, error);
     return self->reader == NULL ? name_source(self, error) : ZONDA_OK;
 }
 

@@ -79,7 +79,7 @@ static zonda_err show_fetched(void *context, zn_bytes records, uint32_t count, z
     return err;
 }
 
-static zonda_err read_reference(zn_stage_results *results, const zn_result *result,
+static zonda_err read_reference(zn_stage_results *results, const zn_result *result, uint64_t number,
                                 zonda_error *error) {
     const zn_task_host *host = zn_stage_exec_host(results->op->stage);
     if (results->fetcher == NULL) {
@@ -88,6 +88,7 @@ static zonda_err read_reference(zn_stage_results *results, const zn_result *resu
         zn_fetcher_set_cancel(results->fetcher, host->cancelled, host->context);
     }
     zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(results->fetcher));
+    where.place.origin = zn_result_origin(results->stage.value, number, result);
     zonda_err err = zn_fetcher_read(results->fetcher, &where.place, where.stretch, host->memory,
                                     show_fetched, results, error);
     zn_result_place_free(&where);
@@ -98,7 +99,7 @@ static zonda_err read_reference(zn_stage_results *results, const zn_result *resu
 static zonda_err read_result(zn_stage_results *results, const zn_result *result, uint64_t number,
                              zonda_error *error) {
     results->count = 0;
-    zonda_err err = result->reference_count > 0 ? read_reference(results, result, error)
+    zonda_err err = result->reference_count > 0 ? read_reference(results, result, number, error)
                                                 : show_unchecked(results, result->records, error);
     if (err == ZONDA_OK && results->count != result->records_out) {
         err = zn_error_set(error, ZONDA_ERR_CORRUPT,

@@ -25,6 +25,7 @@ enum {
 typedef struct page_walk {
     zn_page_record *on_record;
     void *context;
+    uint64_t stage;
 } page_walk;
 
 /* For the fetcher: checked records of one block. */
@@ -56,12 +57,13 @@ static zonda_err check_inline(const zn_result *result, zonda_error *error) {
     return ZONDA_OK;
 }
 
-static zonda_err walk_result(const zn_result *result, zn_fetcher *fetcher, page_walk *walk,
-                             zonda_error *error) {
+static zonda_err walk_result(const zn_result *result, uint64_t task, zn_fetcher *fetcher,
+                             page_walk *walk, zonda_error *error) {
     if (result->reference_count == 0) {
         return walk_block(walk, result->records, 0, error);
     }
     zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(fetcher));
+    where.place.origin = zn_result_origin(walk->stage, task, result);
     zonda_err err =
         zn_fetcher_read(fetcher, &where.place, where.stretch, NULL, walk_block, walk, error);
     zn_result_place_free(&where);
@@ -70,12 +72,12 @@ static zonda_err walk_result(const zn_result *result, zn_fetcher *fetcher, page_
 
 zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_record *on_record,
                        void *context, zonda_error *error) {
-    page_walk walk = { .on_record = on_record, .context = context };
+    page_walk walk = { .on_record = on_record, .context = context, .stage = page->stage };
     for (size_t i = 0; i < page->results_count; i++) {
         const zn_result *result = &page->results[i];
         zonda_err err = check_inline(result, error);
         for (uint64_t task = 0; err == ZONDA_OK && task < result->count; task++) {
-            err = walk_result(result, fetcher, &walk, error);
+            err = walk_result(result, result->first + task, fetcher, &walk, error);
         }
         if (err != ZONDA_OK) {
             return err;
@@ -124,6 +126,8 @@ static zonda_err begin_task(zn_result_page *kept, const zn_result *result, zn_fe
         kept->records = problem.code == ZONDA_OK ? result->records : (zn_bytes){ 0 };
     } else {
         zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(fetcher));
+        where.place.origin =
+            zn_result_origin(kept->message.results.stage, result->first + kept->repeat, result);
         kept->reader = zn_block_reader_open(fetcher, &where.place, where.stretch, NULL, &problem);
         zn_result_place_free(&where);
     }

@@ -47,6 +47,7 @@ struct zn_block_reader {
     char *endpoint;
     char *folder; /* "": not on this host */
     char *segment;
+    zn_origin origin;
     reader_source source;
     zn_local_file *file;
     zn_data_peer *peer;
@@ -86,6 +87,7 @@ zn_block_reader *zn_block_reader_open(zn_fetcher *fetcher, const zn_place *place
     reader->endpoint = zn_strdup(place->endpoint);
     reader->folder = zn_strdup(place->folder == NULL ? "" : place->folder);
     reader->segment = zn_strndup((const char *)place->segment.data, place->segment.len);
+    reader->origin = place->origin;
     reader->end = stretch.offset + stretch.length;
     reader->cut = stretch.offset;
     reader->width = 1;
@@ -335,6 +337,20 @@ void zn_block_reader_prefetch(zn_block_reader *reader) {
     charge(reader);
 }
 
+/* Names the attempt whose result is to be made again, if that can help. */
+static void tell_lost(const zn_block_reader *reader, zonda_err code, zonda_error *error) {
+    bool lost = code == ZONDA_ERR_WORKER_LOST || code == ZONDA_ERR_CORRUPT ||
+                code == ZONDA_ERR_NOT_FOUND || code == ZONDA_ERR_IO;
+    if (!lost || !reader->origin.known || error == NULL) {
+        return;
+    }
+    error->has_lost = true;
+    error->lost_stage = reader->origin.stage;
+    error->lost_task = reader->origin.task;
+    error->lost_attempt = reader->origin.attempt;
+    error->permanent = false;
+}
+
 zonda_err zn_block_reader_next(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
                                zonda_error *error) {
     *count = 0;
@@ -350,6 +366,7 @@ zonda_err zn_block_reader_next(zn_block_reader *reader, zn_bytes *values, uint32
     if (code == ZONDA_OK && *count == 0) {
         code = read_worker(reader, values, count, error);
     }
+    tell_lost(reader, code, error);
     charge(reader);
     return code;
 }

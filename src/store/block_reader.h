@@ -24,9 +24,9 @@ void zn_block_reader_prefetch(zn_block_reader *reader);
 
 /* The next block: concatenated checked values, borrowed until the next call for this reader.
  * `*count` 0: the end. After WORKER_LOST and CANCELLED the same block may be asked for again.
- * Errors, which name segment, offset and place: WORKER_LOST (no answer in time), CORRUPT, what the
- * worker answered (NOT_FOUND: it has no such segment; IO), IO, VERSION. And CANCELLED, as
- * zn_fetcher_set_cancel says. */
+ * Errors, which name segment, offset and place, and the origin of the place as lost: WORKER_LOST
+ * (no answer in time), CORRUPT, what the worker answered (NOT_FOUND: it has no such segment; IO),
+ * IO. Without the origin: VERSION, CANCELLED, as zn_fetcher_set_cancel says. */
 zonda_err zn_block_reader_next(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
                                zonda_error *error);
 

@@ -37,6 +37,12 @@ zn_result_place zn_result_place_of(const zn_result *result, const char *machine)
     return out;
 }
 
+zn_origin zn_result_origin(uint64_t stage, uint64_t task, const zn_result *result) {
+    return (zn_origin){
+        .known = true, .stage = (uint32_t)stage, .task = task, .attempt = (uint32_t)result->attempt
+    };
+}
+
 void zn_result_place_free(zn_result_place *place) {
     free(place->texts);
     *place = (zn_result_place){ 0 };

@@ -15,6 +15,9 @@ typedef struct zn_result_place {
 /* Reads a result that has a reference; `machine` is that of the reader (NULL or "": unknown). The
  * place has the folder only if that is on the same machine. The caller frees. */
 zn_result_place zn_result_place_of(const zn_result *result, const char *machine);
+/* Who made a result: this task of its run of tasks. */
+zn_origin zn_result_origin(uint64_t stage, uint64_t task, const zn_result *result);
+
 void zn_result_place_free(zn_result_place *place);
 
 #endif

@@ -19,46 +19,73 @@ TWO_SHARDS = ["from-range", "2", "--shards", "2", "then", "flat-map",
 
 
 class Corruption(Jobs):
-    def harmed(self, verbs, where):
-        """Runs the plan, flips a bit of the first segment at a share of its length, gives the error."""
+    def segments(self, cluster):
+        return [p for p in (cluster.folder / "tmp").rglob("*.seg") if p.stat().st_size > 0 and "exchange" not in p.name]
+
+    def flip(self, segment, where):
+        with open(segment, "r+b") as file:
+            place = int(segment.stat().st_size * where)
+            file.seek(place)
+            byte = file.read(1)
+            file.seek(place)
+            file.write(bytes([byte[0] ^ 0x10]))
+
+    def started(self, verbs, name, options=()):
+        """Starts the plan on one worker and waits until its first shard has been written."""
         cluster = self.cluster(workers=1, slots=2)
         go = self.folder / "go"
-        process = self.start(cluster, "--name", "harmed", "--quiet", *TWO_SHARDS, "then", "exec", "--shell",
+        go.unlink(missing_ok=True)
+        process = self.start(cluster, "--name", name, *options, *TWO_SHARDS, "then", "exec", "--shell",
                              WAIT % shlex.quote(str(go)), "then", *verbs)
-        job = wait_until(lambda: self.job_named(cluster, "harmed"))["job"]
+        job = wait_until(lambda: self.job_named(cluster, name))["job"]
 
         def first_is_complete():
             stages = self.ask(cluster, "explain", job)["stages"]
             return stages and stages[0]["completed"] == 1
         wait_until(first_is_complete)
-        segments = [p for p in (cluster.folder / "tmp").rglob("*.seg") if p.stat().st_size > 0]
+        segments = self.segments(cluster)
         self.assertEqual(len(segments), 1, segments)
-        with open(segments[0], "r+b") as file:
-            place = int(segments[0].stat().st_size * where)
-            file.seek(place)
-            byte = file.read(1)
-            file.seek(place)
-            file.write(bytes([byte[0] ^ 0x10]))
-        go.touch()
-        out, err = process.communicate(timeout=120)
-        self.assertEqual(process.returncode, 1, out + err)
-        self.assertIn(segments[0].name, err)
-        self.assertEqual(cluster.close(), [0, 0])
-        return err
+        return cluster, process, segments[0], go
 
-    def test_flipped_bit_in_a_segment_is_found_and_named(self):
+    def harmed(self, verbs, where):
+        """Flips a bit of the first segment at a share of its length: its result is made again, once."""
+        quiet = zonda("run", *TWO_SHARDS, "then", *verbs)
+        self.expect(quiet, 0)
+        cluster, process, segment, go = self.started(verbs, "harmed", ["--json"])
+        self.flip(segment, where)
+        go.touch()
+        err = self.finish(process, quiet.stdout)
+        self.assertGreater(json.loads(err.splitlines()[-1])["counters"]["retries"]["sum"], 0)
+        cluster.log.flush()
+        log = (cluster.folder / "log").read_text()
+        unreadable = [line for line in log.splitlines() if "result-unreadable" in line]
+        self.assertEqual(len(unreadable), 1, log)
+        self.assertIn(segment.name, unreadable[0])
+        self.assertRegex(unreadable[0], "corrupt|checksum|does not fit")
+        self.assertIn("results-made-again", log)
+        self.assertEqual(cluster.close(), [0, 0])
+
+    def test_flipped_bit_in_a_segment_is_found_and_mended(self):
         for where in (0.02, 0.5, 0.9, 0.999):
             with self.subTest(where):
-                (self.folder / "go").unlink(missing_ok=True)
-                err = self.harmed(["sort", "k", "--shards", "2", "then", "count"], where)
-                self.assertRegex(err, "corrupt|checksum|does not fit")
+                self.harmed(["sort", "k", "--shards", "2", "then", "count"], where)
 
-    def test_flipped_bit_is_found_by_every_operator(self):
+    def test_flipped_bit_is_mended_for_every_operator(self):
         for verbs in (["group-by", "k", "--reduce", "for r in rows do end emit(key)"], ["deduplicate", "k"],
                       ["reshard", "3"], ["aggregate", "n=count(),l=list(t)", "--by", "k"]):
             with self.subTest(verbs[0]):
-                (self.folder / "go").unlink(missing_ok=True)
                 self.harmed([*verbs, "then", "count"], 0.4)
+
+    def test_rot_beyond_the_limit_ends_the_job(self):
+        options = ["--quiet", "--infra-retries", "0"]
+        verbs = ["sort", "k", "--shards", "2", "then", "count"]
+        cluster, process, segment, go = self.started(verbs, "rotten", options)
+        self.flip(segment, 0.4)
+        go.touch()
+        err = self.finish(process, "", status=1)
+        self.assertIn("infrastructure: ", err)
+        self.assertIn(segment.name, err)
+        self.assertEqual(cluster.close(), [0, 0])
 
 
 def random_text(numbers):

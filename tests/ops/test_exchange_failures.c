@@ -18,6 +18,7 @@ static void fill(exchange_rig *rig) {
         rig_rows rows = exchange_rig_rows(&seed, task == 3 ? 0 : 300, 50, 300, 3, true);
         exchange_rig_add(rig, 0, ZN_INDEX_PARTITIONS, 3, &rows);
         rig_rows_free(&rows);
+        rig->results[0][task].attempt = task + 3;
     }
 }
 
@@ -34,6 +35,15 @@ static void assert_has(const zonda_error *error, const char *words) {
     if (strstr(error->text, words) == NULL) {
         fail_msg("\"%s\" does not have \"%s\"", error->text, words);
     }
+}
+
+/* The reader says which result is to be made again. */
+static void assert_lost(const zonda_error *error, uint64_t task) {
+    assert_true(error->has_lost);
+    assert_int_equal(error->lost_stage, 0);
+    assert_int_equal(error->lost_task, task);
+    assert_int_equal(error->lost_attempt, task + 3);
+    assert_false(error->permanent);
 }
 
 static size_t count_rows(exchange_slot *slot, uint64_t shard) {
@@ -71,6 +81,7 @@ static void test_exchange_corrupt_rows_are_named(void **state) {
     zonda_error error = read_failing(&slot, 0, "CORRUPT");
     assert_has(&error, "task 1 of stage 0 on worker 5");
     assert_has(&error, rig.names[0][1]);
+    assert_lost(&error, 1);
     flip_byte(path, 100);
     assert_int_equal(count_rows(&slot, 0), before);
     free(path);
@@ -90,6 +101,7 @@ static void test_exchange_corrupt_index_is_named(void **state) {
     flip_byte(path, place);
     zonda_error error = read_failing(&slot, 0, "CORRUPT");
     assert_has(&error, "the index of task 2 of stage 0 on worker 5");
+    assert_lost(&error, 2);
     flip_byte(path, place);
     assert_true(count_rows(&slot, 0) > 0);
     free(path);
@@ -115,6 +127,7 @@ static void test_exchange_missing_segment_is_named(void **state) {
     assert_int_equal(rename(path, aside), 0);
     error = read_failing(&slot, 0, "NOT_FOUND");
     assert_has(&error, "task 1 of stage 0 on worker 5");
+    assert_lost(&error, 1);
     assert_int_equal(rename(aside, path), 0);
     assert_true(count_rows(&slot, 0) > 0);
     free(path);
