@@ -150,10 +150,16 @@ void zn_scheduler_tell(zn_scheduler *scheduler, const zn_member *member,
     zn_scheduler_outbox_send(&scheduler->outbox, member->epoch, &member->peer, message, NULL);
 }
 
-/* A worker sends heartbeats and credit behind what it says of earlier epochs. */
+/* A worker sends heartbeats and credit behind what it says of earlier epochs: what it has finished
+ * or still runs is known now, and nothing of that is given to anybody. */
+static void take_word_of_now(zn_scheduler *scheduler, zn_member *member) {
+    zn_scheduler_give_up_recalled(scheduler, member);
+    zn_scheduler_member_back(scheduler, member);
+}
+
 static void take_heartbeat(zn_scheduler *scheduler, zn_member *member,
                            const zn_msg_heartbeat *heartbeat) {
-    zn_scheduler_give_up_recalled(scheduler, member);
+    take_word_of_now(scheduler, member);
     if (member->received < member->expected_beat) {
         zn_scheduler_give_up_epoch(scheduler, member);
         return;
@@ -236,7 +242,7 @@ static void take_done(zn_scheduler *scheduler, zn_member *member, const zn_msg_d
 }
 
 static void take_credit(zn_scheduler *scheduler, zn_member *member, const zn_msg_credit *credit) {
-    zn_scheduler_give_up_recalled(scheduler, member);
+    take_word_of_now(scheduler, member);
     member->credit = (uint32_t)credit->tasks;
     zn_scheduler_refresh_member(scheduler, member);
 }

@@ -56,7 +56,7 @@ void zn_scheduler_has_job(zn_scheduler *scheduler, zn_member *member, uint64_t i
 /* One worker fewer to wait for; the last one lets a closing job go. */
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t job);
 
-/* A worker that is known from before a restart was heard, or is given up. */
+/* A worker that is known from before a restart has said what it has of then, or is given up. */
 void zn_scheduler_member_back(zn_scheduler *scheduler, zn_member *member);
 
 /* Forgets the closing jobs that nobody holds anything of. */

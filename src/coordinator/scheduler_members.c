@@ -174,7 +174,6 @@ void zn_scheduler_hello(zn_scheduler *scheduler, const zn_peer *peer, const zn_m
     for (size_t i = 0; i < hello->jobs_count; i++) {
         zn_scheduler_has_job(scheduler, member, hello->jobs[i].job);
     }
-    zn_scheduler_member_back(scheduler, member);
     zn_log(ZONDA_LOG_INFO, "worker-joined", "worker=%llu epoch=%llu host=%s pid=%llu slots=%u",
            (unsigned long long)member->id, (unsigned long long)member->epoch, member->host,
            (unsigned long long)member->pid, member->slots);

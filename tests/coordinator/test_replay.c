@@ -29,8 +29,8 @@ static void restart(rig *r) {
     assert_ok(zn_scheduler_check(again, &error), error);
 }
 
-/* A worker that kept everything registers again. */
-static void rejoin(rig *r, size_t worker, uint64_t job) {
+/* A worker that kept everything registers again; what it has is still to be said. */
+static void say_hello(rig *r, size_t worker, uint64_t job) {
     rig_worker *w = &r->workers[worker];
     zn_kept_job kept = { .job = job };
     zn_message hello = { .number = ZN_MSG_HELLO };
@@ -44,9 +44,17 @@ static void rejoin(rig *r, size_t worker, uint64_t job) {
                                   .epoch = 7 };
     zn_scheduler_message(r->scheduler, r->now_ns, &w->peer, &hello);
     rig_deliver(r);
+}
+
+static void give_credit(rig *r, size_t worker) {
     zn_message credit = { .number = ZN_MSG_CREDIT };
     credit.credit.tasks = 100;
     rig_send(r, worker, credit);
+}
+
+static void rejoin(rig *r, size_t worker, uint64_t job) {
+    say_hello(r, worker, job);
+    give_credit(r, worker);
 }
 
 /* What was completed stays completed, and the job goes on to its end. */
@@ -88,6 +96,28 @@ static void test_replay_attempts_go_on(void **state) {
         assert_int_equal(r->workers[0].runs[i].value, 2);
     }
     assert_int_equal(rig_status(r, job, 0).retries, 0);
+    rig_free(&r);
+}
+
+/* A worker that has said HELLO may have finished tasks of which it has not told yet: nobody gets
+ * them before it has. */
+static void test_replay_waits_for_what_workers_have(void **state) {
+    (void)state;
+    rig *r = rig_new();
+    uint64_t job = rig_open(r, "job");
+    rig_join(r, 0, 4, 4);
+    rig_join(r, 1, 4, 4);
+    rig_start(r, job, 0, 4);
+    restart(r);
+    rejoin(r, 0, job);
+    say_hello(r, 1, job);
+    rig_assign(r);
+    assert_int_equal(rig_held(&r->workers[0]), 0);
+    rig_result(r, 1, job, 0, rig_outcome(0, 3, 1));
+    give_credit(r, 1);
+    rig_assign(r);
+    assert_int_equal(rig_held(&r->workers[0]) + rig_held(&r->workers[1]), 1);
+    assert_int_equal(rig_status(r, job, 0).completed, 3);
     rig_free(&r);
 }
 
@@ -210,6 +240,7 @@ int main(void) {
         cmocka_unit_test(test_replay_job_goes_on),
         cmocka_unit_test(test_replay_attempts_go_on),
         cmocka_unit_test(test_replay_waits_for_workers),
+        cmocka_unit_test(test_replay_waits_for_what_workers_have),
         cmocka_unit_test(test_replay_open_job_again_is_the_same_job),
         cmocka_unit_test(test_replay_closing_job_waits_for_its_workers),
         cmocka_unit_test(test_replay_of_a_blob_without_bytes_goes_on),
