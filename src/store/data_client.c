@@ -8,7 +8,8 @@
  * Nobody receives unless a reader waits. Then everything that has come is taken, for whoever it is.
  * Silence is answered by asking again, and, when it has lasted for the whole timeout, by giving the
  * connection up; what others had asked on it is asked again when they wait. The time in which
- * nobody waits does not count as silence. Used by block readers. */
+ * nobody waits does not count as silence. Who dies closes his connections and refuses new ones:
+ * that is seen much sooner. Used by block readers. */
 #include "store/data_client.h"
 
 #include <inttypes.h>
@@ -26,6 +27,7 @@ enum {
     IN_FLIGHT_MAX = 8,
     REFUSED_RETRY_MS = 50,           /* a key that is new may not be known everywhere yet: */
     REFUSED_MS_MAX = 2000,           /* a refusal counts when it has lasted for so long */
+    GONE_MS = 2000,                  /* without a connection: nobody is there any more */
     RECEIVE_MAX = 4 * IN_FLIGHT_MAX, /* messages taken from one connection in a row */
 };
 
@@ -347,37 +349,47 @@ static void repeat_requests(zn_data_peer *peer) {
 }
 
 static zonda_err give_up(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
-                         zonda_error *error) {
+                         const char *what, uint64_t ms, zonda_error *error) {
     const char *cause = peer->oddity.text;
     zn_error_set(error, ZONDA_ERR_WORKER_LOST,
-                 "segment %.*s at byte %" PRIu64 " on %s: no data for %" PRIu32 " ms%s%s",
+                 "segment %.*s at byte %" PRIu64 " on %s: no %s for %" PRIu64 " ms%s%s",
                  (int)piece->segment.len, (const char *)piece->segment.data, piece->offset,
-                 peer->endpoint, client->timeout_ms, cause[0] != '\0' ? ", last problem: " : "",
-                 cause);
+                 peer->endpoint, what, ms, cause[0] != '\0' ? ", last problem: " : "", cause);
     disconnect(client, peer);
     return ZONDA_ERR_WORKER_LOST;
 }
 
 /* Connects again for a while where the key is not allowed (yet); then, and otherwise at once, says
  * why it does not work. */
-static zonda_err check_refused(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
-                               zonda_error *error) {
-    zonda_error cause = { 0 };
-    if (peer->channel == NULL || zn_channel_refused(peer->channel, &cause) == ZONDA_OK) {
-        return ZONDA_OK;
-    }
+static zonda_err take_refusal(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
+                              const zonda_error *cause, zonda_error *error) {
     uint64_t now = zn_clock_ns();
     peer->refused_ns = peer->refused_ns == 0 ? now : peer->refused_ns;
     disconnect(client, peer);
-    if (cause.permanent && now - peer->refused_ns < REFUSED_MS_MAX * ZN_NS_PER_MS) {
+    if (cause->permanent && now - peer->refused_ns < REFUSED_MS_MAX * ZN_NS_PER_MS) {
         zn_poll(NULL, 0, REFUSED_RETRY_MS);
         send_queued(client, peer);
         return ZONDA_OK;
     }
     peer->refused_ns = 0;
-    return zn_error_set(error, cause.code, "segment %.*s at byte %" PRIu64 ": %s",
+    return zn_error_set(error, cause->code, "segment %.*s at byte %" PRIu64 ": %s",
                         (int)piece->segment.len, (const char *)piece->segment.data, piece->offset,
-                        cause.text);
+                        cause->text);
+}
+
+/* What became of the connection. */
+static zonda_err check_connection(zn_data_client *client, zn_data_peer *peer, const zn_piece *piece,
+                                  zonda_error *error) {
+    zonda_error cause = { 0 };
+    if (peer->channel == NULL) {
+        return ZONDA_OK;
+    }
+    if (zn_channel_refused(peer->channel, &cause) != ZONDA_OK) {
+        return take_refusal(client, peer, piece, &cause, error);
+    }
+    uint64_t down_ms = zn_channel_down_ms(peer->channel);
+    return down_ms >= GONE_MS ? give_up(client, peer, piece, "connection", down_ms, error)
+                              : ZONDA_OK;
 }
 
 /* Waits for whatever comes from the peer and takes it. */
@@ -387,7 +399,7 @@ static zonda_err wait_for_news(zn_data_client *client, zn_data_peer *peer, const
     uint64_t heard_ns = peer->news_ns > since_ns ? peer->news_ns : since_ns;
     uint64_t silent_ns = zn_clock_ns() - heard_ns;
     if (silent_ns >= timeout_ns) {
-        return give_up(client, peer, piece, error);
+        return give_up(client, peer, piece, "data", client->timeout_ms, error);
     }
     if (client->cancelled != NULL && client->cancelled(client->context)) {
         return zn_error_set(error, ZONDA_ERR_CANCELLED, "the reading was cancelled");
@@ -397,7 +409,7 @@ static zonda_err wait_for_news(zn_data_client *client, zn_data_peer *peer, const
     if (zn_poll(&item, 1, (int)(left_ms < ZN_POLL_MS_MAX ? left_ms : ZN_POLL_MS_MAX)) == 0) {
         repeat_requests(peer);
     }
-    zonda_err refused = check_refused(client, peer, piece, error);
+    zonda_err refused = check_connection(client, peer, piece, error);
     if (refused != ZONDA_OK) {
         return refused;
     }

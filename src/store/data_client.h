@@ -54,10 +54,10 @@ void zn_data_client_leave(zn_data_client *client, zn_data_peer **peer);
 void zn_data_client_ask(zn_data_client *client, zn_data_peer *peer, zn_piece *piece);
 
 /* Waits until a piece that was asked for is HERE. Errors, which all name segment, offset and
- * endpoint: WORKER_LOST (silent for too long), CORRUPT (it ends too early), VERSION, LIMIT and
- * INVALID (cannot connect), KEYS (it will not talk to us, or is not who it should be), what the
- * worker answered; and CANCELLED. The piece may be waited for again after WORKER_LOST, VERSION and
- * CANCELLED. */
+ * endpoint: WORKER_LOST (silent for too long, or there is nobody), CORRUPT (it ends too early),
+ * VERSION, LIMIT and INVALID (cannot connect), KEYS (it will not talk to us, or is not who it
+ * should be), what the worker answered; and CANCELLED. The piece may be waited for again after
+ * WORKER_LOST, VERSION and CANCELLED. */
 zonda_err zn_data_client_wait(zn_data_client *client, zn_data_peer *peer, zn_piece *piece,
                               zonda_error *error);
 

@@ -98,6 +98,10 @@ bool zn_channel_peers_closed(zn_channel *channel);
  * peer that was started again in a wrong way. */
 zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error);
 
+/* For how long no connection has stood, as far as zn_channel_refused has heard; 0 also if the
+ * channel is not watched, or while somebody takes connections and ends them. */
+uint64_t zn_channel_down_ms(const zn_channel *channel);
+
 /* What zn_poll waits for: one of a channel, the monitor of a channel, or a file descriptor. */
 typedef enum zn_poll_kind {
     ZN_POLL_CHANNEL,

@@ -28,6 +28,7 @@ struct zn_channel {
     uint64_t connected_ns;  /* watched: when the last connection was made */
     unsigned broken_count;  /* watched: connections in a row that were closed at once, */
     uint64_t broken_ns;     /* since when */
+    uint64_t down_ns;       /* watched: since when no connection stands; 0: one does */
     uint64_t closings_due_ns; /* 0: none; else when the closings seen are told */
 };
 

@@ -20,12 +20,13 @@
 enum {
     EVENTS = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
              ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH,
+             ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED,
     BROKEN_MAX = 4,
 };
 
 zonda_err zn_handshake_watch(zn_channel *channel, zonda_error *error) {
     ZN_ASSERT(!channel->bound);
+    channel->down_ns = zn_clock_ns();
     return zn_monitor_open(channel, EVENTS, error);
 }
 
@@ -77,6 +78,10 @@ static zonda_err take_notice(zn_channel *channel, const zn_monitor_event *notice
         return ZONDA_OK;
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         channel->broken_count = 0;
+        channel->down_ns = 0;
+        return ZONDA_OK;
+    case ZMQ_EVENT_DISCONNECTED:
+        channel->down_ns = channel->down_ns == 0 ? now : channel->down_ns;
         return ZONDA_OK;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         return say_not_allowed(channel, error);
@@ -100,4 +105,13 @@ zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error) {
         channel->broken_count = 0;
     }
     return found;
+}
+
+uint64_t zn_channel_down_ms(const zn_channel *channel) {
+    if (channel->down_ns == 0) {
+        return 0;
+    }
+    bool ends_them = channel->broken_count > 0 && channel->connected_ns > channel->down_ns;
+    uint64_t since_ns = ends_them ? channel->connected_ns : channel->down_ns;
+    return (zn_clock_ns() - since_ns) / ZN_NS_PER_MS;
 }

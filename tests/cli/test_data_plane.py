@@ -3,6 +3,7 @@
 """Where the data between stages is: in files of workers, which others on this host read themselves, not in the
 coordinator, and nowhere any more when the job is done or the next worker has started."""
 import ctypes
+import json
 import os
 import pathlib
 import random
@@ -151,7 +152,8 @@ class Traffic(TestCase):
         self.expect(result, 0)
         self.assertEqual(sorted(result.stdout.splitlines()), sorted(self.rows.splitlines()))
 
-    def test_hosts_that_share_no_files_ask_each_other(self):
+    def hosts_that_share_no_files(self):
+        """A cluster of two workers."""
         # What another machine is: another name, and a scratch folder that nobody else sees.
         alone = ["unshare", "--uts", "--mount", "sh", "-c",
                  'hostname "$0" && mount -t tmpfs none "$TMPDIR" && exec "$@"']
@@ -161,9 +163,43 @@ class Traffic(TestCase):
             self.skipTest("processes cannot get a host name and mounts of their own here")
         cluster = self.cluster(workers=0, slots=1)
         cluster.workers += [cluster.add_worker([*alone, name]) for name in ("left", "right")]
+        wait_until(lambda: zonda("workers", "--connect", cluster.endpoint).stdout.count("\n") >= 3)
+        return cluster
+
+    def test_hosts_that_share_no_files_ask_each_other(self):
+        cluster = self.hosts_that_share_no_files()
         self.group(cluster)
         self.assertEqual(cluster.scratch_left(), [], "the scratch folders should not be seen from here")
         self.assertEqual(cluster.close(), [0, 0, 0])
+
+    def test_rows_of_a_host_that_dies_are_made_again(self):
+        """Dies while others read what it made: nothing is missing, and nobody waits for it for long."""
+        verbs = ["read", self.data, "--split-bytes", "300000", "then", "group-by", "k", "--shards", "6", "--reduce",
+                 "local n, s = 0, 0 for r in rows do n = n + 1 s = (s * 31 + #r.text + r.text:byte(n % 999 + 1)) % 1000003 "
+                 "for i = 1, 50000 do end end emit({ k = key, n = n, s = s })"]
+        quiet = zonda("run", *verbs)
+        self.expect(quiet, 0)
+        cluster = self.hosts_that_share_no_files()
+        driver = subprocess.Popen([PROGRAM, "run", "--connect", cluster.endpoint, "--json", *verbs], text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(driver.communicate)
+        self.addCleanup(driver.kill)
+
+        def reduces():
+            jobs = json.loads(zonda("jobs", "--json", "--connect", cluster.endpoint).stdout or "[]")
+            return jobs and jobs[0]["stages"] == 2 and jobs[0]["running"] > 0
+        wait_until(reduces)
+        cluster.workers[0].kill()
+        killed = time.monotonic()
+        out, err = driver.communicate(timeout=120)
+        took = time.monotonic() - killed
+        self.assertEqual(driver.returncode, 0, err)
+        self.assertEqual(out, quiet.stdout)
+        self.assertGreater(json.loads(err.splitlines()[-1])["counters"]["retries"]["sum"], 0)
+        cluster.log.flush()
+        self.assertIn("results-made-again", (cluster.folder / "log").read_text())
+        self.assertLess(took, 20)
+        self.assertEqual(cluster.close()[1:], [0, 0])
 
     def test_the_coordinator_carries_no_rows(self):
         cluster = self.cluster(workers=2, slots=1)

@@ -3,6 +3,10 @@
  * repeat and reorder, and from segments that are damaged or gone. */
 #include "test.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/clock.h"
 #include "base/limits.h"
 #include "results.h"
@@ -122,6 +126,42 @@ static void test_fetch_dead_server_is_worker_lost(void **state) {
     zn_fetcher_destroy(&patient);
     zn_segment_destroy(&segment);
     free(endpoint);
+}
+
+/* Who refuses or closes connections, or takes them and says nothing, is given up in seconds,
+ * however long one may be silent. */
+static void test_fetch_who_is_gone_is_noticed_soon(void **state) {
+    zn_segment *segment = new_segment(*state);
+    zn_stretch at = write_result(segment, 1, 5);
+    zn_fetcher *fetcher = zn_fetcher_new(LONG_MS);
+    zn_data_server *server = start_server("tcp://127.0.0.1:*", *state);
+    char *closed = zn_strdup(zn_data_server_endpoint(server));
+    tally seen = { .seed = 1 };
+    zonda_error error = { 0 };
+    assert_ok(read_place(fetcher, closed, at, &seen, &error), error);
+    zn_data_server_stop(&server);
+    int stuck = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    assert_int_equal(bind(stuck, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(stuck, 8), 0);
+    assert_int_equal(getsockname(stuck, (struct sockaddr *)&address, &size), 0);
+    char *silent = zn_format("tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    char *absent = zn_format("ipc://%s/absent", (char *)*state);
+    const char *const endpoints[] = { closed, closed, silent, absent };
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t before = zn_clock_ns();
+        assert_err(read_place(fetcher, endpoints[i], at, &seen, &error), WORKER_LOST);
+        assert_non_null(strstr(error.text, "no connection"));
+        assert_true(zn_clock_ns() - before < LONG_MS / 4 * ZN_NS_PER_MS);
+    }
+    close(stuck);
+    free(closed);
+    free(silent);
+    free(absent);
+    zn_fetcher_destroy(&fetcher);
+    zn_segment_destroy(&segment);
 }
 
 /* A segment that is gone, names and places that cannot be, and endpoints that are none. */
@@ -340,6 +380,7 @@ int main(void) {
         folder_test(test_fetch_reads_back_over_every_transport),
         folder_test(test_fetch_many_endpoints_share_the_cache),
         folder_test(test_fetch_dead_server_is_worker_lost),
+        folder_test(test_fetch_who_is_gone_is_noticed_soon),
         folder_test(test_fetch_what_is_not_there_table),
         folder_test(test_fetch_damaged_segment_is_corrupt),
         folder_test(test_fetch_callback_stops_and_next_read_is_clean),
