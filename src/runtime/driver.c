@@ -103,6 +103,8 @@ static void deliver(zn_driver *driver) {
     zonda_err err = driver->deliver(driver->deliver_context, &driver->reply->results, &error);
     if (err == ZONDA_OK) {
         step(driver, ZN_DRIVER_DELIVERED, NULL);
+    } else if (error.has_lost) {
+        step(driver, ZN_DRIVER_UNREAD, &error);
     } else {
         step(driver, ZN_DRIVER_STOP, &error);
     }
@@ -144,6 +146,12 @@ zonda_err zn_driver_run(zn_driver *driver, zonda_error *error) {
 
 zonda_err zn_driver_want(zn_driver *driver, zonda_error *error) {
     step(driver, ZN_DRIVER_WANT, NULL);
+    return zn_driver_run(driver, error);
+}
+
+zonda_err zn_driver_unread(zn_driver *driver, zonda_error *error) {
+    zonda_error unread = *error;
+    step(driver, ZN_DRIVER_UNREAD, &unread);
     return zn_driver_run(driver, error);
 }
 

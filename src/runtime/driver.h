@@ -9,7 +9,8 @@
 #include "runtime/events.h"
 
 /* Gets a checked page of results in order; the page is borrowed during the call. A code other than
- * OK ends the execution with it. */
+ * OK ends the execution with it; but if it names a lost result, a page from that one on comes
+ * later, when it has been made again. */
 typedef zonda_err zn_driver_deliver(void *context, const zn_msg_results *page, zonda_error *error);
 
 /* The shell around the core of one execution. Open struct; all but the last three borrowed. */
@@ -34,6 +35,10 @@ zonda_err zn_driver_run(zn_driver *driver, zonda_error *error);
 
 /* Lets the core collect and deliver the next page, if there is one. */
 zonda_err zn_driver_want(zn_driver *driver, zonda_error *error);
+
+/* A delivered result could not be read, as `error` says: lets the core have it made again and
+ * deliver it once more. `error` gets what came of that. */
+zonda_err zn_driver_unread(zn_driver *driver, zonda_error *error);
 
 /* Closes the job and waits until no worker holds anything of it. */
 void zn_driver_close(zn_driver *driver);

@@ -67,6 +67,8 @@ static void collect_results(const zn_driver_core *core, zn_message *request) {
         .job = core->job.value,
         .stage = core->stage,
         .first = core->next_result,
+        .lost = core->tell_lost,
+        .lost_count = core->tell_lost != NULL ? 1 : 0,
     };
 }
 

@@ -262,6 +262,7 @@ static void on_results(zn_driver_core *core, const zn_driver_event *event) {
         fail(core, event, &error);
         return;
     }
+    core->tell_lost = NULL;
     if (page->results_count > 0) {
         const zn_result *last = &page->results[page->results_count - 1];
         core->page_end = last->first + last->count;
@@ -289,6 +290,29 @@ static void on_delivered(zn_driver_core *core, const zn_driver_event *event) {
     } else {
         core->state = ZN_DRIVER_CHECKING;
     }
+}
+
+static uint32_t unread_max(const zn_driver_core *core) {
+    uint64_t limit = core->job_options.infra_attempts;
+    return limit > 0 ? (uint32_t)limit : ZN_ATTEMPTS_INFRA_MAX;
+}
+
+/* Goes back to the result that could not be read, which is to be made again. */
+static void on_unread(zn_driver_core *core, const zn_driver_event *event) {
+    const zonda_error *error = event->error;
+    bool ours =
+        error->has_lost && error->lost_stage == core->stage && error->lost_task < core->page_end;
+    core->lost_count = error->lost_task == core->lost.task ? core->lost_count + 1 : 1;
+    if (!ours || core->lost_count >= unread_max(core)) {
+        fail(core, event, error);
+        return;
+    }
+    core->tell_lost = &core->lost;
+    core->lost = (zn_lost_result){ error->lost_stage, error->lost_task, error->lost_attempt };
+    core->next_result = error->lost_task;
+    core->wanted = true;
+    core->interval_ns = 0;
+    core->state = ZN_DRIVER_COLLECTING;
 }
 
 static void on_poll_due(zn_driver_core *core, const zn_driver_event *event) {
@@ -381,9 +405,11 @@ static handler *const table[ZN_DRIVER_STATES][ZN_DRIVER_EVENTS] = {
     [ZN_DRIVER_COLLECTING] = CALLING(on_results),
     [ZN_DRIVER_WAITING] = { [ZN_DRIVER_TIMER] = on_poll_due, [ZN_DRIVER_STOP] = on_failed,
                             [ZN_DRIVER_CLOSE] = on_abandoned },
-    [ZN_DRIVER_DELIVERING] = { [ZN_DRIVER_DELIVERED] = on_delivered, [ZN_DRIVER_STOP] = on_failed,
+    [ZN_DRIVER_DELIVERING] = { [ZN_DRIVER_DELIVERED] = on_delivered, [ZN_DRIVER_UNREAD] = on_unread,
+                               [ZN_DRIVER_STOP] = on_failed,
                                [ZN_DRIVER_CLOSE] = on_abandoned },
-    [ZN_DRIVER_READY] = { [ZN_DRIVER_WANT] = on_want, [ZN_DRIVER_STOP] = on_failed,
+    [ZN_DRIVER_READY] = { [ZN_DRIVER_WANT] = on_want, [ZN_DRIVER_UNREAD] = on_unread,
+                          [ZN_DRIVER_STOP] = on_failed,
                           [ZN_DRIVER_CLOSE] = on_close },
     [ZN_DRIVER_CANCELLING] = { [ZN_DRIVER_REPLY] = on_cancelled, [ZN_DRIVER_REFUSED] = on_cancelled,
                                [ZN_DRIVER_LOST] = on_close_lost },

@@ -36,6 +36,7 @@ typedef enum zn_driver_event_kind {
     ZN_DRIVER_WANT,      /* a reader wants the next page */
     ZN_DRIVER_STOP,      /* cancel: `error` says why */
     ZN_DRIVER_CLOSE,     /* nobody reads any more */
+    ZN_DRIVER_UNREAD,    /* a result could not be read, whose attempt `error` names */
     ZN_DRIVER_EVENTS
 } zn_driver_event_kind;
 
@@ -43,7 +44,7 @@ typedef struct zn_driver_event {
     zn_driver_event_kind kind;
     uint64_t now_ns;
     const zn_message *reply;  /* REPLY: of the expected number */
-    const zonda_error *error; /* REFUSED, LOST, STOP */
+    const zonda_error *error; /* REFUSED, LOST, STOP, UNREAD */
     bool hint;                /* TIMER */
 } zn_driver_event;
 

@@ -29,6 +29,9 @@ struct zn_driver_core {
     uint64_t completed;             /* tasks, said so by the last STATUS */
     bool wanted;                    /* a reader waits for a page */
     bool page_was_empty;            /* although the stage was complete */
+    zn_lost_result lost;            /* the result that could not be read last */
+    zn_lost_result *tell_lost;      /* NULL, or `lost`: the coordinator is to be told of it */
+    uint32_t lost_count;            /* times in a row that it was this task's */
     uint64_t next_result;           /* first task of the last stage that is not delivered yet */
     uint64_t page_end;              /* DELIVERING: first task behind the page */
     zn_counter_set counters;        /* of all stages that are complete */

@@ -51,7 +51,8 @@ static zonda_err stream_record(void *context, zn_bytes record, zonda_error *erro
 static zonda_err take_page(void *context, const zn_msg_results *page, zonda_error *error) {
     zonda_result *result = context;
     if (result->options.on_record != NULL) {
-        return zn_page_walk(page, result->cluster->fetcher, stream_record, result, error);
+        return zn_page_walk(page, result->cluster->fetcher, &result->page.mark, stream_record,
+                            result, error);
     }
     zn_result_page_keep(&result->page, page);
     return ZONDA_OK;
@@ -97,16 +98,21 @@ zonda_err zonda_result_next(zonda_result *result, const void **record, size_t *b
     zn_bytes next = { 0 };
     bool found = false;
     for (;;) {
+        zonda_error problem = { 0 };
         zonda_err err =
-            zn_result_page_next(&result->page, result->cluster->fetcher, &next, &found, error);
-        if (err != ZONDA_OK) {
-            return err;
-        }
-        if (found || zn_driver_core_drained(result->driver.core)) {
+            zn_result_page_next(&result->page, result->cluster->fetcher, &next, &found, &problem);
+        if (err == ZONDA_OK && (found || zn_driver_core_drained(result->driver.core))) {
             break;
         }
-        err = zn_driver_want(&result->driver, error);
+        if (err == ZONDA_OK) {
+            err = zn_driver_want(&result->driver, &problem);
+        } else if (problem.has_lost) {
+            err = zn_driver_unread(&result->driver, &problem);
+        }
         if (err != ZONDA_OK) {
+            if (error != NULL) {
+                *error = problem;
+            }
             return err;
         }
     }

@@ -26,15 +26,31 @@ typedef struct page_walk {
     zn_page_record *on_record;
     void *context;
     uint64_t stage;
+    zn_page_mark *mark;
+    uint64_t skip; /* records of the current task that were given before */
 } page_walk;
+
+/* Returns how many records of the task were given before. */
+static uint64_t begin_mark(zn_page_mark *mark, uint64_t task) {
+    if (mark->task != task) {
+        *mark = (zn_page_mark){ .task = task };
+    }
+    return mark->records;
+}
 
 /* For the fetcher: checked records of one block. */
 static zonda_err walk_block(void *context, zn_bytes records, uint32_t count, zonda_error *error) {
-    const page_walk *self = context;
+    page_walk *self = context;
     (void)count;
     zn_cursor cursor = zn_cursor_of(records);
     while (cursor.at < cursor.end) {
-        zonda_err err = self->on_record(self->context, zn_cursor_skip(&cursor), error);
+        zn_bytes record = zn_cursor_skip(&cursor);
+        if (self->skip > 0) {
+            self->skip--;
+            continue;
+        }
+        self->mark->records++;
+        zonda_err err = self->on_record(self->context, record, error);
         if (err != ZONDA_OK) {
             return err;
         }
@@ -59,6 +75,7 @@ static zonda_err check_inline(const zn_result *result, zonda_error *error) {
 
 static zonda_err walk_result(const zn_result *result, uint64_t task, zn_fetcher *fetcher,
                              page_walk *walk, zonda_error *error) {
+    walk->skip = begin_mark(walk->mark, task);
     if (result->reference_count == 0) {
         return walk_block(walk, result->records, 0, error);
     }
@@ -70,9 +87,11 @@ static zonda_err walk_result(const zn_result *result, uint64_t task, zn_fetcher 
     return err;
 }
 
-zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_record *on_record,
-                       void *context, zonda_error *error) {
-    page_walk walk = { .on_record = on_record, .context = context, .stage = page->stage };
+zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_mark *mark,
+                       zn_page_record *on_record, void *context, zonda_error *error) {
+    page_walk walk = {
+        .on_record = on_record, .context = context, .stage = page->stage, .mark = mark
+    };
     for (size_t i = 0; i < page->results_count; i++) {
         const zn_result *result = &page->results[i];
         zonda_err err = check_inline(result, error);
@@ -132,6 +151,7 @@ static zonda_err begin_task(zn_result_page *kept, const zn_result *result, zn_fe
         zn_result_place_free(&where);
     }
     kept->begun = problem.code == ZONDA_OK;
+    kept->skip = begin_mark(&kept->mark, result->first + kept->repeat);
     if (!kept->begun && error != NULL) {
         *error = problem;
     }
@@ -160,24 +180,35 @@ static zonda_err next_block(zn_result_page *kept, const zn_result *result, zonda
     return err;
 }
 
+/* Takes the next record of the block; false if it was given before. */
+static bool take_record(zn_result_page *kept, zn_bytes *record) {
+    zn_cursor cursor = zn_cursor_of(kept->records);
+    *record = zn_cursor_skip(&cursor);
+    kept->records.data += record->len;
+    kept->records.len -= record->len;
+    if (kept->skip > 0) {
+        kept->skip--;
+        return false;
+    }
+    kept->mark.records++;
+    return true;
+}
+
 zonda_err zn_result_page_next(zn_result_page *kept, zn_fetcher *fetcher, zn_bytes *record,
                               bool *got, zonda_error *error) {
     const zn_msg_results *page = &kept->message.results;
     *got = false;
-    while (kept->index < page->results_count && kept->records.len == 0) {
+    while (kept->index < page->results_count && !*got) {
         const zn_result *result = &page->results[kept->index];
+        if (kept->records.len > 0) {
+            *got = take_record(kept, record);
+            continue;
+        }
         zonda_err err = kept->begun ? next_block(kept, result, error)
                                     : begin_task(kept, result, fetcher, error);
         if (err != ZONDA_OK) {
             return err;
         }
-    }
-    if (kept->records.len > 0) {
-        zn_cursor cursor = zn_cursor_of(kept->records);
-        *record = zn_cursor_skip(&cursor);
-        kept->records.data += record->len;
-        kept->records.len -= record->len;
-        *got = true;
     }
     return ZONDA_OK;
 }

@@ -5,15 +5,22 @@
 #include "store/block_reader.h"
 #include "wire/message.h"
 
+/* How far the records of a stage have been given, so that those of a result that is made again
+ * while it is read come once. All zero: nothing was given. */
+typedef struct zn_page_mark {
+    uint64_t task;
+    uint64_t records; /* of that task */
+} zn_page_mark;
+
 /* Gets one record (a checked value), borrowed during the call. A code other than OK ends the
  * walk and comes out of it. */
 typedef zonda_err zn_page_record(void *context, zn_bytes record, zonda_error *error);
 
-/* Gives the records of a page to `on_record` in order; large results are read from segments
- * block by block. Errors: CORRUPT (inline records are no values), what zn_fetcher_read and
- * `on_record` return. */
-zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_record *on_record,
-                       void *context, zonda_error *error);
+/* Gives the records of a page to `on_record` in order, from the mark on, and moves that; large
+ * results are read from segments block by block. Errors: CORRUPT (inline records are no values),
+ * what zn_fetcher_read and `on_record` return. */
+zonda_err zn_page_walk(const zn_msg_results *page, zn_fetcher *fetcher, zn_page_mark *mark,
+                       zn_page_record *on_record, void *context, zonda_error *error);
 
 /* A page that is kept and read record by record. All zero is an empty one. */
 typedef struct zn_result_page {
@@ -23,6 +30,8 @@ typedef struct zn_result_page {
     size_t index;            /* result that is read */
     uint64_t repeat;         /* how many of its tasks are done */
     bool begun;              /* the current task is */
+    zn_page_mark mark;       /* also of the pages before */
+    uint64_t skip;           /* records of the current task that were given before */
     zn_bytes records;        /* what is left of it, or of its block */
     zn_block_reader *reader; /* of a large result that is begun */
 } zn_result_page;

@@ -30,12 +30,12 @@ class Corruption(Jobs):
             file.seek(place)
             file.write(bytes([byte[0] ^ 0x10]))
 
-    def started(self, verbs, name, options=()):
+    def started(self, verbs, name, options=(), rows=TWO_SHARDS):
         """Starts the plan on one worker and waits until its first shard has been written."""
         cluster = self.cluster(workers=1, slots=2)
         go = self.folder / "go"
         go.unlink(missing_ok=True)
-        process = self.start(cluster, "--name", name, *options, *TWO_SHARDS, "then", "exec", "--shell",
+        process = self.start(cluster, "--name", name, *options, *rows, "then", "exec", "--shell",
                              WAIT % shlex.quote(str(go)), "then", *verbs)
         job = wait_until(lambda: self.job_named(cluster, name))["job"]
 
@@ -75,6 +75,22 @@ class Corruption(Jobs):
                       ["reshard", "3"], ["aggregate", "n=count(),l=list(t)", "--by", "k"]):
             with self.subTest(verbs[0]):
                 self.harmed([*verbs, "then", "count"], 0.4)
+
+    def test_driver_that_cannot_read_a_result_gets_it_made_again(self):
+        """The driver has read a part of it; no record comes twice."""
+        rows = ["from-range", "2", "--shards", "2", "then", "flat-map",
+                "for i = 1, 20000 do emit({ k = i, v = r == 0 and 'late' or 'early', t = ('x'):rep(100) .. i }) end"]
+        quiet = zonda("run", *rows)
+        self.expect(quiet, 0)
+        for where in (0.01, 0.9):
+            cluster, process, segment, go = self.started(["filter", "true"], "read", ["--json"], rows)
+            self.flip(segment, where)
+            go.touch()
+            err = self.finish(process, quiet.stdout)
+            cluster.log.flush()
+            log = (cluster.folder / "log").read_text()
+            self.assertIn("results-made-again", log)
+            self.assertEqual(cluster.close(), [0, 0])
 
     def test_rot_beyond_the_limit_ends_the_job(self):
         options = ["--quiet", "--infra-retries", "0"]

@@ -53,26 +53,29 @@ static void reach(driver_scene *scene, zn_driver_state state) {
 /* The state after an event, where it is not the one before it. REPLY is a good reply. */
 #define STAY ZN_DRIVER_STATES
 static const zn_driver_state table[ZN_DRIVER_STATES][ZN_DRIVER_EVENTS] = {
-/*                 REPLY      REFUSED     LOST        TIMER     DELIVERED WANT        STOP CLOSE */
-#define ROW(state, reply, refused, lost, timer, delivered, want, stop, close)                      \
-    [ZN_DRIVER_##state] = { reply, refused, lost, timer, delivered, want, stop, close }
+/*                 REPLY      REFUSED     LOST        TIMER     DELIVERED WANT        STOP CLOSE
+                   UNREAD */
+#define ROW(state, reply, refused, lost, timer, delivered, want, stop, close, unread)              \
+    [ZN_DRIVER_##state] = { reply, refused, lost, timer, delivered, want, stop, close, unread }
 #define S(state) ZN_DRIVER_##state
-    ROW(OPENING, S(PUTTING), S(CLOSED), S(CLOSED), STAY, STAY, STAY, S(CLOSED), S(CLOSED)),
-    ROW(PUTTING, STAY, S(CANCELLING), S(CANCELLING), STAY, STAY, STAY, S(CANCELLING),
-        S(CANCELLING)),
+    ROW(OPENING, S(PUTTING), S(CLOSED), S(CLOSED), STAY, STAY, STAY, S(CLOSED), S(CLOSED), STAY),
+    ROW(PUTTING, STAY, S(CANCELLING), S(CANCELLING), STAY, STAY, STAY, S(CANCELLING), S(CANCELLING),
+        STAY),
     ROW(STARTING, S(CHECKING), S(CANCELLING), S(CANCELLING), STAY, STAY, STAY, S(CANCELLING),
-        S(CANCELLING)),
+        S(CANCELLING), STAY),
     ROW(CHECKING, S(READY), S(CANCELLING), S(CANCELLING), STAY, STAY, STAY, S(CANCELLING),
-        S(CANCELLING)),
-    ROW(WAITING, STAY, STAY, STAY, S(CHECKING), STAY, STAY, S(CANCELLING), S(CANCELLING)),
+        S(CANCELLING), STAY),
+    ROW(WAITING, STAY, STAY, STAY, S(CHECKING), STAY, STAY, S(CANCELLING), S(CANCELLING), STAY),
     ROW(COLLECTING, S(DELIVERING), S(CANCELLING), S(CANCELLING), STAY, STAY, STAY, S(CANCELLING),
+        S(CANCELLING), STAY),
+    ROW(DELIVERING, STAY, STAY, STAY, STAY, S(READY), STAY, S(CANCELLING), S(CANCELLING),
+        S(COLLECTING)),
+    ROW(READY, STAY, STAY, STAY, STAY, STAY, S(COLLECTING), S(CANCELLING), S(CLOSING),
         S(CANCELLING)),
-    ROW(DELIVERING, STAY, STAY, STAY, STAY, S(READY), STAY, S(CANCELLING), S(CANCELLING)),
-    ROW(READY, STAY, STAY, STAY, STAY, STAY, S(COLLECTING), S(CANCELLING), S(CLOSING)),
-    ROW(CANCELLING, S(CLOSING), S(CLOSING), S(CLOSED), STAY, STAY, STAY, STAY, STAY),
-    ROW(CLOSING, S(CLOSED), S(CLOSED), S(CLOSED), STAY, STAY, STAY, STAY, STAY),
-    ROW(DRAINING, STAY, STAY, STAY, S(CLOSING), STAY, STAY, STAY, STAY),
-    ROW(CLOSED, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY),
+    ROW(CANCELLING, S(CLOSING), S(CLOSING), S(CLOSED), STAY, STAY, STAY, STAY, STAY, STAY),
+    ROW(CLOSING, S(CLOSED), S(CLOSED), S(CLOSED), STAY, STAY, STAY, STAY, STAY, STAY),
+    ROW(DRAINING, STAY, STAY, STAY, S(CLOSING), STAY, STAY, STAY, STAY, STAY),
+    ROW(CLOSED, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY, STAY),
 #undef S
 #undef ROW
 };
@@ -106,6 +109,7 @@ static void test_driver_core_every_cell_of_the_table(void **state) {
             zn_message message = good_reply(&scene, (zn_driver_state)from, &result);
             zonda_error error;
             zn_error_set(&error, ZONDA_ERR_IO, "scripted");
+            error.has_lost = true; /* stage 0, task 0 */
             uint64_t ignored = zn_driver_core_ignored(scene.core);
             happen(&scene, (zn_driver_event){ .kind = (zn_driver_event_kind)kind,
                                               .reply = &message,
@@ -193,12 +197,61 @@ static void test_driver_core_forgotten_job_is_closed(void **state) {
     close_scene(&scene);
 }
 
+static void unread(driver_scene *scene, uint64_t task, uint32_t attempt) {
+    zonda_error error;
+    zn_error_set(&error, ZONDA_ERR_CORRUPT, "scripted rot");
+    error.has_lost = true;
+    error.lost_task = task;
+    error.lost_attempt = attempt;
+    happen(scene, (zn_driver_event){ .kind = ZN_DRIVER_UNREAD, .error = &error });
+}
+
+/* A delivered result that cannot be read is told once, waited for, and delivered again with all
+ * that comes behind it; over and over it ends the job. */
+static void test_driver_core_unread_result_is_made_again(void **state) {
+    (void)state;
+    driver_scene scene;
+    zn_result result;
+    reach_check(&scene, false);
+    reply(&scene, status(0, ZN_STAGE_COMPLETE, 3, 3));
+    happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_WANT });
+    reply(&scene, results(&result, 0, 0, 3, 3));
+    happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_DELIVERED });
+    assert_true(zn_driver_core_drained(scene.core));
+    for (uint32_t attempt = 1; attempt < ZN_ATTEMPTS_INFRA_MAX; attempt++) {
+        unread(&scene, 1, attempt);
+        expect_call(&scene, ZN_MSG_COLLECT_RESULTS);
+        const zn_msg_collect_results *collect = &scene.action.request.collect_results;
+        assert_int_equal(collect->first, 1);
+        assert_int_equal(collect->lost_count, 1);
+        assert_int_equal(collect->lost[0].task, 1);
+        assert_int_equal(collect->lost[0].attempt, attempt);
+        reply(&scene, results(&result, 0, 1, 0, 3));
+        expect_call(&scene, ZN_MSG_GET_STATUS);
+        reply(&scene, status(0, ZN_STAGE_RUNNING, 2, 3));
+        expect_state(&scene, ZN_DRIVER_WAITING);
+        happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_TIMER });
+        reply(&scene, status(0, ZN_STAGE_COMPLETE, 3, 3));
+        expect_call(&scene, ZN_MSG_COLLECT_RESULTS);
+        assert_int_equal(scene.action.request.collect_results.lost_count, 0);
+        reply(&scene, results(&result, 0, 1, 2, 3));
+        happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_DELIVERED });
+        expect_state(&scene, ZN_DRIVER_READY);
+        assert_true(zn_driver_core_drained(scene.core));
+    }
+    unread(&scene, 1, ZN_ATTEMPTS_INFRA_MAX);
+    expect_failure(&scene, "CORRUPT", "scripted rot");
+    expect_call(&scene, ZN_MSG_CANCEL_JOB);
+    close_scene(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_driver_core_every_cell_of_the_table),
         cmocka_unit_test(test_driver_core_other_reply_fails_in_every_state),
         cmocka_unit_test(test_driver_core_refusal_comes_out_at_every_step),
         cmocka_unit_test(test_driver_core_first_failure_stays),
+        cmocka_unit_test(test_driver_core_unread_result_is_made_again),
         cmocka_unit_test(test_driver_core_closing_has_a_deadline),
         cmocka_unit_test(test_driver_core_forgotten_job_is_closed),
     };
