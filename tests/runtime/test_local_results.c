@@ -3,6 +3,10 @@
  * this process. */
 #include "local_fixture.h"
 
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdatomic.h>
+
 typedef struct record_stream {
     int64_t next;
     int64_t stop_at;
@@ -98,6 +102,58 @@ static void test_local_reads_large_results_one_by_one(void **state) {
     }
     assert_int_equal(stream.next, 100);
     zonda_result_destroy(&result);
+}
+
+static int flip_byte_late(const char *path, const struct stat *status, int type,
+                          struct FTW *place) {
+    (void)place;
+    if (type != FTW_F || strstr(path, ".seg") == NULL || status->st_size == 0) {
+        return 0;
+    }
+    uint8_t byte = 0;
+    off_t offset = status->st_size * 9 / 10;
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(pread(fd, &byte, 1, offset), 1);
+    byte ^= 0x10;
+    assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
+    close(fd);
+    return 1;
+}
+
+static void count_remade(zonda_log_level level, const char *id, const char *text, void *context) {
+    (void)level;
+    (void)text;
+    if (strcmp(id, "results-made-again") == 0) {
+        atomic_fetch_add((atomic_uint *)context, 1);
+    }
+}
+
+/* A result that rots while it is read is made again, and goes on where it was. */
+static void test_local_result_that_rots_is_read_on(void **state) {
+    atomic_uint remade = 0;
+    zonda_log_set(count_remade, ZONDA_LOG_WARN, &remade);
+    open_fixture(state);
+    local_fixture *fixture = *state;
+    zonda_result *result = run(fixture, large_records(1));
+    zonda_error error = { 0 };
+    const void *record = NULL;
+    size_t bytes = 0;
+    bool got = true;
+    record_stream stream = { 0 };
+    while (got) {
+        if (stream.next == 10) {
+            assert_int_equal(nftw(fixture->folder, flip_byte_late, 8, FTW_PHYS), 1);
+        }
+        assert_ok(zonda_result_next(result, &record, &bytes, &got, &error), error);
+        if (got) {
+            assert_int_equal(on_record(&stream, record, bytes), ZONDA_OK);
+        }
+    }
+    assert_int_equal(stream.next, 100);
+    zonda_result_destroy(&result);
+    close_fixture(state);
+    zonda_log_set(NULL, ZONDA_LOG_ERROR, NULL);
+    assert_int_equal(remade, 1);
 }
 
 /* What on_record returns ends the execution. */
@@ -289,6 +345,7 @@ int main(void) {
         WITH_CLUSTER(test_local_streams_large_results_in_order),
         WITH_CLUSTER(test_local_progress_shows_end_of_each_stage),
         WITH_CLUSTER(test_local_reads_large_results_one_by_one),
+        cmocka_unit_test(test_local_result_that_rots_is_read_on),
         WITH_CLUSTER(test_local_on_record_can_stop),
         WITH_CLUSTER(test_local_user_error_comes_out),
         WITH_CLUSTER(test_local_unknown_function_fails),
