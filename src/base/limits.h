@@ -56,6 +56,7 @@ enum {
     ZN_ATTEMPTS_MAX = 1000,      /* that a job may ask for, in each class */
     ZN_RETRY_WAIT_MS = 50,       /* before a task that failed is tried again; doubled every time, */
     ZN_RETRY_WAIT_MS_MAX = 5000, /* up to this */
+    ZN_MEMBER_FAILED_MAX = 10,   /* tasks in a row that only failed there; see blame.h */
     ZN_ATTEMPTS_DISK_MIN = 3,    /* that find the disk full before it is given up everywhere */
     ZN_WORKERS_MAX = 20000,
     ZN_SLOTS_MAX = 4096,

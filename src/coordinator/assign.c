@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "coordinator/blame.h"
 
 enum {
     PASSES = 3,
@@ -73,12 +74,16 @@ static uint32_t send_task(zn_scheduler *scheduler, zn_member *member, zn_live_st
     size_t run_capacity = 0;
     uint32_t given = 0;
     zn_task_run run;
-    while (run_count < ZN_RUNS_MAX && zn_live_stage_take(stage, count - given, &run)) {
+    uint64_t avoided = zn_blame_avoids(scheduler, member, stage) ? member->id : 0;
+    while (run_count < ZN_RUNS_MAX && zn_live_stage_take(stage, avoided, count - given, &run)) {
         ZN_ASSERT(run.count <= zn_member_room(member));
         zn_member_hold(member, stage, run, scheduler->now_ns);
         ZN_GROW(runs, run_count, run_capacity);
         runs[run_count++] = (zn_run){ run.first, run.count, run.value };
         given += run.count;
+    }
+    if (given == 0) {
+        return 0; /* all that is ready is for others */
     }
     scheduler->running += given;
     stage->given_ns = stage->given_ns == 0 ? scheduler->now_ns : stage->given_ns;
@@ -205,10 +210,13 @@ static void grant_leftover(zn_scheduler *scheduler) {
     zn_member *member;
     TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
         left += member->grant;
-        member->grant = 0;
     }
     TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
-        left -= raise_grant(member, member->slots, left);
+        if (member->grant > 0) {
+            member->grant = 0;
+        } else {
+            left -= raise_grant(member, member->slots, left);
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "coordinator/blame.h"
 #include "coordinator/scheduler_internal.h"
 
 #define LLU(number) ((unsigned long long)(number))
@@ -60,6 +61,14 @@ static const char *plural(uint64_t count) {
 
 /* ---- facts ---- */
 
+static bool has_work_for(const zn_scheduler *scheduler, const zn_member *member,
+                         const zn_live_stage *stage) {
+    uint64_t avoided = zn_blame_avoids(scheduler, member, stage) ? member->id : 0;
+    zn_task_choice theirs = { &stage->failed_at, avoided };
+    zn_task_run run;
+    return zn_stage_delay_next(&stage->delay, &stage->pending, &theirs, 1, &run);
+}
+
 static void look_at_stage(const zn_scheduler *scheduler, const zn_live_stage *stage, facts *f) {
     if (stage->state != ZN_STAGE_RUNNING) {
         return;
@@ -84,7 +93,7 @@ static void look_at_stage(const zn_scheduler *scheduler, const zn_live_stage *st
             uint64_t age_s = (zn_held_ms(run.value, f->now_ns) + 500) / 1000;
             f->held_s = age_s > f->held_s ? age_s : f->held_s;
         }
-        if (zn_member_room(member) > 0 && stage->pending.task_count > 0) {
+        if (zn_member_room(member) > 0 && has_work_for(scheduler, member, stage)) {
             f->allowed += zn_scheduler_stage_room(scheduler, member, stage);
         }
     }

@@ -10,7 +10,7 @@
  *   touched, and without a registration only what is recalled;
  * - a worker that is drained gets nothing, and it is known why;
  * - results that are lost are needed by nobody; a stage whose inputs are not complete is blocked;
- * - failures are counted for tasks that are not completed only;
+ * - failures, and where they were, are known of tasks that are not completed only;
  * - of the tasks that go first, those that were passed are not pending, or wait;
  * - tasks that wait for their next attempt are pending;
  * - a second attempt is of a task that is held with another attempt, by a worker that is there;
@@ -86,7 +86,8 @@ static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
             return BROKEN(error, "result of task %u counts too few tasks", run.first);
         }
     }
-    if (!are_disjoint(&stage->failures, &stage->results)) {
+    if (!are_disjoint(&stage->failures, &stage->results) ||
+        !are_disjoint(&stage->failed_at, &stage->results)) {
         return BROKEN(error, "stage %u: failures of a completed task", stage->index);
     }
     if (away != stage->away || lost != stage->lost || records != stage->records_out) {

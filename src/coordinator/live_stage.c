@@ -71,12 +71,19 @@ zonda_err zn_live_stage_apply(zn_live_stage *stage, zn_stage_event event, zonda_
 }
 
 /* Takes the first of the tasks with the most to read that is ready. */
-static bool take_large(zn_live_stage *stage, zn_task_run *out) {
+static bool take_large(zn_live_stage *stage, uint64_t avoided, zn_task_run *out) {
     while (stage->first_next < stage->first_count) {
-        uint32_t task = stage->first_tasks[stage->first_next++];
+        uint32_t task = stage->first_tasks[stage->first_next];
         uint64_t attempt = 0;
-        if (zn_task_set_get(&stage->pending, task, &attempt) &&
-            !zn_task_set_get(&stage->delay.tasks, task, NULL)) {
+        uint64_t value = 0;
+        bool ready = zn_task_set_get(&stage->pending, task, &attempt) &&
+                     !zn_task_set_get(&stage->delay.tasks, task, NULL);
+        if (ready && avoided != 0 && zn_task_set_get(&stage->failed_at, task, &value) &&
+            value >> 32 == avoided) {
+            return false;
+        }
+        stage->first_next++;
+        if (ready) {
             zn_task_set_remove(&stage->pending, task, 1);
             *out = (zn_task_run){ task, 1, attempt };
             return true;
@@ -86,17 +93,19 @@ static bool take_large(zn_live_stage *stage, zn_task_run *out) {
 }
 
 /* Takes the first tasks that are ready. */
-static bool take_first(zn_live_stage *stage, uint32_t count_max, zn_task_run *out) {
-    if (!zn_stage_delay_next(&stage->delay, &stage->pending, count_max, out)) {
+static bool take_first(zn_live_stage *stage, uint64_t avoided, uint32_t count_max,
+                       zn_task_run *out) {
+    zn_task_choice theirs = { &stage->failed_at, avoided };
+    if (!zn_stage_delay_next(&stage->delay, &stage->pending, &theirs, count_max, out)) {
         return false;
     }
     zn_task_set_remove(&stage->pending, out->first, out->count);
     return true;
 }
 
-bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out) {
-    bool taken = count_max > 0 && take_large(stage, out);
-    if (!taken && !take_first(stage, count_max, out)) {
+bool zn_live_stage_take(zn_live_stage *stage, uint64_t avoided, uint32_t max, zn_task_run *out) {
+    bool taken = max > 0 && take_large(stage, avoided, out);
+    if (!taken && !take_first(stage, avoided, max, out)) {
         return false;
     }
     stage->running += out->count;
@@ -155,6 +164,7 @@ void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count
     zn_task_set_insert(&stage->results, (zn_task_run){ first, count, (uintptr_t)result });
     if (stage->failures.task_count > 0) {
         zn_retry_forget(&stage->failures, first, count);
+        zn_retry_forget(&stage->failed_at, first, count);
         zn_failure_log_forget(&stage->failed, first, count);
     }
     stage->records_in += outcome->records_in * count;
@@ -263,6 +273,7 @@ void zn_live_stage_drop_pending(zn_live_stage *stage) {
     zn_stage_delay_free(&stage->delay);
     zn_task_set_free(&stage->pending);
     zn_task_set_free(&stage->failures);
+    zn_task_set_free(&stage->failed_at);
 }
 
 void zn_live_stage_destroy(zn_live_stage **stage) {

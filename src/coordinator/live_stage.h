@@ -29,10 +29,9 @@ enum {
     ZN_SPREADS = 4 /* records in and out, bytes in and out, in this order */
 };
 
-/* A stage as the coordinator has it: which of its tasks wait, and what became of the others. Every
- * task of a running stage is in exactly one of `pending`, the holdings of one worker (`running`
- * counts those), and `results`. When a stage with a limit is complete, workers may still hold tasks
- * that were skipped, until they report them. Open data; changed through the functions below. */
+/* A stage as the coordinator has it. Every task of a running stage is in exactly one of `pending`,
+ * the holdings of one worker (`running` counts those), and `results`. When a stage with a limit is
+ * complete, workers may still hold tasks that were skipped. Changed through the functions below. */
 typedef struct zn_live_stage {
     struct zn_live_job *job; /* the owner, borrowed */
     uint32_t index;
@@ -57,6 +56,7 @@ typedef struct zn_live_stage {
     bool was_complete;       /* once, though perhaps not now */
     uint32_t attempt_max;    /* the highest ever given to a task, or next for one */
     zn_task_set failures;    /* see retry.h */
+    zn_task_set failed_at;   /* where open tasks failed last: see blame.c */
     uint32_t raised; /* restarts: open tasks are that many attempts up without having been tried */
     uint64_t retries;
     uint64_t records_in;
@@ -101,9 +101,10 @@ static inline uint64_t zn_live_stage_ready(const zn_live_stage *stage) {
     return stage->pending.task_count - stage->delay.tasks.task_count;
 }
 
-/* Moves up to `count_max` ready tasks to the running ones, those with the most to read before the
- * others; `out->value` is their attempt. False if nothing is ready. */
-bool zn_live_stage_take(zn_live_stage *stage, uint32_t count_max, zn_task_run *out);
+/* Moves up to `max` ready tasks to the running ones, first those with the most to read, but none
+ * that failed last on `avoided` (0: any); `out->value` is their attempt. False if there are none.
+ */
+bool zn_live_stage_take(zn_live_stage *stage, uint64_t avoided, uint32_t max, zn_task_run *out);
 
 /* Makes running tasks pending again, one attempt higher. */
 void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run);
@@ -118,8 +119,7 @@ static inline uint64_t zn_live_stage_running(const zn_live_stage *stage) {
     return stage->state == ZN_STAGE_RUNNING ? stage->running : 0;
 }
 
-/* After outcomes were recorded: completes the stage if it has enough or all. True if it is complete
- * now and was not. */
+/* Outcomes were recorded: completes the stage if it has enough or all. True if that is new. */
 bool zn_live_stage_settle(zn_live_stage *stage);
 
 /* The stage, which runs, has failed. The error is copied. */

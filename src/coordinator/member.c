@@ -248,6 +248,7 @@ void zn_member_destroy(zn_member **member) {
     free((*member)->holdings);
     free((*member)->touched);
     free((*member)->drain_reason);
+    free((*member)->last_failure);
     free_texts(*member);
     free(*member);
     *member = NULL;

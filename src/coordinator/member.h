@@ -25,12 +25,11 @@ typedef enum zn_member_state {
     ZN_MEMBER_STATES,
 } zn_member_state;
 
-/* The tasks of one stage that a worker holds. A value is the attempt and when it was handed out (16
- * ms are one; it starts anew after two years). */
+/* The tasks of one stage that a worker holds. */
 typedef struct zn_holding {
     zn_live_stage *stage;
-    bool recalled; /* of an earlier registration, and not yet confirmed in the present one */
-    zn_task_set tasks;
+    bool recalled;     /* of an earlier registration, and not yet confirmed in the present one */
+    zn_task_set tasks; /* value: the attempt and when it was handed out, in steps of 16 ms */
 } zn_holding;
 
 static inline uint64_t zn_held_attempt(uint64_t value) {
@@ -72,6 +71,8 @@ typedef struct zn_member {
     uint64_t completed;
     char *drain_reason; /* why it is drained, for people; NULL: it is not */
     uint64_t drain_ns;  /* since when */
+    uint32_t failed;    /* tasks in a row that failed on it and not elsewhere */
+    char *last_failure; /* in words; NULL: none */
     bool restored;      /* known from before a restart, not heard of since */
     uint64_t heard_at_ns;
     uint64_t beat_at_ns;
@@ -137,7 +138,6 @@ void zn_member_hold(zn_member *member, zn_live_stage *stage, zn_task_run run, ui
 
 /* Takes tasks away again; forgets the holding when it is empty. */
 void zn_member_drop(zn_member *member, zn_holding *holding, uint32_t first, uint32_t count);
-
 /* The same with one task, which it holds, confirmed or not. */
 void zn_member_drop_task(zn_member *member, const zn_live_stage *stage, uint32_t task);
 

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/blame.h"
 #include "coordinator/lineage.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/stage_attempts.h"
@@ -48,6 +49,7 @@ bool zn_scheduler_attempt_failed(zn_scheduler *scheduler, zn_live_stage *stage, 
     uint32_t limit = stage->job->options.limits.attempts[class];
     uint32_t task = run.first;
     uint32_t failures = zn_retry_count(&stage->failures, run.first, run.count, class, &task);
+    zn_blame_failed(scheduler, stage, run, error);
     zonda_error final = *error;
     final.attempt = (uint32_t)run.value;
     zn_failure_log_add(&stage->failed, run, scheduler->now_ns, &final);
@@ -122,6 +124,7 @@ static void accept_part(zn_scheduler *scheduler, zn_member *member, zn_live_stag
         return;
     }
     member->completed += part.count;
+    zn_blame_completed(scheduler, member, stage, part);
     zn_live_stage_complete(stage, part.first, part.count, outcome, member->client, member->id);
     zn_scheduler_end_backups(scheduler, stage, part.first, part.count);
     zn_stage_pace_note(&stage->pace, part.count, scheduler->now_ns);

@@ -69,17 +69,37 @@ bool zn_stage_delay_expire(zn_stage_delay *delay, uint64_t now_ns) {
     return true;
 }
 
+/* Cuts the run before the first task that is in the set, and whose value has this upper half (0:
+ * any). If the run begins with such tasks it returns how many. */
+static uint32_t cut_before(const zn_task_set *set, uint64_t upper, zn_task_run *run) {
+    uint32_t end = run->first + run->count;
+    zn_task_run found;
+    for (uint32_t at = run->first; next_between(set, at, end, &found);
+         at = found.first + found.count) {
+        if (upper != 0 && found.value >> 32 != upper) {
+            continue;
+        }
+        if (found.first == run->first) {
+            return found.count;
+        }
+        run->count = found.first - run->first;
+        return 0;
+    }
+    return 0;
+}
+
 bool zn_stage_delay_next(const zn_stage_delay *delay, const zn_task_set *pending,
-                         uint32_t count_max, zn_task_run *out) {
-    zn_task_run waits;
-    for (uint32_t at = 0; zn_task_set_next(pending, at, out); at = waits.first + waits.count) {
-        bool delayed = zn_task_set_next(&delay->tasks, out->first, &waits);
-        if (!delayed || waits.first > out->first) {
-            uint32_t free = delayed ? waits.first - out->first : UINT32_MAX;
-            out->count = out->count < free ? out->count : free;
+                         const zn_task_choice *passed_over, uint32_t count_max, zn_task_run *out) {
+    for (uint32_t at = 0; zn_task_set_next(pending, at, out);) {
+        uint32_t passed = cut_before(&delay->tasks, 0, out);
+        if (passed == 0 && passed_over->upper != 0) {
+            passed = cut_before(passed_over->set, passed_over->upper, out);
+        }
+        if (passed == 0) {
             out->count = out->count < count_max ? out->count : count_max;
             return count_max > 0;
         }
+        at = out->first + passed;
     }
     return false;
 }

@@ -20,9 +20,16 @@ void zn_stage_delay_forget(zn_stage_delay *delay, uint32_t first, uint32_t count
 /* Lets go of those that are due; whether there were any. */
 bool zn_stage_delay_expire(zn_stage_delay *delay, uint64_t now_ns);
 
-/* The first pending tasks that are not delayed, at most `count_max`; false if there are none. */
+/* The tasks of a set of which the upper 32 bits of the value are these; 0: none of them. */
+typedef struct zn_task_choice {
+    const zn_task_set *set;
+    uint64_t upper;
+} zn_task_choice;
+
+/* The first pending tasks that are not delayed and not to be passed over, at most `count_max`;
+ * false if there are none. */
 bool zn_stage_delay_next(const zn_stage_delay *delay, const zn_task_set *pending,
-                         uint32_t count_max, zn_task_run *out);
+                         const zn_task_choice *passed_over, uint32_t count_max, zn_task_run *out);
 
 void zn_stage_delay_free(zn_stage_delay *delay);
 

@@ -117,6 +117,25 @@ class LostWorkers(Ending):
         self.assertEqual((len(self.begun_at("a")), len(self.begun_at("b"))), (1, 2))
         self.assertEqual(cluster.close(), [0, 0, 0])
 
+    def test_a_worker_on_which_all_fails_is_drained_and_named(self):
+        """It fails much faster than the other one works, and yet no task uses up its attempts there."""
+        self.script.write_text("#!/bin/sh\n"
+                               f"touch {self.begun}/$WORKER.$$\n"
+                               "[ $WORKER = b ] || { echo no such library >&2; exit 3; }\n"
+                               "sleep 0.02\nexec cat\n")
+        cluster = self.cluster(workers=0)
+        for name in "ab":
+            cluster.workers.append(cluster.add_worker(before=("env", f"WORKER={name}")))
+        wait_until(lambda: len(self.workers(cluster)) == 2)
+        driver = self.start(cluster, *self.words(100))
+        self.finish(driver, "".join(f"{i}\n" for i in range(100)))
+        self.assertEqual(cluster.workers[0].wait(timeout=30), 0)
+        found = re.search(r"worker-draining .*pid=(\d+) .*reason=(.*)", self.log(cluster))
+        print(f"{len(self.begun_at('a'))} attempts failed: {found.group(2)}")
+        self.assertEqual(int(found.group(1)), cluster.workers[0].pid)
+        self.assertRegex(found.group(2), r"tasks in a row failed on \S+ and not elsewhere")
+        self.assertEqual(cluster.close(), [0, 0, 0])
+
     def test_a_loaded_worker_is_not_lost(self):
         """Slots are busy all the time, more of them than there are processors, and much data goes from
         worker to worker."""

@@ -143,18 +143,19 @@ static void test_delay_passes_over_what_waits(void **state) {
     (void)state;
     zn_task_set pending = { 0 };
     zn_stage_delay delay = { 0 };
+    zn_task_choice nothing = { NULL, 0 };
     zn_task_run run;
     zn_task_set_insert(&pending, (zn_task_run){ 0, 4, 1 });
     zn_task_set_insert(&pending, (zn_task_run){ 6, 2, 2 });
     zn_stage_delay_put(&delay, &pending, 0, 2, 100 * ZN_NS_PER_MS);
     zn_stage_delay_put(&delay, &pending, 1, 6, 205 * ZN_NS_PER_MS);
     assert_int_equal(delay.tasks.task_count, 5); /* 0 to 3 and 6 */
-    assert_true(zn_stage_delay_next(&delay, &pending, 9, &run));
+    assert_true(zn_stage_delay_next(&delay, &pending, &nothing, 9, &run));
     assert_int_equal(run.first, 7);
     assert_int_equal(run.count, 1);
     assert_false(zn_stage_delay_expire(&delay, 99 * ZN_NS_PER_MS));
     assert_true(zn_stage_delay_expire(&delay, 100 * ZN_NS_PER_MS));
-    assert_true(zn_stage_delay_next(&delay, &pending, 9, &run));
+    assert_true(zn_stage_delay_next(&delay, &pending, &nothing, 9, &run));
     assert_int_equal(run.first, 0);
     assert_int_equal(run.count, 2); /* 2 still waits */
     zn_stage_delay_forget(&delay, 3, 10);
