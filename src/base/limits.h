@@ -94,6 +94,7 @@ enum {
     /* Time. */
     ZN_HEARTBEAT_MS = 1000,
     ZN_WORKER_LOST_MS = 3000,
+    ZN_DRAIN_MS = 60000, /* after which results of a drained worker are made again by others */
     ZN_DRIVER_GRACE_MS = 30000, /* after which the jobs of a driver that has gone end */
     ZN_JOURNAL_FAIL_MS =
         30000, /* a coordinator that cannot write its journal ends after this time */

@@ -12,6 +12,7 @@ enum {
     OPTION_KEYS,
     OPTION_STATE,
     OPTION_HISTORY_JOBS,
+    OPTION_DRAIN_TIME,
     OPTION_DRIVER_GRACE,
     GRACE_S_MAX = 86400,
     LOOK_MS = 500,
@@ -45,12 +46,26 @@ static const struct argp_option options[] = {
       "allow an endpoint that other machines can reach, without keys: anybody there can run code "
       "here",
       0 },
+    { "drain-time", OPTION_DRAIN_TIME, "SECONDS", 0,
+      "when a worker that is to leave has waited SECONDS for the end of jobs that need its "
+      "results, "
+      "others make them again; default 60",
+      0 },
     { "driver-grace", OPTION_DRIVER_GRACE, "SECONDS", 0,
       "end the jobs of a driver that has gone after SECONDS; default 30", 0 },
     { "verbose", 'v', NULL, 0, "log more", 0 },
     { "quiet", 'q', NULL, 0, "log warnings and errors only", 0 },
     { 0 },
 };
+
+/* Returns milliseconds. */
+static uint32_t read_seconds(struct argp_state *state, const char *option, const char *word) {
+    uint64_t seconds = 0;
+    if (!zn_cli_number(word, 1, GRACE_S_MAX, &seconds)) {
+        argp_error(state, "%s takes seconds from 1 to %d, not '%s'", option, GRACE_S_MAX, word);
+    }
+    return (uint32_t)seconds * 1000;
+}
 
 static error_t parse(int key, char *word, struct argp_state *state) {
     coordinator_options *parsed = state->input;
@@ -79,15 +94,12 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     case OPTION_INSECURE:
         parsed->core.insecure = true;
         return 0;
-    case OPTION_DRIVER_GRACE: {
-        uint64_t seconds = 0;
-        if (!zn_cli_number(word, 1, GRACE_S_MAX, &seconds)) {
-            argp_error(state, "--driver-grace takes seconds from 1 to %d, not '%s'", GRACE_S_MAX,
-                       word);
-        }
-        parsed->core.driver_grace_ms = (uint32_t)seconds * 1000;
+    case OPTION_DRAIN_TIME:
+        parsed->core.drain_ms = read_seconds(state, "--drain-time", word);
         return 0;
-    }
+    case OPTION_DRIVER_GRACE:
+        parsed->core.driver_grace_ms = read_seconds(state, "--driver-grace", word);
+        return 0;
     case 'v':
         parsed->log_level = ZONDA_LOG_DEBUG;
         return 0;

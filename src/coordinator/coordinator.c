@@ -93,6 +93,7 @@ zn_coordinator *zn_coordinator_start(const zn_coordinator_options *options, zond
         .insecure = options->insecure,
         .heartbeat_ms = options->heartbeat_ms > 0 ? options->heartbeat_ms : ZN_HEARTBEAT_MS,
         .lost_ms = options->lost_ms > 0 ? options->lost_ms : ZN_WORKER_LOST_MS,
+        .drain_ms = options->drain_ms > 0 ? options->drain_ms : ZN_DRAIN_MS,
         .driver_grace_ms =
             options->driver_grace_ms > 0 ? options->driver_grace_ms : ZN_DRIVER_GRACE_MS,
     };

@@ -17,6 +17,8 @@ typedef struct zn_coordinator_options {
     uint32_t history_jobs;    /* that have ended and are remembered; 0: ZN_HISTORY_JOBS */
     uint32_t heartbeat_ms;    /* 0: ZN_HEARTBEAT_MS */
     uint32_t lost_ms;         /* 0: ZN_WORKER_LOST_MS */
+    uint32_t drain_ms;        /* after which the results of a drained worker are made again by
+                                 others; 0: ZN_DRAIN_MS */
     uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0:
                                  ZN_DRIVER_GRACE_MS */
 } zn_coordinator_options;

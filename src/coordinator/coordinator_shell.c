@@ -114,6 +114,7 @@ static zn_scheduler *new_scheduler(const zn_coordinator_options *options) {
                                    .heartbeat_ms = options->heartbeat_ms,
                                    .lost_ms = options->lost_ms,
                                    .driver_grace_ms = options->driver_grace_ms,
+                                   .drain_ms = options->drain_ms,
                                    .blob_bytes_max = ZN_BLOB_STORE_BYTES_MAX,
                                    .wall_ms = zn_clock_wall_ms(),
                                    .history_jobs = options->history_jobs,

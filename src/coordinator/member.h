@@ -3,27 +3,8 @@
 #define ZN_COORDINATOR_MEMBER_H
 
 #include "coordinator/live_job.h"
+#include "coordinator/member_state.h"
 #include "wire/channel.h"
-
-typedef enum zn_member_event {
-    ZN_MEMBER_EVENT_HELLO = 0, /* registers, or registers again */
-    ZN_MEMBER_EVENT_GAP,       /* a message was lost: its epoch is given up */
-    ZN_MEMBER_EVENT_LEAVE,     /* DONE of everything: it leaves on purpose */
-    ZN_MEMBER_EVENT_STOP,      /* the cluster ends */
-    ZN_MEMBER_EVENT_LOST,      /* silent, or not reachable */
-    ZN_MEMBER_EVENT_DRAIN,     /* it is to leave when nothing needs it any more */
-    ZN_MEMBER_EVENTS,
-} zn_member_event;
-
-typedef enum zn_member_state {
-    ZN_MEMBER_NEW = 0,
-    ZN_MEMBER_JOINED,   /* has an epoch, gets tasks */
-    ZN_MEMBER_ASKED,    /* was asked to register again; has no epoch */
-    ZN_MEMBER_DRAINING, /* like JOINED, but gets no tasks */
-    ZN_MEMBER_LEAVING,  /* was told to leave: the cluster ends, or it is drained */
-    ZN_MEMBER_GONE,
-    ZN_MEMBER_STATES,
-} zn_member_state;
 
 /* The tasks of one stage that a worker holds. */
 typedef struct zn_holding {
@@ -73,6 +54,7 @@ typedef struct zn_member {
     uint64_t drain_ns;  /* since when */
     uint32_t failed;    /* tasks in a row that failed on it and not elsewhere */
     char *last_failure; /* in words; NULL: none */
+    bool replaced;      /* what it has of results is made again by others */
     bool restored;      /* known from before a restart, not heard of since */
     uint64_t heard_at_ns;
     uint64_t beat_at_ns;

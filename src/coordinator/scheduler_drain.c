@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* Workers that are to leave. A drained worker gets DRAIN: it hands back what it has not begun and
- * finishes what runs. Its results stay with it for as long as an open job has some there; then it
- * is told DONE (ALL), and leaves.
+ * finishes what runs. Its results stay with it for as long as they are needed; then it is told DONE
+ * (ALL), and leaves. After a time they are made again by others, while it goes on serving them.
  *
  * That a worker is drained belongs to the worker and not to its registration: when it registers
  * again it is drained as before. DRAIN and DONE are said again with every heartbeat, so that none
@@ -9,18 +9,22 @@
 #include "coordinator/scheduler_drain.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/lineage.h"
 #include "coordinator/scheduler_backups.h"
 #include "coordinator/scheduler_internal.h"
 #include "coordinator/stage_attempts.h"
 
 /* ---- what keeps it ---- */
 
-/* Results of a stage that are with the worker; any number that is not 0 if only `any` is asked. */
+/* Results of a stage that are with the worker and needed; any number that is not 0 if only `any` is
+ * asked. */
 static uint64_t count_in_stage(const zn_live_stage *stage, uint64_t holder, bool any) {
     uint64_t count = 0;
     zn_task_run run;
-    for (uint32_t at = 0; stage->away > 0 && zn_task_set_next(&stage->results, at, &run);
+    bool needed = stage->away > 0 && zn_lineage_is_needed(stage);
+    for (uint32_t at = 0; needed && zn_task_set_next(&stage->results, at, &run);
          at = run.first + run.count) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
         if (result->home != NULL && result->home->holder == holder) {
@@ -45,6 +49,55 @@ static uint64_t count_results(const zn_scheduler *scheduler, uint64_t holder, bo
         }
     }
     return count;
+}
+
+/* Whether some stage that was complete runs again. Which results it makes does not matter: it is a
+ * short time in which a worker leaves a little later than it could. */
+static bool is_making_again(const zn_scheduler *scheduler) {
+    const zn_live_job *job;
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        for (size_t i = 0; job->state == ZN_JOB_OPEN && i < job->stage_count; i++) {
+            if (job->stages[i]->was_complete && job->stages[i]->state == ZN_STAGE_RUNNING) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool has_another(const zn_scheduler *scheduler) {
+    const zn_member *member;
+    TAILQ_FOREACH(member, &scheduler->members, link) {
+        if (member->state == ZN_MEMBER_JOINED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Has its results made again if it has waited for long enough, and there is somebody to make them.
+ */
+static void replace_results(zn_scheduler *scheduler, zn_member *member) {
+    uint64_t waited_ns = scheduler->now_ns - member->drain_ns;
+    if (waited_ns < scheduler->config.drain_ms * ZN_NS_PER_MS || !has_another(scheduler)) {
+        return;
+    }
+    zn_log(ZONDA_LOG_INFO, "worker-results-replaced", "worker=%llu host=%s pid=%llu",
+           (unsigned long long)member->id, member->host, (unsigned long long)member->pid);
+    zn_lineage_lose_holder(scheduler, member->client);
+    member->replaced = true;
+}
+
+/* Whether nothing keeps a drained worker any more. */
+static bool may_leave(zn_scheduler *scheduler, zn_member *member) {
+    if (member->held > 0) {
+        return false;
+    }
+    if (count_results(scheduler, member->client, true) > 0) {
+        replace_results(scheduler, member);
+    }
+    return count_results(scheduler, member->client, true) == 0 &&
+           !(member->replaced && is_making_again(scheduler));
 }
 
 /* ---- draining ---- */
@@ -99,7 +152,7 @@ void zn_scheduler_look_at_drained(zn_scheduler *scheduler, zn_member *member, bo
     if (due && member->held > 0) {
         tell_drain(scheduler, member);
     }
-    if (member->held > 0 || count_results(scheduler, member->client, true) > 0) {
+    if (!may_leave(scheduler, member)) {
         return;
     }
     zn_log(ZONDA_LOG_INFO, "worker-drained", "worker=%llu host=%s pid=%llu reason=%s",

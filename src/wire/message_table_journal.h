@@ -73,9 +73,9 @@
 
 #define ZN_NOTE_AGAIN_FIELDS(U, I, S, B, L)                                                        \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \
-    U(attempt, UINT32_MAX, "next one of the tasks whose results are lost, which are open again; 0: none") \
+    U(attempt, UINT32_MAX, "next one of tasks whose results were lost, open again; 0: none")       \
     U(more, 1, "1: tasks that were skipped follow in other notes")                                 \
-    L(skipped, run, ZN_RUNS_MAX, "tasks that were skipped and are open; `attempt` is the next one of theirs")
+    L(skipped, run, ZN_RUNS_MAX, "tasks that were skipped and are open, with their next attempt")
 
 #define ZN_NOTE_SUMS_FIELDS(U, I, S, B, L)                                                         \
     ZN_NOTE_TASKS_FIELDS(U)                                                                        \

@@ -95,7 +95,7 @@
     S(machine, ZN_NAME_BYTES_MAX, "machine of that folder; empty: unknown")                        \
     U(attempt, UINT32_MAX, "attempt that made it, if it is large")
 
-#define ZN_PAST_FAILURE_FIELDS(U, I, S, B, L)                                                    \
+#define ZN_PAST_FAILURE_FIELDS(U, I, S, B, L)                                                      \
     U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
     U(count, ZN_STAGE_TASKS_MAX, "tasks that failed together")                                     \
     U(attempt, UINT32_MAX, "attempt that failed")                                                  \
@@ -124,7 +124,7 @@
     X(stage_info, ZN_STAGE_INFO_FIELDS)                                                            \
     X(reason, ZN_REASON_FIELDS)                                                                    \
     X(attempt_info, ZN_ATTEMPT_INFO_FIELDS)                                                        \
-    X(past_failure, ZN_PAST_FAILURE_FIELDS)                                                    \
+    X(past_failure, ZN_PAST_FAILURE_FIELDS)                                                        \
     X(task_failures, ZN_TASK_FAILURES_FIELDS)                                                      \
     X(kept_job, ZN_KEPT_JOB_FIELDS)                                                                \
     X(running_task, ZN_RUNNING_TASK_FIELDS)                                                        \

@@ -118,7 +118,7 @@ class Document(unittest.TestCase):
                     if "/" in name:
                         self.assertTrue((ROOT / name).exists(), name)
                     elif name.startswith("test_"):
-                        self.assertRegex(tests, rf"\b{name}\(", row[0])
+                        self.assertTrue(re.search(rf"\b{name}\(", tests), f"{row[0]}: there is no {name}")
                     elif name != "split_bytes":
                         self.assertTrue(name in CASES, f"there is no case {name}")
 

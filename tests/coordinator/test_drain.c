@@ -137,6 +137,34 @@ static void test_drain_waits_for_the_jobs_of_its_results(void **state) {
     rig_free(&r);
 }
 
+/* What it has is made again by another worker, when it has waited for long enough; meanwhile it
+ * stays and serves the results. */
+static void test_drain_results_are_made_again_after_a_time(void **state) {
+    (void)state;
+    rig *r = rig_new();
+    r->scheduler->config.drain_ms = 2000;
+    uint64_t job = rig_open(r, "job");
+    rig_join(r, 0, 1, 1);
+    rig_start(r, job, 0, 1);
+    rig_assign(r);
+    finish_in_segment(r, 0, job);
+    rig_join(r, 1, 1, 1);
+    drain(r, r->workers[0].id);
+    pass(r, 1000);
+    assert_int_equal(rig_status(r, job, 0).state, ZN_STAGE_COMPLETE);
+    pass(r, 2000);
+    assert_int_equal(rig_status(r, job, 0).state, ZN_STAGE_RUNNING);
+    assert_false(r->workers[0].done_all);
+    rig_assign(r);
+    assert_int_equal(rig_held(&r->workers[0]), 0);
+    finish_in_segment(r, 1, job);
+    assert_int_equal(rig_status(r, job, 0).state, ZN_STAGE_COMPLETE);
+    pass(r, 1000);
+    assert_true(r->workers[0].done_all);
+    rig_close(r, job);
+    rig_free(&r);
+}
+
 /* It stays drained when it registers again, also when it was already told to leave. */
 static void test_drain_outlives_a_registration(void **state) {
     (void)state;
@@ -189,6 +217,7 @@ int main(void) {
         cmocka_unit_test(test_drain_tasks_not_begun_move_and_running_ones_count),
         cmocka_unit_test(test_drain_handback_of_others_has_no_effect),
         cmocka_unit_test(test_drain_waits_for_the_jobs_of_its_results),
+        cmocka_unit_test(test_drain_results_are_made_again_after_a_time),
         cmocka_unit_test(test_drain_outlives_a_registration),
         cmocka_unit_test(test_drain_asked_by_the_worker_itself),
         cmocka_unit_test(test_drain_of_an_unknown_worker_is_refused),

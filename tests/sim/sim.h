@@ -51,7 +51,7 @@ typedef struct sim {
     uint64_t completed_jobs;
     uint64_t failed_jobs;
     uint64_t remade_tasks; /* whose results were lost */
-    char problem[512]; /* what went wrong; empty: nothing */
+    char problem[512];     /* what went wrong; empty: nothing */
 } sim;
 
 /* ---- sim_core.c: time, chance, network ---- */
