@@ -50,8 +50,9 @@ static zonda_err show_workers(zn_control_client *client, const zn_cluster_option
     if (code != ZONDA_OK) {
         return code;
     }
-    static const char *const columns[] = { "worker",  "host",      "pid",       "slots", "epoch",
-                                           "running", "completed", "silent_ms", "state", "reason" };
+    static const char *const columns[] = { "worker",    "host",    "pid",       "slots",
+                                           "epoch",     "running", "completed", "failed",
+                                           "silent_ms", "state",   "reason" };
     zn_table table;
     zn_table_start(&table, columns, sizeof columns / sizeof *columns);
     for (size_t i = 0; i < reply->workers.workers_count; i++) {
@@ -63,6 +64,7 @@ static zonda_err show_workers(zn_control_client *client, const zn_cluster_option
         zn_table_number(&table, worker->epoch);
         zn_table_number(&table, worker->running);
         zn_table_number(&table, worker->completed);
+        zn_table_number(&table, worker->failed);
         zn_table_number(&table, worker->silent_ms);
         zn_table_text(&table, zn_bytes_of_text(zn_cluster_worker_state(worker->state)));
         zn_table_text(&table, worker->reason);

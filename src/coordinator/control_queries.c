@@ -256,6 +256,7 @@ static zn_worker_info worker_info(const zn_member *member, uint64_t now_ns) {
                              .completed = member->completed,
                              .silent_ms = (now_ns - member->heard_at_ns) / ZN_NS_PER_MS,
                              .state = worker_state(member),
+                             .failed = member->failed,
                              .reason = zn_bytes_of_text(reason != NULL ? reason : "") };
 }
 

@@ -45,14 +45,6 @@
     U(task, ZN_STAGE_TASKS_MAX, "task that made it")                                               \
     U(attempt, UINT32_MAX, "attempt that made it")
 
-#define ZN_RUNNING_TASK_FIELDS(U, I, S, B, L)                                                      \
-    U(job, UINT64_MAX, "job id")                                                                   \
-    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
-    U(task, ZN_STAGE_TASKS_MAX, "task")                                                            \
-    U(attempt, UINT32_MAX, "attempt")                                                              \
-    U(age_ms, UINT64_MAX, "since its slot began it")                                               \
-    U(still_ms, UINT64_MAX, "since it last made progress")
-
 #define ZN_REFERENCE_FIELDS(U, I, S, B, L)                                                         \
     S(segment, ZN_NAME_BYTES_MAX, "name of the segment on its worker")                             \
     U(offset, INT64_MAX, "first byte")                                                             \
@@ -127,7 +119,6 @@
     X(past_failure, ZN_PAST_FAILURE_FIELDS)                                                        \
     X(task_failures, ZN_TASK_FAILURES_FIELDS)                                                      \
     X(kept_job, ZN_KEPT_JOB_FIELDS)                                                                \
-    X(running_task, ZN_RUNNING_TASK_FIELDS)                                                        \
     X(past_stage, ZN_PAST_STAGE_FIELDS)                                                            \
     X(past_job, ZN_PAST_JOB_FIELDS)
 

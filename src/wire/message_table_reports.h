@@ -26,7 +26,7 @@
     U(completed, UINT64_MAX, "tasks that it completed")                                            \
     U(silent_ms, UINT64_MAX, "since it was last heard")                                            \
     U(state, 255, "zn_worker_state")                                                               \
-    U(failed, UINT64_MAX, "attempts that failed on it")                                            \
+    U(failed, UINT64_MAX, "tasks in a row that failed on it and not elsewhere")                    \
     S(reason, ZN_NAME_BYTES_MAX, "why it is drained")
 
 #define ZN_STAGE_INFO_FIELDS(U, I, S, B, L)                                                        \

@@ -39,8 +39,7 @@
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
     U(sent, UINT64_MAX, "sequence of the last TASK or RESULT that the sender sent")                \
     U(received, UINT64_MAX,                                                                        \
-      "sequence of the last one that it received; from a slot: the chunk that has ended")          \
-    L(running, running_task, ZN_SLOTS_MAX, "from a worker: what its slots are in")
+      "sequence of the last one that it received; from a slot: the chunk that has ended")
 
 #define ZN_DONE_FIELDS(U, I, S, B, L)                                                              \
     U(epoch, UINT64_MAX, "registration of the worker")                                             \
