@@ -336,7 +336,17 @@ static void beat(zn_slot_manager *m) {
     m->credit = 0;
 }
 
+/* Who was not running itself (a stopped process, a sleeping or overloaded machine) cannot say that
+ * the other was silent. */
+static void excuse_silence(zn_slot_manager *m) {
+    if (m->now_ns - m->tick_ns > m->lost_ms * ZN_NS_PER_MS / 2) {
+        m->heard_ns = m->now_ns;
+    }
+    m->tick_ns = m->now_ns;
+}
+
 void zn_link_tick(zn_slot_manager *m) {
+    excuse_silence(m);
     if (m->state == ZN_REGISTRATION_LOOKING && m->now_ns >= m->retry_ns) {
         zn_link_register(m, ZN_REGISTRATION_SILENCE, NULL);
     } else if (m->state == ZN_REGISTRATION_JOINING) {

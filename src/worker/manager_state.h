@@ -96,6 +96,7 @@ struct zn_slot_manager {
     uint32_t heartbeat_ms;
     uint32_t lost_ms;
     uint64_t heard_ns;
+    uint64_t tick_ns;   /* when time was last looked at */
     uint64_t beat_ns;   /* of our last heartbeat */
     uint64_t received;  /* sequence of the last TASK */
     uint64_t announced; /* last TASK as of the coordinator's last heartbeat */

@@ -26,6 +26,7 @@ zn_slot_manager *zn_slot_manager_new(const zn_slot_manager_config *config, uint6
     m->lost_ms = ZN_WORKER_LOST_MS;
     m->now_ns = now_ns;
     m->since_ns = now_ns;
+    m->tick_ns = now_ns;
     m->outbox = outbox;
     zn_unacknowledged_init(&m->unacknowledged);
     zn_link_register(m, ZN_REGISTRATION_SILENCE, NULL);

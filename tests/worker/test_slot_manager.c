@@ -419,6 +419,20 @@ static void test_slot_manager_silence_looks_for_coordinator(void **state) {
     rig_close(&rig);
 }
 
+/* A worker that did not run itself for a while does not take that for silence. */
+static void test_slot_manager_own_pause_is_not_silence(void **state) {
+    (void)state;
+    manager_rig rig;
+    rig_register(&rig, 1, 1);
+    rig_tick(&rig, 10000);
+    assert_int_equal(zn_slot_manager_state(rig.manager), ZN_REGISTRATION_REGISTERED);
+    for (int ms = 0; ms < 3000; ms += 500) {
+        rig_tick(&rig, 500);
+    }
+    assert_int_equal(zn_slot_manager_state(rig.manager), ZN_REGISTRATION_LOOKING);
+    rig_close(&rig);
+}
+
 /* Another version can never work: the worker ends with that error. */
 static void test_slot_manager_version_refusal_ends_with_error(void **state) {
     (void)state;
@@ -475,6 +489,7 @@ int main(void) {
         cmocka_unit_test(test_slot_manager_done_waits_for_slots),
         cmocka_unit_test(test_slot_manager_other_cluster_drops_everything),
         cmocka_unit_test(test_slot_manager_silence_looks_for_coordinator),
+        cmocka_unit_test(test_slot_manager_own_pause_is_not_silence),
         cmocka_unit_test(test_slot_manager_version_refusal_ends_with_error),
         cmocka_unit_test(test_slot_manager_stop_says_good_bye),
     };
