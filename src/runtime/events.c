@@ -21,7 +21,7 @@ struct zn_events {
 
 zn_events *zn_events_new(const char *endpoint, uint64_t client, const zn_keys *keys,
                          zonda_error *error) {
-    zn_channel *channel = zn_channel_connect_keyed(ZN_CHANNEL_SUB, endpoint, keys, error);
+    zn_channel *channel = zn_channel_connect_watched(ZN_CHANNEL_SUB, endpoint, keys, error);
     if (channel == NULL) {
         return NULL;
     }
@@ -44,6 +44,7 @@ void zn_events_destroy(zn_events **events) {
 static bool drain(zn_events *events, zn_job_id job) {
     bool hint = false;
     bool got = true;
+    zn_channel_refused(events->channel, NULL); /* the control client says why */
     for (size_t i = 0; i < DRAIN_MAX && got; i++) {
         zn_message event;
         zonda_err err = zn_channel_recv(events->channel, NULL, &event, &got, NULL);

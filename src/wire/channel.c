@@ -317,11 +317,8 @@ zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_messa
     bool sent = (channel->kind != ZN_CHANNEL_REP || zn_envelope_send(channel)) &&
                 (to == NULL || zn_channel_send_part(channel, to->id, to->len, ZMQ_SNDMORE)) &&
                 zn_channel_send_part(channel, channel->frame.data, channel->frame.len, 0);
-    if (!sent) {
-        return explain_send(channel, message, error);
-    }
     channel->awaiting = channel->kind == ZN_CHANNEL_REQ;
-    return ZONDA_OK;
+    return sent ? ZONDA_OK : explain_send(channel, message, error);
 }
 
 bool zn_channel_receive_part(zn_channel *channel, zmq_msg_t *part) {
@@ -430,17 +427,21 @@ zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *messag
     return code;
 }
 
-void zn_channel_reset(zn_channel *channel) {
-    ZN_ASSERT(channel->kind == ZN_CHANNEL_REQ && !channel->bound);
-    if (!channel->awaiting) {
-        return;
-    }
-    /* A new connection and not only a new request: the old one may be dead without knowing it, and
-     * requests that were not delivered would wait in its queue. */
+void zn_channel_renew(zn_channel *channel) {
+    ZN_ASSERT(!channel->bound);
     zmq_disconnect(channel->handle, channel->endpoint);
     int rc = zmq_connect(channel->handle, channel->endpoint);
     ZN_ASSERT(rc == 0);
     channel->awaiting = false;
+}
+
+void zn_channel_reset(zn_channel *channel) {
+    ZN_ASSERT(channel->kind == ZN_CHANNEL_REQ);
+    /* A new connection and not only a new request: the old one may be dead without knowing it, and
+     * requests that were not delivered would wait in its queue. */
+    if (channel->awaiting) {
+        zn_channel_renew(channel);
+    }
 }
 
 /* ---- presence ---- */

@@ -77,7 +77,8 @@ zonda_err zn_channel_recv(zn_channel *channel, zn_peer *from, zn_message *messag
                           zonda_error *error);
 
 /* REQ only: forgets the outstanding request, so that the same one may be sent again (the socket
- * has REQ_RELAXED and REQ_CORRELATE). Closes and reopens the connection if nothing has answered. */
+ * has REQ_RELAXED and REQ_CORRELATE). Closes and reopens the connection if nothing has answered or
+ * taken the last one. */
 void zn_channel_reset(zn_channel *channel);
 
 /* SUB only: makes `id` (not 0) known to the publisher for as long as the connection stands. */
@@ -93,9 +94,9 @@ zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error);
 bool zn_channel_peers_closed(zn_channel *channel);
 
 /* KEYS, with the likely reason, if since the last call the peer of a channel of
- * zn_channel_connect_watched would not have us, or was found not to be who it should be. Then it is
- * not tried again by itself. `error` is permanent if our key is not allowed; otherwise it may be a
- * peer that was started again in a wrong way. */
+ * zn_channel_connect_watched would not have us, or was found not to be who it should be. `error` is
+ * permanent if our key is not allowed, and it is not tried again; otherwise it may be a peer that
+ * was started again in a wrong way, and calling this now and then makes new connections. */
 zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error);
 
 /* For how long no connection has stood, as far as zn_channel_refused has heard; 0 also if the

@@ -12,7 +12,7 @@ struct zn_channel {
     zn_channel_kind kind;
     int queue_max; /* messages that may wait for a peer */
     bool bound;
-    bool awaiting; /* REQ: a request is out and has no reply */
+    bool awaiting; /* REQ: a request has no reply, or could not even be sent */
     zsock_t *socket;
     void *handle; /* the same, for calls of libzmq */
     char *endpoint;
@@ -29,6 +29,7 @@ struct zn_channel {
     unsigned broken_count;  /* watched: connections in a row that were closed at once, */
     uint64_t broken_ns;     /* since when */
     uint64_t down_ns;       /* watched: since when no connection stands; 0: one does */
+    uint64_t failed_ns;     /* watched: since when no handshake succeeds; 0: the last one did */
     uint64_t closings_due_ns; /* 0: none; else when the closings seen are told */
 };
 
@@ -46,6 +47,10 @@ bool zn_monitor_read(zn_channel *channel, zn_monitor_event *out);
 
 /* Watches how connections begin; before the channel is connected, or the first one is missed. */
 zonda_err zn_handshake_watch(zn_channel *channel, zonda_error *error);
+
+/* A new connection instead of the old one, which may be dead without knowing it. What waited to be
+ * sent is dropped. */
+void zn_channel_renew(zn_channel *channel);
 
 /* Receives one part; false if there is none. */
 bool zn_channel_receive_part(zn_channel *channel, zmq_msg_t *part);

@@ -7,8 +7,9 @@
  * closings count when they have lasted for seconds, each soon after its connection was made (one
  * that comes late is a peer that is stuck). Only "not allowed" is final: the rest may be a
  * coordinator that is started again in a wrong way, which need not cost those who know it anything.
- * Used by those who call: control clients, workers that look for their coordinator, readers of
- * data. */
+ * libzmq takes a greeting that does not fit for final, and gives the connection up; we make new
+ * ones. Used by those who call: control clients, workers that look for their coordinator, readers
+ * of data. */
 #include "channel_def.h"
 
 #include "base/assert.h"
@@ -16,6 +17,7 @@
 
 #define AT_ONCE_NS (2 * ZN_NS_PER_S)
 #define BROKEN_NS (4 * ZN_NS_PER_S)
+#define RENEW_NS (2 * ZN_NS_PER_S)
 
 enum {
     EVENTS = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
@@ -79,6 +81,7 @@ static zonda_err take_notice(zn_channel *channel, const zn_monitor_event *notice
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         channel->broken_count = 0;
         channel->down_ns = 0;
+        channel->failed_ns = 0;
         return ZONDA_OK;
     case ZMQ_EVENT_DISCONNECTED:
         channel->down_ns = channel->down_ns == 0 ? now : channel->down_ns;
@@ -86,10 +89,12 @@ static zonda_err take_notice(zn_channel *channel, const zn_monitor_event *notice
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         return say_not_allowed(channel, error);
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+        channel->failed_ns = now;
         return notice->value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH
                    ? say_misfit(channel, error)
                    : ZONDA_OK; /* a peer that is none of ours shows by its silence */
     default:
+        channel->failed_ns = now;
         return take_closing(channel, now, error);
     }
 }
@@ -103,6 +108,11 @@ zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error) {
     }
     if (found != ZONDA_OK) {
         channel->broken_count = 0;
+    }
+    uint64_t now = zn_clock_ns();
+    if (channel->failed_ns != 0 && now - channel->failed_ns >= RENEW_NS) {
+        zn_channel_renew(channel);
+        channel->failed_ns = now;
     }
     return found;
 }

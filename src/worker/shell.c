@@ -212,7 +212,7 @@ static zn_channel *reconnect(const zn_shell *shell, zn_channel **channel, zn_byt
                              zonda_error *error) {
     zn_channel_destroy(channel);
     char *text = copy_text(endpoint);
-    *channel = zn_channel_connect_keyed(ZN_CHANNEL_DEALER, text, keys_of(shell), error);
+    *channel = zn_channel_connect_watched(ZN_CHANNEL_DEALER, text, keys_of(shell), error);
     free(text);
     return *channel;
 }
@@ -252,6 +252,9 @@ static void take_control(zn_shell *shell) {
 }
 
 static void take_work(zn_shell *shell) {
+    if (shell->work != NULL) {
+        zn_channel_refused(shell->work, NULL);
+    }
     for (int i = 0; i < BATCH_MAX && shell->work != NULL; i++) {
         zonda_error error = { 0 };
         zn_message message;
@@ -270,7 +273,11 @@ static void take_work(zn_shell *shell) {
     }
 }
 
+/* A refusal is not told: control says the same. */
 static void take_blobs(zn_shell *shell) {
+    if (shell->blobs != NULL) {
+        zn_channel_refused(shell->blobs, NULL);
+    }
     for (int i = 0; i < BATCH_MAX && shell->blobs != NULL; i++) {
         zonda_error error = { 0 };
         zn_message message;

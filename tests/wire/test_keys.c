@@ -325,6 +325,36 @@ static void test_curve_a_server_without_keys_is_not_talked_to(void **state) {
     zn_channel_destroy(&server);
 }
 
+/* Whether or not it was libzmq that gave the connection up. */
+static void test_curve_a_server_that_gets_its_keys_back_is_found_again(void **state) {
+    const rig *self = *state;
+    zonda_error error = { 0 };
+    zn_keys keys;
+    load_client(self->ours, &keys);
+    zn_channel *server = zn_channel_bind(ZN_CHANNEL_ROUTER, "tcp://127.0.0.1:*", &error);
+    assert_non_null(server);
+    char *endpoint = zn_strdup(zn_channel_endpoint(server));
+    zn_channel *client = connect_keyed(endpoint, &keys);
+    expect_refusal(client, "has no keys");
+    zn_channel_destroy(&server);
+
+    zn_allow_list *list = NULL;
+    server = bind_keyed(self, endpoint, &list);
+    zn_message message = { .number = ZN_MSG_CREDIT, .credit = { .epoch = 5, .tasks = 7 } };
+    zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = server };
+    /* What was sent over a connection that fails afterwards is lost. */
+    for (int i = 0; i < LONG_MS / SLICE_MS && !item.ready; i++) {
+        zn_channel_refused(client, &error);
+        zn_channel_send(client, NULL, &message, NULL);
+        zn_poll(&item, 1, SLICE_MS);
+    }
+    assert_int_equal(next_message(server, &error), ZONDA_OK);
+    zn_channel_destroy(&client);
+    zn_channel_destroy(&server);
+    zn_allow_list_destroy(&list);
+    free(endpoint);
+}
+
 /* The folder is looked at now and then. */
 static void wait_for_change(zn_allow_list *list, uint64_t version) {
     for (int i = 0; i < LONG_MS / SLICE_MS && zn_allow_list_version(list) == version; i++) {
@@ -430,6 +460,7 @@ int main(void) {
         KEY_TEST(test_curve_who_is_allowed_comes_through),
         KEY_TEST(test_curve_everybody_else_learns_why_not),
         KEY_TEST(test_curve_a_server_without_keys_is_not_talked_to),
+        KEY_TEST(test_curve_a_server_that_gets_its_keys_back_is_found_again),
         KEY_TEST(test_curve_a_revoked_key_is_out),
         KEY_TEST(test_curve_a_new_key_is_let_in_at_once),
         KEY_TEST(test_allow_list_reads_keys_only),
