@@ -29,6 +29,7 @@ enum {
 };
 
 #define FILE_NAME "journal.sqlite"
+#define LOG_BYTES_KEPT "4194304" /* by the write-ahead log; what a snapshot added is given back */
 #define SCHEMA                                                                                     \
     "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);"                 \
     "CREATE TABLE IF NOT EXISTS journal(number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL,"    \
@@ -281,7 +282,9 @@ static zonda_err make_ready(zn_journal_db *db, zonda_error *error) {
     char number[16];
     snprintf(number, sizeof number, "%d", ZN_STATE_FORMAT);
     if (run(db, "PRAGMA journal_mode = WAL") != SQLITE_OK ||
-        run(db, "PRAGMA synchronous = FULL") != SQLITE_OK || run(db, SCHEMA) != SQLITE_OK) {
+        run(db, "PRAGMA synchronous = FULL") != SQLITE_OK ||
+        run(db, "PRAGMA journal_size_limit = " LOG_BYTES_KEPT) != SQLITE_OK ||
+        run(db, SCHEMA) != SQLITE_OK) {
         return fail(db, ZONDA_ERR_STATE, "cannot be prepared", error);
     }
     zonda_err err = zn_journal_db_set(db, "format", number, error);
