@@ -29,8 +29,9 @@ typedef struct facts {
     uint64_t held_s;  /* since the oldest was handed out */
     uint64_t failed;  /* attempts that failed */
     uint64_t moved_ns;
-    uint64_t joined; /* workers that are there */
-    uint64_t asked;  /* workers that are to register again */
+    uint64_t joined;   /* workers that are there */
+    uint64_t asked;    /* workers that are to register again */
+    uint64_t draining; /* workers that take nothing new */
     uint64_t slots;
     uint64_t credit;
     uint64_t held_all; /* tasks of all jobs that workers have */
@@ -110,6 +111,8 @@ static void look_at_workers(const zn_scheduler *scheduler, facts *f) {
             f->room += zn_member_room(member);
         } else if (member->state == ZN_MEMBER_ASKED) {
             f->asked++;
+        } else if (member->state == ZN_MEMBER_DRAINING) {
+            f->draining++;
         }
     }
 }
@@ -165,6 +168,12 @@ static void say_why_pending(const zn_scheduler *scheduler, const zn_live_job *jo
         add_reason(out, ZN_WAIT_NO_WORKER, true,
                    "%llu tasks wait: %llu worker%s lost touch and must register again",
                    LLU(f->pending), LLU(f->asked), plural(f->asked));
+    } else if (f->joined == 0 && f->draining > 0) {
+        add_reason(out, ZN_WAIT_NO_WORKER, true,
+                   "%llu tasks wait: %llu worker%s drain%s and take%s no new tasks; start another "
+                   "one, `zonda workers` tells why they drain",
+                   LLU(f->pending), LLU(f->draining), plural(f->draining),
+                   f->draining == 1 ? "s" : "", f->draining == 1 ? "s" : "");
     } else if (f->joined == 0) {
         add_reason(out, ZN_WAIT_NO_WORKER, true,
                    "%llu tasks wait: no worker is there; start one with `zonda worker --connect "

@@ -73,6 +73,20 @@ static void test_explain_worker_without_credit(void **state) {
     rig_free(&r);
 }
 
+static void test_explain_all_workers_drain(void **state) {
+    (void)state;
+    rig *r = rig_new();
+    uint64_t job = rig_open(r, "job");
+    rig_join(r, 0, 1, 2);
+    rig_start(r, job, 0, 7);
+    rig_assign(r);
+    rig_send(r, 0, (zn_message){ .number = ZN_MSG_DRAIN });
+    rig_deliver(r);
+    const zn_reason *reason = reason_of(explain_job(r, job), ZN_WAIT_NO_WORKER);
+    expect_text(reason, "6 tasks wait: 1 worker drains and takes no new tasks");
+    rig_free(&r);
+}
+
 /* All credit used by the job itself is no obstacle, by others it is the wait for a turn. */
 static void test_explain_credit_is_used(void **state) {
     (void)state;
@@ -263,6 +277,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_explain_no_worker),
         cmocka_unit_test(test_explain_worker_without_credit),
+        cmocka_unit_test(test_explain_all_workers_drain),
         cmocka_unit_test(test_explain_credit_is_used),
         cmocka_unit_test(test_explain_new_stage),
         cmocka_unit_test(test_explain_held_and_silent),

@@ -180,7 +180,7 @@ static void answer(fake_coordinator *fake, envelope *to, const zn_message *messa
     case ZN_MSG_OPEN_JOB:
         reply(fake, to,
               &(zn_message){ .number = ZN_MSG_JOB_OPENED,
-                             .job_opened = { message->open_job.request, JOB } });
+                             .job_opened = { .request = message->open_job.request, .job = JOB } });
         break;
     case ZN_MSG_PUT_BLOB:
         reply(
