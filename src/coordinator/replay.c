@@ -12,6 +12,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/lineage.h"
 #include "coordinator/replay_tasks.h"
 #include "coordinator/scheduler_internal.h"
 
@@ -337,6 +338,9 @@ void zn_scheduler_begin(zn_scheduler *scheduler, uint64_t now_ns) {
         scheduler->restored++;
     }
     zn_note_begun(scheduler, true);
+    TAILQ_FOREACH(job, &scheduler->jobs, link) {
+        zn_lineage_settle(scheduler, job);
+    }
     zn_scheduler_forget_released(scheduler);
     zn_log(ZONDA_LOG_INFO, "coordinator-begins", "cluster=%llu jobs=%llu workers=%llu",
            (unsigned long long)scheduler->config.cluster,
