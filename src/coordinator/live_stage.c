@@ -242,6 +242,9 @@ void zn_live_stage_fail(zn_live_stage *stage, const zonda_error *error, uint64_t
 }
 
 bool zn_live_stage_cancel(zn_live_stage *stage, const zonda_error *reason, uint64_t now_ns) {
+    if (stage->state == ZN_STAGE_RUNNING) {
+        zn_live_stage_settle(stage); /* one that has all its results is complete */
+    }
     bool ran = zn_live_stage_apply(stage, ZN_STAGE_EVENT_CANCEL, NULL) == ZONDA_OK;
     if (ran) {
         stage->failure = zn_memdup(reason, sizeof(*reason));

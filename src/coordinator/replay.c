@@ -319,6 +319,9 @@ static void begin_job(zn_scheduler *scheduler, zn_live_job *job) {
     job->called_ns = scheduler->now_ns;
     job->absent_ns = scheduler->now_ns; /* until its driver shows itself */
     for (size_t i = 0; i < job->stage_count; i++) {
+        if (job->stages[i]->state == ZN_STAGE_RUNNING) {
+            zn_live_stage_settle(job->stages[i]);
+        }
         zn_live_stage_raise(job->stages[i]);
         zn_scheduler_refresh_stage(scheduler, job->stages[i]);
     }
