@@ -124,7 +124,8 @@ class Durable(unittest.TestCase):
         log = cluster.log_text()
         self.assertIn("journal-write-succeeded", log)
         self.assertNotIn("worker-lost", log, log)
-        self.assertEqual(log.count("worker-joined"), 2, log)
+        # At the start a slow disk may have made them ask twice.
+        self.assertNotIn("worker-joined", log.split("journal-write-failed", 1)[1], log)
 
     def test_directory_in_use_is_refused(self):
         self.cluster(workers=0)
