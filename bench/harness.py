@@ -234,12 +234,12 @@ class Cluster:
         self.workers.append(worker)
         return worker
 
-    def wait_for_workers(self, patience=30):
-        """Until the coordinator knows all workers."""
+    def wait_for_workers(self, slots=1, patience=30):
+        """Until the coordinator knows all workers, and each has its slots."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             known = self.bench.run([self.bench.zonda, "workers", "--json", "--connect", self.endpoint]).json()
-            if len(known) >= len(self.workers):
+            if len(known) >= len(self.workers) and all(len(children(w.pid)) >= slots for w in self.workers):
                 return
             time.sleep(0.05)
         raise Failed("the workers did not register")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """Rows of the machinery itself: no-op tasks on clusters, what the coordinator uses, and bulk on its way."""
+import re
 import shutil
 import sqlite3
 import statistics
@@ -20,8 +21,8 @@ def floor_of_sockets(bench, transport, tasks, **options):
     return lambda: per_second(bench, bench.program("bench/bench_floor"), transport, tasks, **options)
 
 
-def noop_on(bench, cluster, tasks):
-    return lambda: per_second(bench, bench.program("bench/bench_noop"), cluster.endpoint, "-", tasks)
+def noop_on(bench, cluster, tasks, kind="same"):
+    return lambda: per_second(bench, bench.program("bench/bench_noop"), cluster.endpoint, "-", tasks, kind)
 
 
 def noop_inproc(bench):
@@ -30,19 +31,18 @@ def noop_inproc(bench):
     runs = []
 
     def value():
-        runs.append(bench.run([bench.program("bench/bench_noop"), "local", 2, tasks]))
+        runs.append(bench.run([bench.program("bench/bench_noop"), "local", 2, tasks, "same"]))
         return tasks / runs[-1].json()["seconds"]
     values, floors = bench.turns(value, floor_of_sockets(bench, "inproc", tasks))
     return bench.row("noop-inproc", "tasks/s", values, floors, Target(value_min=2e6),
                      peak_kib=max(r.peak_kib for r in runs), tasks=tasks)
 
 
-def noop(bench, name="noop", transport="tcp", target=Target(value_min=1e6, ratio_min=1.0), **options):
-    """no-op tasks on a coordinator and two workers over tcp, against one raw message each way per task"""
-    tasks = bench.size(10_000_000, quick=200_000)
+def noop_row(bench, name, kind, tasks, target, transport="tcp"):
+    """Tasks per second of a coordinator and two workers with a slot each, and the coordinator's share."""
     cpu = []
-    with bench.cluster(workers=2, **options) as cluster:
-        run = noop_on(bench, cluster, tasks)
+    with bench.cluster(workers=2) as cluster:
+        run = noop_on(bench, cluster, tasks, kind)
 
         def value():
             before = harness.cpu_seconds(cluster.coordinator.pid)
@@ -55,12 +55,87 @@ def noop(bench, name="noop", transport="tcp", target=Target(value_min=1e6, ratio
                          coordinator_peak_kib=harness.peak_kib(cluster.coordinator.pid))
 
 
+def noop(bench):
+    """no-op tasks on a coordinator and two workers over tcp, against one raw message each way per task"""
+    return noop_row(bench, "noop", "same", bench.size(10_000_000, quick=200_000),
+                    Target(value_min=1e6, ratio_min=1.0))
+
+
+def noop_distinct(bench):
+    """the same with an argument and a result of 64 bytes that no other task has, all of them checked"""
+    return noop_row(bench, "noop-distinct", "distinct", bench.size(1_000_000, quick=50_000), Target(value_min=5e5))
+
+
 def curve(bench):
     """noop with keys, every connection encrypted, that of the floor too"""
     keys = bench.folder() / "keys"
     bench.run([bench.zonda, "keygen", keys])
     with harness.environment(ZONDA_KEYS=keys):
-        return noop(bench, "curve", "curve", Target(ratio_min=1.0))
+        return noop_row(bench, "curve", "same", bench.size(10_000_000, quick=200_000), Target(ratio_min=1.0), "curve")
+
+
+def coordinator_cpu(bench, cluster):
+    """Microseconds of the coordinator's CPU per no-op task."""
+    tasks = bench.size(10_000_000, quick=1_000_000)
+    run = noop_on(bench, cluster, tasks)
+
+    def value():
+        before = harness.cpu_seconds(cluster.coordinator.pid)
+        run()
+        return (harness.cpu_seconds(cluster.coordinator.pid) - before) / tasks * 1e6
+    values, _ = bench.turns(value)
+    return bench.row("coordinator cpu", "µs/task", values, target=Target(value_max=1.0), tasks=tasks)
+
+
+def stage_is_there(bench, endpoint, tasks):
+    jobs = bench.run([bench.zonda, "jobs", "--json", "--connect", endpoint]).json()
+    return any(job.get("total") == tasks for job in jobs)
+
+
+def growth(bench, kind, tasks, workers):
+    """Bytes per task by which a coordinator grows when it has them, all queued or all done."""
+    with bench.cluster(workers=workers) as cluster:
+        coordinator = cluster.coordinator.pid
+        if workers > 0:
+            noop_on(bench, cluster, 1000, kind)()
+        before = harness.rss_kib(coordinator)
+        driver = harness.start([bench.program("bench/bench_noop"), cluster.endpoint, "-", tasks, kind, "wait"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if workers > 0:
+            if "seconds" not in driver.stdout.readline():
+                raise Failed(f"no-op tasks of the kind {kind} failed")
+        else:
+            wait_until(lambda: stage_is_there(bench, cluster.endpoint, tasks))
+        grown = (harness.rss_kib(coordinator) - before) * 1024 / tasks
+        harness.stop(driver)
+        return grown
+
+
+def wait_until(is_true, patience=60):
+    end = time.monotonic() + patience
+    while not is_true():
+        if time.monotonic() > end:
+            raise Failed("waited too long")
+        time.sleep(0.02)
+
+
+def coordinator_memory(bench, name, kind, limit, tasks, **extra):
+    queued, done = [], []
+    bench.turns(lambda: done.append(growth(bench, kind, tasks, workers=2)),
+                lambda: queued.append(growth(bench, kind, tasks, workers=0)))
+    return bench.row(name, "B/task", [max(pair) for pair in zip(queued, done)], target=Target(value_max=limit),
+                     tasks=tasks, queued=statistics.median(queued), done=statistics.median(done), **extra)
+
+
+def coordinator(bench):
+    """what the coordinator uses per task: CPU; memory of queued and done tasks, of a range and with distinct results"""
+    with bench.cluster(workers=2) as cluster:
+        rows = [coordinator_cpu(bench, cluster)]
+    many, some = bench.size(10_000_000, quick=1_000_000), bench.size(1_000_000, quick=200_000)
+    payload = statistics.median(growth(bench, "distinct", some, workers=2) for _ in range(min(bench.repeat, 3)))
+    return rows + [coordinator_memory(bench, "coordinator memory range", "same", 8, many),
+                   coordinator_memory(bench, "coordinator memory distinct", "numbers", 64, some,
+                                      done_with_two_times_66_bytes=payload)]
 
 
 def durable(bench):
@@ -154,5 +229,55 @@ def transfer(bench):
                      as_file=statistics.median(files))
 
 
-ROWS = {"noop": noop, "noop-inproc": noop_inproc, "curve": curve, "durable": durable, "restart": restart,
-        "transfer": transfer}
+def bytes_sent(pid):
+    """What a process has sent over its open tcp connections; None without the program ss."""
+    if shutil.which("ss") is None:
+        return None
+    lines = subprocess.run(["ss", "-tinpHO"], capture_output=True, text=True).stdout.split("\n")
+    sent = [re.search(r"bytes_sent:(\d+)", line) for line in lines if f"pid={pid}," in line]
+    return sum(int(match[1]) for match in sent if match)
+
+
+def blobs(bench):
+    """100 MB of shared data to 8 workers on one host, from the first question to the last answer"""
+    size, workers = bench.size(100_000_000, quick=10_000_000), 8
+    peaks, sent, whole = [], [], []
+
+    def value():
+        with bench.cluster(workers=workers) as cluster:
+            cluster.wait_for_workers()
+            before = harness.rss_kib(cluster.coordinator.pid)
+            result = bench.run([bench.program("bench/bench_blobs"), cluster.endpoint,
+                                bench.program("bench/bench_shared.so"), size, 4 * workers]).json()
+            if result["slots"] != workers:
+                raise Failed(f"{result['slots']} of {workers} slots took part")
+            peaks.append((harness.peak_kib(*cluster.pids()), harness.peak_kib(cluster.coordinator.pid) - before))
+            sent.append((bytes_sent(cluster.coordinator.pid) or 0) / size)
+            whole.append(result["whole"])
+            return workers * size / result["seconds"] / 1e6
+    values, _ = bench.turns(value)
+    copies = max(grown for _, grown in peaks) * 1024 / size
+    return bench.row("blobs", "MB/s", values, target=Target(value_min=1000), peak_kib=max(p for p, _ in peaks),
+                     coordinator_copies=copies, coordinator_sent_copies=max(sent),
+                     seconds_with_upload=statistics.median(whole))
+
+
+def each(bench):
+    """each /bin/true in 2 slots of one process, against posix_spawn in 2 processes"""
+    tasks = bench.size(10_000, quick=1000)
+    runs = []
+
+    def value():
+        runs.append(bench.run([bench.zonda, "run", "--quiet", "--slots", 2, "from-range", tasks, "--shards", 64, "then",
+                               "each", "/bin/true", "then", "filter", "status == 0", "then", "count"]))
+        if runs[-1].stdout.strip() != str(tasks):
+            raise Failed(f"{runs[-1].stdout.strip()} of {tasks} commands ended well")
+        return tasks / runs[-1].seconds
+    values, floors = bench.turns(value, lambda: per_second(bench, bench.program("bench/bench_spawn"), 2, tasks,
+                                                           "/bin/true"))
+    return bench.row("each", "tasks/s", values, floors, Target(ratio_min=0.85),
+                     peak_kib=max(r.peak_kib for r in runs), tasks=tasks)
+
+
+ROWS = {"noop": noop, "noop-inproc": noop_inproc, "noop-distinct": noop_distinct, "coordinator": coordinator,
+        "curve": curve, "durable": durable, "restart": restart, "transfer": transfer, "blobs": blobs, "each": each}
