@@ -104,6 +104,11 @@ def number(value):
     return f"{value:.3g}"
 
 
+def more_is_better(unit):
+    """Of speeds more is better; of times, bytes and CPU less is."""
+    return unit.endswith("/s")
+
+
 def size(text):
     """Bytes of 64M and the like."""
     return int(text[:-1]) * UNITS[text[-1]] if text[-1:] in UNITS else int(text)
