@@ -17,7 +17,6 @@ from harness import Failed, Target
 SLOTS = 2
 MEMORY = "256M"           # of a slot: with two as much as GNU sort has
 GNU_MEMORY = "512M"
-SMALL_MEMORY = "64M"      # of a slot in the row memory
 MEMORY_BESIDES = 64e6     # what a process may use besides the memory of its slots
 NEEDLE = "qezgnlic"       # in about 1 of 200 lines of text; has_needle in functions.c has it, too
 FIELDS = ["package", "version", "section", "size", "description"]
@@ -384,9 +383,14 @@ def aggregate(bench):
 
 # ---- memory ----
 
+def small_memory(bench):
+    """Of a slot; small enough that the operators have to use files."""
+    return bench.size("64M", quick="8M")
+
+
 def on_cluster(bench, operator, scratch):
-    """A run, and the peak of a worker and its slots together."""
-    options = ["--memory", SMALL_MEMORY, "--scratch", scratch]
+    """A run, and the peak and the CPU of a worker and its slots together."""
+    options = ["--memory", small_memory(bench), "--scratch", scratch]
     with bench.cluster(workers=1, slots=SLOTS, worker_options=options) as cluster:
         def run(*verbs):
             return bench.run([bench.zonda, "run", "--quiet", "--connect", cluster.endpoint, "--plugin",
@@ -397,7 +401,7 @@ def on_cluster(bench, operator, scratch):
 
 
 def memory_row(bench, name, kib, seconds, cpu):
-    bound = SLOTS * harness.size(SMALL_MEMORY) + MEMORY_BESIDES
+    bound = SLOTS * harness.size(small_memory(bench)) + MEMORY_BESIDES
     return bench.row(f"memory {name}", "MB", [kib * 1024 / 1e6], [bound / 1e6], Target(ratio_max=1.0), peak_kib=kib,
                      seconds=seconds, cpu_s=cpu)
 
@@ -408,7 +412,7 @@ def memory(bench):
                  "shuffle skewed": functools.partial(run_group_by, key="s"), "join": run_join}
     rows = []
     for name, operator in operators.items():
-        run = operator(bench, functools.partial(pipeline, bench, memory=SMALL_MEMORY))
+        run = operator(bench, functools.partial(pipeline, bench, memory=small_memory(bench)))
         rows.append(memory_row(bench, name, run.peak_kib, run.seconds, run.cpu))
         scratch = bench.folder()
         run, kib, cpu = on_cluster(bench, operator, scratch)
