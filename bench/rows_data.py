@@ -105,7 +105,8 @@ def json_input(bench):
             part.chmod(0o644)
             for i in range(1, times):
                 shutil.copyfile(part, folder / part.name.replace("part-", f"part-{i}-"))
-    return bench.cached(f"json-{times}-{'data' if sources else 'generated'}", make), times, bool(sources)
+    content_of = f"data-{bytes_of(sources)}" if sources else "made"
+    return bench.cached(f"json-{times}-{content_of}", make), times, bool(sources)
 
 
 @functools.cache
