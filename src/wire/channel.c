@@ -59,7 +59,7 @@ static zonda_err open_socket(zn_channel *channel, const char *endpoint, zonda_er
     ZN_ASSERT(channel->socket != NULL);
     channel->handle = zsock_resolve(channel->socket);
     zn_socket_set_options(channel->handle, channel->kind, endpoint, channel->queue_max);
-    if (strncmp(endpoint, "tcp://", 6) != 0) {
+    if (zn_endpoint_is_loopback(endpoint)) {
         zn_framer_keep_plain(channel->framer);
     }
     return ZONDA_OK;

@@ -8,7 +8,7 @@
  * Why the threshold: packing and inflating a RESULT costs about 6 us however small it is. At 400
  * bytes that saves 170, worth it on links below 28 MB/s; at 800 bytes 61 MB/s; at 1.6 KB 114 MB/s,
  * about what a gigabit link gives; from 12 KB on about 300 MB/s, whatever the size. So 1 KiB suits
- * links between hosts; inproc and ipc, which are faster than all of these, go plain.
+ * links between hosts; inproc, ipc and loopback, which are faster than all of these, go plain.
  * zstd format: RFC 8878. */
 #include "wire/frame.h"
 
