@@ -110,8 +110,8 @@ static void add_result(result_page *page, zn_task_run run, const zn_task_result 
                         .records_out = result->records_out,
                         .records = { .data = result->bytes, .len = result->len } };
     page->bytes += RESULT_BYTES + result->len;
-    if (result->home != NULL) {
-        const zn_result_home *home = result->home;
+    if (result->away) {
+        const zn_result_home *home = zn_task_result_home(result);
         page->references[page->count] = (zn_reference){
             .segment = { .data = (const uint8_t *)home->segment, .len = home->segment_len },
             .offset = home->offset,
@@ -137,10 +137,10 @@ static void fill_page(const zn_scheduler *scheduler, const zn_live_stage *stage,
            zn_task_set_next(&stage->results, first, &run) && run.first == first) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
         const zn_member *holder = NULL;
-        if (result->home != NULL) {
-            holder = zn_scheduler_holder(scheduler, result->home->holder);
+        if (result->away) {
+            holder = zn_scheduler_holder(scheduler, zn_task_result_home(result)->holder);
         }
-        if (result->home != NULL && holder == NULL) {
+        if (result->away && holder == NULL) {
             return;
         }
         add_result(page, run, result, holder);

@@ -149,10 +149,10 @@ static void explain_task(const zn_scheduler *scheduler, const zn_live_stage *sta
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)value;
         zn_attempt_info *info = add_attempt(out, ZN_ATTEMPT_COMPLETED, run);
         const zn_member *member = NULL;
-        if (result->home != NULL) {
-            info->worker = result->home->worker;
-            info->attempt = result->home->attempt;
-            member = zn_scheduler_holder(scheduler, result->home->holder);
+        if (result->away) {
+            info->worker = zn_task_result_home(result)->worker;
+            info->attempt = zn_task_result_home(result)->attempt;
+            member = zn_scheduler_holder(scheduler, zn_task_result_home(result)->holder);
         }
         if (member != NULL) {
             set_worker(info, member);

@@ -79,7 +79,7 @@ static zonda_err check_results(const zn_live_stage *stage, zonda_error *error) {
     zn_task_run run;
     for (uint32_t at = 0; zn_task_set_next(&stage->results, at, &run); at = run.first + run.count) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
-        away += result->home != NULL ? run.count : 0;
+        away += result->away ? run.count : 0;
         lost += zn_task_result_is_lost(result) ? run.count : 0;
         records += result->records_out * run.count;
         if (result->tasks < run.count) {

@@ -124,17 +124,12 @@ void zn_live_stage_give_back(zn_live_stage *stage, zn_task_run run) {
 /* A result that a neighbour already has and that `outcome` repeats, or NULL. */
 static zn_task_result *neighbour_result(const zn_live_stage *stage, uint32_t first, uint32_t count,
                                         const zn_outcome *outcome) {
-    uint64_t value;
-    if (first > 0 && zn_task_set_get(&stage->results, first - 1, &value)) {
-        zn_task_result *before = (zn_task_result *)(uintptr_t)value;
-        if (zn_task_result_matches(before, outcome)) {
-            return before;
-        }
-    }
-    if (zn_task_set_get(&stage->results, first + count, &value)) {
-        zn_task_result *after = (zn_task_result *)(uintptr_t)value;
-        if (zn_task_result_matches(after, outcome)) {
-            return after;
+    uint64_t values[2];
+    zn_task_set_around(&stage->results, first, count, &values[0], &values[1]);
+    for (size_t i = 0; i < 2; i++) {
+        zn_task_result *neighbour = (zn_task_result *)(uintptr_t)values[i];
+        if (neighbour != NULL && zn_task_result_matches(neighbour, outcome)) {
+            return neighbour;
         }
     }
     return NULL;
@@ -159,7 +154,7 @@ void zn_live_stage_complete(zn_live_stage *stage, uint32_t first, uint32_t count
         result = zn_task_result_new(outcome, holder, worker);
     }
     result->tasks += count;
-    stage->away += result->home != NULL ? count : 0;
+    stage->away += result->away ? count : 0;
     stage->lost += zn_task_result_is_lost(result) ? count : 0; /* only in a snapshot */
     zn_task_set_insert(&stage->results, (zn_task_run){ first, count, (uintptr_t)result });
     if (stage->failures.task_count > 0) {

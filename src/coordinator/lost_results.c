@@ -12,7 +12,7 @@ static zn_task_result *result_of(zn_task_run run) {
 
 static void lose(zn_live_stage *stage, zn_task_result *result) {
     stage->lost += result->tasks;
-    result->home->holder = 0;
+    zn_task_result_home(result)->holder = 0;
 }
 
 uint64_t zn_lost_results_of(zn_live_stage *stage, uint64_t holder) {
@@ -21,8 +21,8 @@ uint64_t zn_lost_results_of(zn_live_stage *stage, uint64_t holder) {
     for (uint32_t at = 0; stage->away > 0 && zn_task_set_next(&stage->results, at, &run);
          at = run.first + run.count) {
         zn_task_result *result = result_of(run);
-        if (result->home != NULL && !zn_task_result_is_lost(result) &&
-            result->home->holder == holder) {
+        if (result->away && !zn_task_result_is_lost(result) &&
+            zn_task_result_home(result)->holder == holder) {
             lose(stage, result);
         }
     }
@@ -35,8 +35,8 @@ bool zn_lost_results_one(zn_live_stage *stage, uint32_t task, uint32_t attempt) 
         return false;
     }
     zn_task_result *result = result_of(run);
-    if (result->home == NULL || zn_task_result_is_lost(result) ||
-        result->home->attempt != attempt) {
+    if (!result->away || zn_task_result_is_lost(result) ||
+        zn_task_result_home(result)->attempt != attempt) {
         return false;
     }
     lose(stage, result);
@@ -45,7 +45,7 @@ bool zn_lost_results_one(zn_live_stage *stage, uint32_t task, uint32_t attempt) 
 
 static void remake_run(zn_live_stage *stage, zn_task_run run, uint32_t attempt) {
     zn_task_result *result = result_of(run);
-    const zn_result_home *home = result->home;
+    const zn_result_home *home = zn_task_result_home(result);
     stage->away -= run.count;
     stage->lost -= run.count;
     stage->records_in -= home->records_in * run.count;

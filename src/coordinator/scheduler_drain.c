@@ -27,7 +27,7 @@ static uint64_t count_in_stage(const zn_live_stage *stage, uint64_t holder, bool
     for (uint32_t at = 0; needed && zn_task_set_next(&stage->results, at, &run);
          at = run.first + run.count) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
-        if (result->home != NULL && result->home->holder == holder) {
+        if (result->away && zn_task_result_home(result)->holder == holder) {
             count += run.count;
             if (any) {
                 break;

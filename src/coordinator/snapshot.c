@@ -73,7 +73,7 @@ static bool repeats_last(const page *p, zn_task_run run, const zn_task_result *r
 }
 
 static void add_result(page *p, zn_task_run run, const zn_task_result *result) {
-    const zn_result_home *home = result->home;
+    const zn_result_home *home = zn_task_result_home(result);
     if (repeats_last(p, run, result)) {
         p->outcomes[p->count - 1].count += run.count;
         return;
@@ -108,14 +108,14 @@ static void write_results(zn_scheduler *scheduler, const zn_live_stage *stage) {
     zn_task_run run;
     for (uint32_t at = 0; zn_task_set_next(&stage->results, at, &run); at = run.first + run.count) {
         const zn_task_result *result = (const zn_task_result *)(uintptr_t)run.value;
-        uint64_t holder = result->home != NULL ? result->home->holder : p->holder;
+        uint64_t holder = result->away ? zn_task_result_home(result)->holder : p->holder;
         bool full = !repeats_last(p, run, result) &&
                     (p->count == OUTCOMES_PER_NOTE || p->bytes >= ZN_BATCH_BYTES);
         if (full || holder != p->holder) {
             flush_page(scheduler, stage, p, true);
         }
         p->holder = holder;
-        p->worker = result->home != NULL ? result->home->worker : p->worker;
+        p->worker = result->away ? zn_task_result_home(result)->worker : p->worker;
         add_result(p, run, result);
     }
     flush_page(scheduler, stage, p, false);

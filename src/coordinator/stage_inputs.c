@@ -58,7 +58,8 @@ static void weigh_input(const zn_live_stage *input, uint64_t first, weighed_task
                         uint32_t total) {
     zn_task_run run;
     for (uint32_t at = 0; zn_task_set_next(&input->results, at, &run); at = run.first + run.count) {
-        const zn_result_home *home = ((const zn_task_result *)(uintptr_t)run.value)->home;
+        const zn_result_home *home =
+            zn_task_result_home((const zn_task_result *)(uintptr_t)run.value);
         for (size_t i = 0; home != NULL && i < home->part_count; i++) {
             uint64_t task = first + home->parts[i].partition;
             if (task < total) {

@@ -34,10 +34,14 @@ static zn_result_home *new_home(const zn_outcome *outcome, uint64_t holder, uint
 zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t holder, uint64_t worker) {
     bool away = outcome->reference_count > 0;
     size_t len = away ? 0 : outcome->records.len;
-    zn_task_result *result = zn_alloc(sizeof(*result) + len);
-    *result = (zn_task_result){ .records_out = outcome->records_out, .len = (uint32_t)len };
+    zn_task_result *result = zn_alloc(sizeof(*result) + (away ? sizeof(zn_result_home *) : len));
+    ZN_ASSERT(len <= ZN_BATCH_BYTES);
+    *result = (zn_task_result){ .records_out = outcome->records_out,
+                                .away = away,
+                                .len = (uint32_t)len & INT32_MAX };
     if (away) {
-        result->home = new_home(outcome, holder, worker);
+        zn_result_home *home = new_home(outcome, holder, worker);
+        memcpy(result->bytes, &home, sizeof home);
     } else if (len > 0) {
         memcpy(result->bytes, outcome->records.data, len);
     }
@@ -45,21 +49,22 @@ zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t holder, u
 }
 
 bool zn_task_result_matches(const zn_task_result *result, const zn_outcome *outcome) {
-    return result->home == NULL && outcome->reference_count == 0 &&
+    return !result->away && outcome->reference_count == 0 &&
            result->records_out == outcome->records_out && result->len == outcome->records.len &&
            (result->len == 0 || memcmp(result->bytes, outcome->records.data, result->len) == 0);
 }
 
 void zn_task_result_release(zn_task_result *result, uint64_t count) {
     ZN_ASSERT(result->tasks >= count);
-    result->tasks -= count;
+    result->tasks -= (uint32_t)count;
     if (result->tasks > 0) {
         return;
     }
-    if (result->home != NULL) {
-        zn_counter_totals_free(&result->home->counters);
-        free(result->home->parts);
-        free(result->home);
+    zn_result_home *home = zn_task_result_home(result);
+    if (home != NULL) {
+        zn_counter_totals_free(&home->counters);
+        free(home->parts);
+        free(home);
     }
     free(result);
 }

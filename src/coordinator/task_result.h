@@ -2,6 +2,8 @@
 #ifndef ZN_COORDINATOR_TASK_RESULT_H
 #define ZN_COORDINATOR_TASK_RESULT_H
 
+#include <string.h>
+
 #include "coordinator/counter_totals.h"
 #include "wire/message.h"
 
@@ -23,14 +25,23 @@ typedef struct zn_result_home {
 } zn_result_home;
 
 /* What one task gave; equal small results of neighbouring tasks are one object. It lives for as
- * long as `tasks` is not 0. */
+ * long as `tasks` is not 0. Stages have millions of them, so the head is 16 bytes. */
 typedef struct zn_task_result {
-    uint64_t tasks;
     uint64_t records_out;
-    zn_result_home *home; /* NULL: the records are in `bytes` */
-    uint32_t len;
+    uint32_t tasks;
+    uint32_t away : 1; /* the records are with a worker; see zn_task_result_home */
+    uint32_t len : 31; /* of the records in `bytes`; away: 0 */
     uint8_t bytes[];
 } zn_task_result;
+
+/* Where a result that is away lies; NULL if the records are here. Borrowed, and may be changed. */
+static inline zn_result_home *zn_task_result_home(const zn_task_result *result) {
+    zn_result_home *home = NULL;
+    if (result->away) {
+        memcpy(&home, result->bytes, sizeof home);
+    }
+    return home;
+}
 
 /* Copies what `outcome` says; `tasks` is 0. */
 zn_task_result *zn_task_result_new(const zn_outcome *outcome, uint64_t holder, uint64_t worker);
@@ -40,7 +51,7 @@ bool zn_task_result_matches(const zn_task_result *result, const zn_outcome *outc
 
 /* Whether the result lay with a worker and is nowhere any more. */
 static inline bool zn_task_result_is_lost(const zn_task_result *result) {
-    return result->home != NULL && result->home->holder == 0;
+    return result->away && zn_task_result_home(result)->holder == 0;
 }
 
 /* Takes `count` tasks from the result and frees it after the last. */

@@ -43,19 +43,26 @@ static zn_task_run *run_at(const zn_task_set *set, place at) {
     return &set->chunks[at.chunk]->runs[at.index];
 }
 
-/* The last chunk that starts at or before `task`, else the first. */
+/* The last chunk that starts at or before `task`, else the first. Like the search below it halves
+ * without a branch that depends on what it finds, which the processor would guess wrong. */
 static size_t find_chunk(const zn_task_set *set, uint32_t task) {
     size_t low = 0;
-    size_t high = set->chunk_count;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (set->chunks[middle]->runs[0].first <= task) {
-            low = middle;
-        } else {
-            high = middle;
-        }
+    for (size_t count = set->chunk_count; count > 1; count -= count / 2) {
+        bool behind = set->chunks[low + count / 2]->runs[0].first <= task;
+        low += behind ? count / 2 : 0;
     }
     return low;
+}
+
+/* How many runs of the chunk end at or before `task`. */
+static size_t count_before(const zn_task_chunk *chunk, uint32_t task) {
+    size_t low = 0;
+    size_t count = chunk->count;
+    for (; count > 1; count -= count / 2) {
+        bool before = end_of(chunk->runs[low + count / 2 - 1]) <= task;
+        low += before ? count / 2 : 0;
+    }
+    return low + (count == 1 && end_of(chunk->runs[low]) <= task ? 1 : 0);
 }
 
 /* The place of the first run that ends behind `task`. If all runs end before, the place is behind
@@ -65,19 +72,8 @@ static place find_place(const zn_task_set *set, uint32_t task) {
         return (place){ 0, 0 };
     }
     place at = { .chunk = find_chunk(set, task) };
-    const zn_task_chunk *chunk = set->chunks[at.chunk];
-    size_t low = 0;
-    size_t high = chunk->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (end_of(chunk->runs[middle]) > task) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    at.index = low;
-    if (low == chunk->count && at.chunk + 1 < set->chunk_count) {
+    at.index = count_before(set->chunks[at.chunk], task);
+    if (at.index == set->chunks[at.chunk]->count && at.chunk + 1 < set->chunk_count) {
         at = (place){ .chunk = at.chunk + 1 };
     }
     return at;
@@ -265,6 +261,15 @@ bool zn_task_set_get(const zn_task_set *set, uint32_t task, uint64_t *value) {
         *value = run->value;
     }
     return true;
+}
+
+void zn_task_set_around(const zn_task_set *set, uint32_t first, uint32_t count, uint64_t *before,
+                        uint64_t *after) {
+    place at = find_place(set, first);
+    const zn_task_run *behind = run_at(set, at);
+    const zn_task_run *ahead = run_before(set, at);
+    *before = ahead != NULL && end_of(*ahead) == first ? ahead->value : 0;
+    *after = behind != NULL && behind->first == first + count ? behind->value : 0;
 }
 
 bool zn_task_set_pop(zn_task_set *set, uint32_t count_max, zn_task_run *out) {

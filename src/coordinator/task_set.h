@@ -39,6 +39,10 @@ bool zn_task_set_next(const zn_task_set *set, uint32_t task, zn_task_run *out);
 /* Whether `task` is in the set; then `*value` (may be NULL) gets its value. */
 bool zn_task_set_get(const zn_task_set *set, uint32_t task, uint64_t *value);
 
+/* The values right before and right behind tasks, none of which may be in the set; 0: none. */
+void zn_task_set_around(const zn_task_set *set, uint32_t first, uint32_t count, uint64_t *before,
+                        uint64_t *after);
+
 /* Removes the first run, or only its first `count_max` tasks. False if the set is empty. */
 bool zn_task_set_pop(zn_task_set *set, uint32_t count_max, zn_task_run *out);
 

@@ -45,6 +45,25 @@ static void test_task_set_remove_middle_splits(void **state) {
     zn_task_set_free(&set);
 }
 
+/* What lies right before and right behind is found, what lies further away is not. */
+static void test_task_set_around_finds_touching_runs(void **state) {
+    (void)state;
+    zn_task_set set = { 0 };
+    uint64_t before = 9;
+    uint64_t after = 9;
+    zn_task_set_around(&set, 5, 5, &before, &after);
+    assert_true(before == 0 && after == 0);
+    zn_task_set_insert(&set, (zn_task_run){ 0, 5, 1 });
+    zn_task_set_insert(&set, (zn_task_run){ 10, 5, 2 });
+    zn_task_set_around(&set, 5, 5, &before, &after);
+    assert_true(before == 1 && after == 2);
+    zn_task_set_around(&set, 6, 3, &before, &after);
+    assert_true(before == 0 && after == 0);
+    zn_task_set_around(&set, 15, 1, &before, &after);
+    assert_true(before == 2 && after == 0);
+    zn_task_set_free(&set);
+}
+
 /* Popping takes at most what is asked for, from the front. */
 static void test_task_set_pop_bounded_takes_front(void **state) {
     (void)state;
@@ -160,6 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_task_set_neighbours_merge),
         cmocka_unit_test(test_task_set_remove_middle_splits),
+        cmocka_unit_test(test_task_set_around_finds_touching_runs),
         cmocka_unit_test(test_task_set_pop_bounded_takes_front),
         cmocka_unit_test(test_task_set_remove_many_runs_empties),
         cmocka_unit_test(test_task_set_scattered_removal_shrinks),
