@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Shared data on its way to many workers: every task asks for the same big value, which must be
- * right, and says which slot it ran in and when it waited for it. Prints {"seconds": …, "bytes": …,
+/* Shared data on its way to many workers: every task asks for the same two big values, and says in
+ * which slot it ran and when it waited for them. Prints {"seconds": …, "bytes": …,
  * "slots": …, "whole": …}: from the first question to the last answer, one copy's bytes, how many
  * slots took part, and the whole execution with the upload.
  *   blobs ENDPOINT PLUGIN BYTES TASKS        PLUGIN: bench_shared.so */
@@ -63,8 +63,9 @@ static zonda_err take_answer(void *context, const void *record, size_t bytes) {
     return err;
 }
 
-/* Puts a value of bytes that nothing makes smaller; the last says what all are, for the check. */
-static zonda_err put_value(zonda_cluster *cluster, size_t bytes, zonda_error *error) {
+/* Puts a value of bytes that nothing makes smaller. */
+static zonda_err put_value(zonda_cluster *cluster, const char *name, size_t bytes,
+                           zonda_error *error) {
     msgpack_sbuffer value;
     msgpack_sbuffer_init(&value);
     msgpack_packer packer;
@@ -83,7 +84,7 @@ static zonda_err put_value(zonda_cluster *cluster, size_t bytes, zonda_error *er
     msgpack_pack_bin(&packer, bytes);
     msgpack_pack_bin_body(&packer, words, bytes);
     free(words);
-    zonda_err err = zonda_cluster_put(cluster, "value", value.data, value.size, error);
+    zonda_err err = zonda_cluster_put(cluster, name, value.data, value.size, error);
     msgpack_sbuffer_destroy(&value);
     return err;
 }
@@ -112,7 +113,9 @@ int main(int argc, char **argv) {
     uint64_t tasks = strtoull(argv[4], NULL, 10);
     zonda_plugin *plugin = zonda_plugin_open(argv[2], &error);
     zonda_cluster *cluster = plugin == NULL ? NULL : zonda_cluster_connect(argv[1], NULL, &error);
-    if (cluster == NULL || put_value(cluster, bytes, &error) != ZONDA_OK) {
+    /* Two, because one value has at most 64 MiB. */
+    if (cluster == NULL || put_value(cluster, "first", bytes / 2, &error) != ZONDA_OK ||
+        put_value(cluster, "second", bytes / 2, &error) != ZONDA_OK) {
         zonda_plugin_close(&plugin);
         zonda_cluster_close(&cluster);
         return fail(&error);
