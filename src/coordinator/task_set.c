@@ -23,6 +23,7 @@ enum {
 struct zn_task_chunk {
     uint32_t count;
     uint32_t capacity;
+    uint32_t found; /* in the first chunk: the number of the one that was looked for last */
     zn_task_run runs[];
 };
 
@@ -43,14 +44,33 @@ static zn_task_run *run_at(const zn_task_set *set, place at) {
     return &set->chunks[at.chunk]->runs[at.index];
 }
 
-/* The last chunk that starts at or before `task`, else the first. Like the search below it halves
- * without a branch that depends on what it finds, which the processor would guess wrong. */
+static bool starts_behind(const zn_task_set *set, size_t chunk, uint32_t task) {
+    return chunk == set->chunk_count || set->chunks[chunk]->runs[0].first > task;
+}
+
+/* Whether `chunk` is the last one that starts at or before `task`, or the first if none does. */
+static bool is_chunk_of(const zn_task_set *set, size_t chunk, uint32_t task) {
+    return chunk < set->chunk_count && (chunk == 0 || !starts_behind(set, chunk, task)) &&
+           starts_behind(set, chunk + 1, task);
+}
+
+/* Finds that one. Most tasks lie in the chunk of the one before or in the next, so these are tried
+ * first. Like the search below it halves without a branch that depends on what it finds, which the
+ * processor would guess wrong. */
 static size_t find_chunk(const zn_task_set *set, uint32_t task) {
-    size_t low = 0;
-    for (size_t count = set->chunk_count; count > 1; count -= count / 2) {
-        bool behind = set->chunks[low + count / 2]->runs[0].first <= task;
-        low += behind ? count / 2 : 0;
+    size_t low = set->chunks[0]->found;
+    if (is_chunk_of(set, low, task)) {
+        return low;
     }
+    if (is_chunk_of(set, ++low, task)) {
+        set->chunks[0]->found = (uint32_t)low;
+        return low;
+    }
+    low = 0;
+    for (size_t count = set->chunk_count; count > 1; count -= count / 2) {
+        low += starts_behind(set, low + count / 2, task) ? 0 : count / 2;
+    }
+    set->chunks[0]->found = (uint32_t)low;
     return low;
 }
 
@@ -95,8 +115,7 @@ static zn_task_chunk *add_chunk(zn_task_set *set, size_t index, uint32_t capacit
     memmove(&set->chunks[index + 1], &set->chunks[index],
             (set->chunk_count - index) * sizeof(set->chunks[0]));
     zn_task_chunk *chunk = zn_alloc(sizeof(zn_task_chunk) + capacity * sizeof(zn_task_run));
-    chunk->count = 0;
-    chunk->capacity = capacity;
+    *chunk = (zn_task_chunk){ .capacity = capacity };
     set->chunks[index] = chunk;
     set->chunk_count++;
     return chunk;
