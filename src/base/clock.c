@@ -23,6 +23,10 @@ uint64_t zn_clock_wall_ms(void) {
     return read_clock(CLOCK_REALTIME) / ZN_NS_PER_MS;
 }
 
+uint64_t zn_clock_wall_ns(void) {
+    return read_clock(CLOCK_REALTIME);
+}
+
 uint64_t zn_random_id(void) {
     uint64_t id = 0;
     while (id == 0) {

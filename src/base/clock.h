@@ -14,6 +14,9 @@ uint64_t zn_clock_ns(void);
 /* Wall clock, milliseconds since 1970, for people and history only. */
 uint64_t zn_clock_wall_ms(void);
 
+/* The same in nanoseconds, for traces that are compared between machines. */
+uint64_t zn_clock_wall_ns(void);
+
 /* A random number from the operating system, never 0: for ids that must not collide. */
 uint64_t zn_random_id(void);
 

@@ -81,6 +81,13 @@ enum {
     ZN_FAILURES_KEPT_MAX = 16,  /* failed attempts that a stage remembers */
     ZN_PAST_ATTEMPTS_MAX = 256, /* those of tasks that are not completed, in few words */
 
+    /* Profiles. */
+    ZN_PROFILE_SPANS_MAX = 1024,      /* in one PROFILE */
+    ZN_PROFILE_PAGE_SPANS = 4096,     /* in one JOB_PROFILE, */
+    ZN_PROFILE_PAGE_STAGES = 256,     /* and stages */
+    ZN_PROFILE_SECTIONS_MAX = 32,     /* kinds of time */
+    ZN_PROFILE_JOB_SPANS_MAX = 65536, /* that a coordinator keeps of a job; others are counted */
+
     /* History. */
     ZN_HISTORY_PAGE_MAX = 256, /* jobs in one answer */
     ZN_HISTORY_JOBS = 10000,   /* that are kept by default */
