@@ -195,6 +195,7 @@ static const call_kind call_kinds[] = {
     { ZN_MSG_LIST_WORKERS, zn_control_workers, false },
     { ZN_MSG_EXPLAIN, zn_control_explain, false },
     { ZN_MSG_LIST_HISTORY, zn_control_history, false },
+    { ZN_MSG_GET_PROFILE, zn_control_profile, false },
 };
 
 static const call_kind *find_kind(zn_message_number number) {
@@ -226,6 +227,7 @@ static void ids_of(const zn_message *message, uint64_t *client, uint64_t *reques
         ZN_IDS(LIST_WORKERS, list_workers)
         ZN_IDS(EXPLAIN, explain)
         ZN_IDS(LIST_HISTORY, list_history)
+        ZN_IDS(GET_PROFILE, get_profile)
     default:
         *client = 0;
         *request = 0;
@@ -244,6 +246,8 @@ static uint64_t job_of(const zn_message *message) {
         return message->get_status.job;
     case ZN_MSG_COLLECT_RESULTS:
         return message->collect_results.job;
+    case ZN_MSG_GET_PROFILE:
+        return message->get_profile.job;
     case ZN_MSG_CANCEL_JOB:
         return message->cancel_job.job;
     case ZN_MSG_CLOSE_JOB:

@@ -41,6 +41,7 @@ zn_control_handler zn_control_jobs;
 zn_control_handler zn_control_workers;
 zn_control_handler zn_control_explain;
 zn_control_handler zn_control_history;
+zn_control_handler zn_control_profile;
 
 void zn_control_history_free(zn_history_page **page);
 

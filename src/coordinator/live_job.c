@@ -152,6 +152,7 @@ void zn_live_job_destroy(zn_live_job **job, zn_blob_store *blobs) {
     for (size_t i = 0; i < (*job)->blob_count; i++) {
         zn_blob_store_release(blobs, (*job)->blobs[i]);
     }
+    zn_job_profile_destroy(&(*job)->profile);
     free((*job)->stages);
     free((*job)->blobs);
     free((*job)->ended);

@@ -3,6 +3,7 @@
 #define ZN_COORDINATOR_LIVE_JOB_H
 
 #include "coordinator/blob_store.h"
+#include "coordinator/job_profile.h"
 #include "coordinator/live_stage.h"
 
 typedef enum zn_job_event {
@@ -47,8 +48,9 @@ typedef struct zn_live_job {
     zn_blob **blobs; /* one reference to each */
     size_t blob_count;
     size_t blob_capacity;
-    uint32_t waiting;   /* workers that were told DONE and have not answered */
-    zonda_error *ended; /* why it failed or was cancelled; owned, NULL before that */
+    uint32_t waiting;        /* workers that were told DONE and have not answered */
+    zn_job_profile *profile; /* NULL: nothing was measured */
+    zonda_error *ended;      /* why it failed or was cancelled; owned, NULL before that */
 
     /* The scheduler's book-keeping. */
     TAILQ_HEAD(, zn_live_stage) runnable;

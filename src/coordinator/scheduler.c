@@ -247,6 +247,18 @@ static void take_credit(zn_scheduler *scheduler, zn_member *member, const zn_msg
     zn_scheduler_refresh_member(scheduler, member);
 }
 
+static void take_profile(zn_scheduler *scheduler, const zn_member *member,
+                         const zn_msg_profile *profile) {
+    zn_live_job *job = zn_key_map_get(&scheduler->job_map, profile->job);
+    if (job == NULL || zn_live_job_stage(job, profile->stage) == NULL) {
+        return;
+    }
+    if (job->profile == NULL) {
+        job->profile = zn_job_profile_new();
+    }
+    zn_job_profile_add(job->profile, member->id, profile);
+}
+
 /* The registration that a message claims to belong to; false if workers do not send this kind. */
 static bool epoch_of(const zn_message *message, uint64_t *epoch) {
     switch (message->number) {
@@ -273,6 +285,9 @@ static bool epoch_of(const zn_message *message, uint64_t *epoch) {
         return true;
     case ZN_MSG_DRAIN:
         *epoch = message->drain.epoch;
+        return true;
+    case ZN_MSG_PROFILE:
+        *epoch = message->profile.epoch;
         return true;
     default:
         return false;
@@ -312,6 +327,9 @@ static void take_message(zn_scheduler *scheduler, zn_member *member, const zn_me
         break;
     case ZN_MSG_HANDBACK:
         take_handback(scheduler, member, &message->handback);
+        break;
+    case ZN_MSG_PROFILE:
+        take_profile(scheduler, member, &message->profile);
         break;
     case ZN_MSG_DRAIN:
         zn_scheduler_drain(scheduler, member, zn_bytes_of_text("it was told to end"));

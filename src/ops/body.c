@@ -22,6 +22,7 @@ static zonda_err parse_numbers(zn_bytes bytes, zn_body *body, zonda_error *error
         body->task_count > ZN_STAGE_TASKS_MAX) {
         return zn_error_set(error, ZONDA_ERR_PLAN, "the body has no valid number of tasks");
     }
+    zn_value_field_uint(bytes, "profile", &body->profile);
     body->stage.value = (uint32_t)stage;
     return ZONDA_OK;
 }

@@ -23,13 +23,21 @@ typedef struct zn_body_source {
     uint64_t tasks;
 } zn_body_source;
 
+/* What is measured while its tasks run. */
+typedef enum zn_body_profile {
+    ZN_BODY_PROFILE_NONE = 0,
+    ZN_BODY_PROFILE_TIMES = 1, /* where the time goes */
+    ZN_BODY_PROFILE_SPANS = 2, /* and what happens when */
+} zn_body_profile;
+
 typedef struct zn_body {
     zn_stage_id stage;
     uint64_t task_count;
     zn_bytes shared; /* map */
     zn_bytes folder; /* absolute path to work in; empty: any */
     zn_lua_limits lua;
-    zn_body_op *ops; /* at least one */
+    uint64_t profile; /* zn_body_profile */
+    zn_body_op *ops;  /* at least one */
     size_t op_count;
     zn_body_source *sources; /* ascending; their ranges are all tasks */
     size_t source_count;

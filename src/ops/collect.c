@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "record/value.h"
 #include "store/segment.h"
 
@@ -87,7 +88,9 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
     }
     zonda_err err = self->spilled ? ZONDA_OK : spill(op, self, error);
     if (err == ZONDA_OK) {
+        int before = zn_profile_enter_record(ZN_SECTION_ENCODING);
         err = zn_segment_add(self->segment, record, error);
+        zn_profile_leave_record(before);
     }
     return err;
 }

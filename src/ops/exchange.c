@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "ops/exchange_rows.h"
 #include "record/value.h"
 
@@ -166,7 +167,7 @@ static zonda_err open_merge(zn_exchange *exchange, zonda_error *error) {
     return exchange->merge == NULL ? error->code : ZONDA_OK;
 }
 
-zonda_err zn_exchange_begin(zn_exchange *exchange, zonda_task *task, zonda_error *error) {
+static zonda_err begin(zn_exchange *exchange, zonda_task *task, zonda_error *error) {
     zn_exchange_end(exchange, task);
     task->pulls = true;
     if (exchange->plan.input_count == 0) {
@@ -187,6 +188,13 @@ zonda_err zn_exchange_begin(zn_exchange *exchange, zonda_task *task, zonda_error
         code = open_merge(exchange, error);
     }
     return settle(exchange, code);
+}
+
+zonda_err zn_exchange_begin(zn_exchange *exchange, zonda_task *task, zonda_error *error) {
+    int before = zn_profile_enter(ZN_SECTION_SHUFFLING);
+    zonda_err err = begin(exchange, task, error);
+    zn_profile_leave(before);
+    return err;
 }
 
 static zonda_err check_cancelled(zn_exchange *exchange, const zonda_task *task,
@@ -210,7 +218,9 @@ zonda_err zn_exchange_next(zn_exchange *exchange, zonda_task *task, zn_row *row,
     size_t stream = 0;
     zonda_err code = check_cancelled(exchange, task, error);
     if (code == ZONDA_OK) {
+        int before = zn_profile_enter_record(ZN_SECTION_SHUFFLING);
         code = zn_merge_next(exchange->merge, row, &stream, found, error);
+        zn_profile_leave_record(before);
     }
     if (code != ZONDA_OK) {
         return settle(exchange, code);

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "ops/group.h"
 #include "record/value.h"
 #include "wire/shape.h"
@@ -138,7 +139,9 @@ zonda_err zn_function_call(zn_function *function, zonda_task *task, const zn_byt
                            zn_buf *out, bool *truth, zonda_error *error) {
     size_t start = out == NULL ? 0 : out->len;
     enter(function, task);
+    int before = zn_profile_enter_record(ZN_SECTION_USER);
     zonda_err err = function->kind->call(function->state, task, args, out, truth, error);
+    zn_profile_leave_record(before);
     if (err != ZONDA_OK || function->form == ZN_CALL_FILTER) {
         return err;
     }
@@ -161,7 +164,9 @@ typedef struct guarded_group {
 
 static zonda_err next_guarded(void *context, zn_bytes *record, bool *found, zonda_error *error) {
     guarded_group *guarded = context;
+    int before = zn_profile_enter_record(ZN_SECTION_SHUFFLING);
     zonda_err err = guarded->group->next(guarded->group->context, record, found, error);
+    zn_profile_leave_record(before);
     enter(guarded->function, guarded->task);
     return err;
 }
@@ -169,11 +174,13 @@ static zonda_err next_guarded(void *context, zn_bytes *record, bool *found, zond
 static zonda_err emit_guarded(void *context, zn_bytes values, zonda_error *error) {
     guarded_group *guarded = context;
     uint64_t count = 0;
+    int before = zn_profile_enter_record(ZN_SECTION_OTHER);
     zonda_err err = check_values(values, UINT64_MAX, &count, error);
     zn_cursor cursor = zn_cursor_of(values);
     while (err == ZONDA_OK && cursor.at < cursor.end) {
         err = guarded->group->emit(guarded->group->context, zn_cursor_skip(&cursor), error);
     }
+    zn_profile_leave_record(before);
     enter(guarded->function, guarded->task);
     return err;
 }
@@ -185,14 +192,19 @@ zonda_err zn_function_group(zn_function *function, zonda_task *task, const zn_gr
         .context = &guarded, .key = group->key, .next = next_guarded, .emit = emit_guarded
     };
     enter(function, task);
-    return function->kind->group(function->state, task, &seen, error);
+    int before = zn_profile_enter_record(ZN_SECTION_USER);
+    zonda_err err = function->kind->group(function->state, task, &seen, error);
+    zn_profile_leave_record(before);
+    return err;
 }
 
 zonda_err zn_function_finish(zn_function *function, zonda_task *task, zn_buf *out,
                              zonda_error *error) {
     size_t start = out->len;
     enter(function, task);
+    int before = zn_profile_enter_record(ZN_SECTION_USER);
     zonda_err err = function->kind->finish(function->state, task, out, error);
+    zn_profile_leave_record(before);
     if (err != ZONDA_OK) {
         return err;
     }

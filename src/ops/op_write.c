@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "ops/op_list.h"
 #include "ops/sink_args.h"
 #include "ops/writer.h"
@@ -162,12 +163,7 @@ static zonda_err begin_file(zn_op *op, zonda_task *task, zonda_error *error) {
     return self->file == NULL ? error->code : ZONDA_OK;
 }
 
-static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
-    (void)task;
-    sink *self = op->state;
-    if (self->kept) {
-        return ZONDA_OK;
-    }
+static zonda_err put_record(sink *self, zn_bytes record, zonda_error *error) {
     self->records++;
     zn_buf_reset(&self->bytes, KEEP_BYTES_MAX);
     zonda_err err = self->writer->put(self->writing, record, &self->bytes, error);
@@ -177,6 +173,18 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
         return err;
     }
     return zn_sink_file_write(self->file, zn_buf_bytes(&self->bytes), error);
+}
+
+static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+    (void)task;
+    sink *self = op->state;
+    if (self->kept) {
+        return ZONDA_OK;
+    }
+    int before = zn_profile_enter_record(ZN_SECTION_ENCODING);
+    zonda_err err = put_record(self, record, error);
+    zn_profile_leave_record(before);
+    return err;
 }
 
 static zonda_err emit_path(zn_op *op, zonda_task *task, zonda_error *error) {

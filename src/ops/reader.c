@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "store/file_lookup.h"
 
 enum {
@@ -193,7 +194,7 @@ static zonda_err make_item(zn_reader *reader, const zn_piece *piece, zn_reader_i
     return ZONDA_OK;
 }
 
-zonda_err zn_reader_next(zn_reader *reader, zn_reader_item *out, zonda_error *error) {
+static zonda_err next_item(zn_reader *reader, zn_reader_item *out, zonda_error *error) {
     *out = (zn_reader_item){ .kind = ZN_READER_END };
     for (;;) {
         zn_piece piece = { 0 };
@@ -208,6 +209,13 @@ zonda_err zn_reader_next(zn_reader *reader, zn_reader_item *out, zonda_error *er
             return err;
         }
     }
+}
+
+zonda_err zn_reader_next(zn_reader *reader, zn_reader_item *out, zonda_error *error) {
+    int before = zn_profile_enter_record(ZN_SECTION_DECODING);
+    zonda_err err = next_item(reader, out, error);
+    zn_profile_leave_record(before);
+    return err;
 }
 
 zonda_err zn_reader_raw(zn_reader *reader, zn_bytes *out, bool *got, zonda_error *error) {

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "ops/collect.h"
 #include "ops/shuffle_combine.h"
 #include "record/key.h"
@@ -242,7 +243,7 @@ static zonda_err push_rows(shuffle *self, zn_bytes rows, zonda_error *error) {
     return err;
 }
 
-static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+static zonda_err take_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
     shuffle *self = op->state;
     if (self->keep == KEEP_ROWS) {
         return push_rows(self, record, error);
@@ -259,13 +260,22 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
                            : err;
 }
 
+static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
+    int before = zn_profile_enter_record(ZN_SECTION_SHUFFLING);
+    zonda_err err = take_record(op, task, record, error);
+    zn_profile_leave_record(before);
+    return err;
+}
+
 static zonda_err end_shuffle(zn_op *op, zonda_task *task, zonda_error *error) {
     shuffle *self = op->state;
     zonda_err err = ZONDA_OK;
     if (self->sorter != NULL) {
         err = start_segment(op, self, error);
         if (err == ZONDA_OK) {
+            int before = zn_profile_enter(ZN_SECTION_SHUFFLING);
             err = zn_sorter_drain(self->sorter, write_row, self->segment, error);
+            zn_profile_leave(before);
             zn_task_spilled(task, zn_sorter_spilled_bytes(self->sorter));
         }
     }

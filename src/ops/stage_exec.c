@@ -53,6 +53,10 @@ zn_stage_id zn_stage_exec_stage(const zn_stage_exec *stage) {
     return stage->body.stage;
 }
 
+uint64_t zn_stage_exec_profile(const zn_stage_exec *stage) {
+    return stage->body.profile;
+}
+
 /* The operators of the body, then the collector, where all chains end. */
 static void link_ops(zn_stage_exec *stage) {
     const zn_body *body = &stage->body;

@@ -14,6 +14,7 @@
  *   "branches": where datasets are united; then "ops" is what follows, without a source, and each
  *             branch is a map of "ops" and either "tasks" or "branches" of its own. Tasks are
  * counted through all branches, first to last; an operator sees as shards those of its branch.
+ *   "profile": zn_body_profile; missing: nothing is measured
  *   "shared": {name: digest of the blob with the value}
  *   "folder": where the driver was when it made the plan, if relative paths or commands depend on
  * it "lua":    {"memory": bytes, "instructions": of a call}, both may be missing Arguments that the
@@ -27,6 +28,9 @@
 zn_stage_exec *zn_stage_exec_new(zn_job_id job, zn_bytes body, const zn_task_host *host,
                                  zonda_error *error);
 void zn_stage_exec_destroy(zn_stage_exec **stage);
+
+/* What is to be measured: zn_body_profile. */
+uint64_t zn_stage_exec_profile(const zn_stage_exec *stage);
 
 /* Runs one task. Fills `outcome`, whose texts and lists are borrowed until the next call: first and
  * count name the task; a failure carries operator, shard, file and line. Returns false if there is

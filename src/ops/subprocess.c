@@ -24,6 +24,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "ops/spawn.h"
 
 enum {
@@ -335,7 +336,10 @@ void zn_subprocess_step(zn_subprocess *self, bool wait) {
         { .fd = self->errors.fd, .events = POLLIN },
         { .fd = self->exited ? -1 : self->pidfd, .events = POLLIN },
     };
-    if (poll(items, sizeof items / sizeof items[0], wait ? WAIT_MS : 0) < 0) {
+    int before = zn_profile_enter(ZN_SECTION_USER);
+    int ready = poll(items, sizeof items / sizeof items[0], wait ? WAIT_MS : 0);
+    zn_profile_leave(before);
+    if (ready < 0) {
         return; /* interrupted; the next step looks again */
     }
     read_stream(self, &self->output, items[1].revents);

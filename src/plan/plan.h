@@ -46,6 +46,7 @@ typedef struct zn_plan_settings {
     size_t shared_count;
     uint64_t lua_memory_bytes; /* limits of Lua code; 0: the usual ones */
     uint64_t lua_instructions;
+    uint64_t profile; /* zn_body_profile */
 } zn_plan_settings;
 
 /* How files are looked up; the planner does no I/O itself. */

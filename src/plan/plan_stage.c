@@ -171,7 +171,7 @@ static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error
     const zn_plan_settings *settings = build->settings;
     bool limited = settings->lua_memory_bytes != 0 || settings->lua_instructions != 0;
     zn_put_map(body, 4U + (limited ? 1U : 0U) + (draft->branch_count > 0 ? 1U : 0U) +
-                         (draft->in_folder ? 1U : 0U));
+                         (draft->in_folder ? 1U : 0U) + (settings->profile != 0 ? 1U : 0U));
     zn_put_text(body, "stage");
     zn_put_uint(body, build->plan->stage_count);
     zn_put_text(body, "tasks");
@@ -182,6 +182,10 @@ static zonda_err put_body(zn_plan_build *build, zn_buf *body, zonda_error *error
     }
     if (draft->in_folder && put_folder(build, body, error) != ZONDA_OK) {
         return error->code;
+    }
+    if (settings->profile != 0) {
+        zn_put_text(body, "profile");
+        zn_put_uint(body, settings->profile);
     }
     zn_put_text(body, "shared");
     return put_shared(build, body, error);

@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "wire/shape.h"
 
 enum {
@@ -68,7 +69,9 @@ static size_t compress(zn_block_codec *codec, zn_bytes records, uint8_t *out, si
         codec->compressor = ZSTD_createCCtx();
         ZN_ASSERT(codec->compressor != NULL);
     }
+    int before = zn_profile_enter(ZN_SECTION_COMPRESSING);
     size_t len = ZSTD_compressCCtx(codec->compressor, out, room, records.data, records.len, LEVEL);
+    zn_profile_leave(before);
     return ZSTD_isError(len) || len >= records.len ? 0 : len;
 }
 

@@ -22,6 +22,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "store/fetcher_state.h"
 #include "store/file.h"
 #include "store/segment.h"
@@ -224,7 +225,11 @@ static void adapt_width(zn_block_reader *reader) {
 static zonda_err take_piece(zn_block_reader *reader, zonda_error *error) {
     fill_window(reader);
     zn_piece *piece = &reader->window[reader->head];
+    int before = zn_profile_enter(ZN_SECTION_WAITING);
+    uint64_t opened = zn_profile_open_span();
     zonda_err code = zn_data_client_wait(reader->fetcher->client, reader->peer, piece, error);
+    zn_profile_close_span(ZN_SPAN_FETCH, opened, piece->length);
+    zn_profile_leave(before);
     if (code != ZONDA_OK) {
         return code;
     }
@@ -360,12 +365,14 @@ zonda_err zn_block_reader_next(zn_block_reader *reader, zn_bytes *values, uint32
     }
     find_source(reader);
     zonda_err code = ZONDA_OK;
+    int before = zn_profile_enter(ZN_SECTION_READING);
     if (reader->source == SOURCE_FILE) {
         code = read_file(reader, values, count, error);
     }
     if (code == ZONDA_OK && *count == 0) {
         code = read_worker(reader, values, count, error);
     }
+    zn_profile_leave(before);
     tell_lost(reader, code, error);
     charge(reader);
     return code;

@@ -20,6 +20,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "record/row.h"
 #include "store/block.h"
 #include "store/file.h"
@@ -125,7 +126,10 @@ static zonda_err write_block(zn_segment *segment, zonda_error *error) {
     }
     zn_buf_reset(&segment->block, 2 * ZN_BLOCK_RAW_BYTES);
     zn_block_pack(segment->codec, zn_buf_bytes(&segment->records), segment->count, &segment->block);
-    if (!zn_file_write_at(segment->fd, zn_buf_bytes(&segment->block), segment->end)) {
+    int before = zn_profile_enter(ZN_SECTION_WRITING);
+    bool written = zn_file_write_at(segment->fd, zn_buf_bytes(&segment->block), segment->end);
+    zn_profile_leave(before);
+    if (!written) {
         code = zn_file_failed(error, segment->path, "cannot write the segment");
         cut_off(segment); /* a full disk gets its room back now; if this fails, start tries again */
         return code;

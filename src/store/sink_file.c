@@ -27,6 +27,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "store/file.h"
 #include "store/stream.h"
 
@@ -212,7 +213,10 @@ zonda_err zn_sink_file_seal(zn_sink_file *file, zonda_error *error) {
         zn_error_at(error, file->path, 0, 0);
         return code;
     }
-    if (fsync(file->fd) != 0 && errno != EINVAL) {
+    int before = zn_profile_enter(ZN_SECTION_WRITING);
+    bool synced = fsync(file->fd) == 0 || errno == EINVAL;
+    zn_profile_leave(before);
+    if (!synced) {
         return zn_file_failed(error, file->path, "cannot write to the disk");
     }
     file->state = SINK_SEALED;

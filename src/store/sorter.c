@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "store/row_buffer.h"
 #include "store/run_stream.h"
 
@@ -240,7 +241,7 @@ static zonda_err open_file(zn_sorter *sorter, zonda_error *error) {
 }
 
 /* Writes the buffer as one run. A buffer that a single row has blown up does not stay. */
-static zonda_err spill(zn_sorter *sorter, zonda_error *error) {
+static zonda_err write_run(zn_sorter *sorter, zonda_error *error) {
     zonda_err code = open_file(sorter, error);
     if (code != ZONDA_OK) {
         return code;
@@ -259,6 +260,16 @@ static zonda_err spill(zn_sorter *sorter, zonda_error *error) {
     } else {
         zn_row_buffer_clear(&sorter->buffer);
     }
+    return code;
+}
+
+static zonda_err spill(zn_sorter *sorter, zonda_error *error) {
+    uint64_t written = sorter->spilled_bytes;
+    int before = zn_profile_enter(ZN_SECTION_SHUFFLING);
+    uint64_t opened = zn_profile_open_span();
+    zonda_err code = write_run(sorter, error);
+    zn_profile_close_span(ZN_SPAN_SPILL, opened, sorter->spilled_bytes - written);
+    zn_profile_leave(before);
     return code;
 }
 

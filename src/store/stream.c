@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "store/coder.h"
 #include "store/file.h"
 
@@ -241,8 +242,10 @@ zonda_err zn_in_stream_read(zn_in_stream *stream, uint8_t *out, size_t size, siz
                             zonda_error *error) {
     ZN_ASSERT(size > 0);
     if (stream->failure.code == ZONDA_OK) {
+        int before = zn_profile_enter(ZN_SECTION_READING);
         zonda_err code = stream->decoder == NULL ? read_file(stream, out, size, got)
                                                  : read_decoded(stream, out, size, got);
+        zn_profile_leave(before);
         if (code == ZONDA_OK) {
             return ZONDA_OK;
         }
@@ -298,7 +301,10 @@ void zn_out_stream_destroy(zn_out_stream **stream) {
 }
 
 static zonda_err write_file(zn_out_stream *stream, zn_bytes bytes) {
-    if (!zn_file_write(stream->fd, bytes)) {
+    int before = zn_profile_enter(ZN_SECTION_WRITING);
+    bool written = zn_file_write(stream->fd, bytes);
+    zn_profile_leave(before);
+    if (!written) {
         return zn_file_failed(&stream->failure, NULL, "cannot write");
     }
     stream->bytes += bytes.len;
@@ -330,8 +336,10 @@ static zonda_err write_encoded(zn_out_stream *stream, bool last) {
 }
 
 static zonda_err write_piece(zn_out_stream *stream, bool last) {
+    int before = zn_profile_enter(ZN_SECTION_COMPRESSING);
     zonda_err code = stream->encoder != NULL ? write_encoded(stream, last)
                                              : write_file(stream, zn_buf_bytes(&stream->raw));
+    zn_profile_leave(before);
     zn_buf_reset(&stream->raw, PIECE_BYTES);
     return code;
 }

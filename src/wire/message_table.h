@@ -51,6 +51,8 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(WORKER_DRAINING, worker_draining, 24, ZN_WORKER_DRAINING_FIELDS, "control reply", "what still keeps the worker") \
     X(LIST_HISTORY, list_history, 25, ZN_LIST_HISTORY_FIELDS, "any → coordinator", "asks for jobs that have ended") \
     X(HISTORY, history, 26, ZN_HISTORY_FIELDS, "control reply", "jobs that have ended") \
+    X(GET_PROFILE, get_profile, 27, ZN_GET_PROFILE_FIELDS, "driver → coordinator", "asks for a page of what was measured of a job") \
+    X(JOB_PROFILE, job_profile, 28, ZN_JOB_PROFILE_FIELDS, "control reply", "where time went, and what happened when") \
     X(WELCOME, welcome, 32, ZN_WELCOME_FIELDS, "coordinator → worker", "registered") \
     X(TASK, task, 33, ZN_TASK_FIELDS, "coordinator → worker → slot", "tasks to run") \
     X(RESULT, outcomes, 34, ZN_OUTCOMES_FIELDS, "slot → worker → coordinator", "what became of tasks") \
@@ -66,6 +68,7 @@ enum { ZN_PROTOCOL_VERSION = 1 };
     X(DRAIN, drain, 44, ZN_DRAIN_FIELDS, "worker ⇄ coordinator", "from a worker: I want to leave when nothing needs me; to a worker: no more tasks come, hand back what has not begun") \
     X(HANDBACK, handback, 45, ZN_HANDBACK_FIELDS, "worker → coordinator", "attempts that it will not begin") \
     X(ALLOWED, allowed, 46, ZN_ALLOWED_FIELDS, "coordinator → worker", "whose keys may fetch its data; sent before WELCOME and when it changes") \
+    X(PROFILE, profile, 47, ZN_PROFILE_FIELDS, "slot → worker → coordinator", "what a slot measured, if the job is to be measured; losing it is harmless") \
     X(GET_BLOB, get_blob, 48, ZN_GET_BLOB_FIELDS, "slot → worker → coordinator", "asks for a part of a blob") \
     X(BLOB, blob, 49, ZN_BLOB_FIELDS, "coordinator → worker → slot", "a part of a blob") \
     X(FETCH, fetch, 50, ZN_FETCH_FIELDS, "reader → worker", "asks for bytes of a segment") \

@@ -57,4 +57,17 @@
     L(attempts, attempt_info, ZN_EXPLAIN_ATTEMPTS_MAX,                                             \
       "of the stage or task asked for: what failed last, then what is now")
 
+#define ZN_GET_PROFILE_FIELDS(U, I, S, B, L)                                                       \
+    ZN_CALL_FIELDS(U)                                                                              \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(stage, ZN_STAGES_MAX, "times are wanted from this stage on,")                                \
+    U(span, UINT64_MAX, "spans from this one on")
+
+#define ZN_JOB_PROFILE_FIELDS(U, I, S, B, L)                                                       \
+    U(request, UINT64_MAX, "the call that this answers")                                           \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    L(stages, stage_times, ZN_PROFILE_PAGE_STAGES, "a page; none: there are no more")              \
+    L(spans, span_info, ZN_PROFILE_PAGE_SPANS, "a page; none: there are no more")                  \
+    U(dropped, UINT64_MAX, "spans that found no room, here or in slots")
+
 #endif

@@ -120,6 +120,9 @@
     X(task_failures, ZN_TASK_FAILURES_FIELDS)                                                      \
     X(kept_job, ZN_KEPT_JOB_FIELDS)                                                                \
     X(past_stage, ZN_PAST_STAGE_FIELDS)                                                            \
-    X(past_job, ZN_PAST_JOB_FIELDS)
+    X(past_job, ZN_PAST_JOB_FIELDS)                                                                \
+    X(section_time, ZN_SECTION_TIME_FIELDS)                                                        \
+    X(stage_times, ZN_STAGE_TIMES_FIELDS)                                                          \
+    X(span_info, ZN_SPAN_INFO_FIELDS)
 
 #endif

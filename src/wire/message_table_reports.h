@@ -83,4 +83,25 @@
     L(stages, past_stage, ZN_EXPLAIN_STAGES_MAX, "the first of its stages")                        \
     L(failure, failure, 1, "why it failed or was cancelled")
 
+#define ZN_SECTION_TIME_FIELDS(U, I, S, B, L)                                                      \
+    U(section, 255, "zn_section: what the time was for")                                           \
+    U(ns, UINT64_MAX, "nanoseconds")
+
+#define ZN_STAGE_TIMES_FIELDS(U, I, S, B, L)                                                       \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    L(times, section_time, ZN_PROFILE_SECTIONS_MAX, "of all slots together")
+
+#define ZN_SPAN_INFO_FIELDS(U, I, S, B, L)                                                         \
+    U(kind, 255, "zn_span_kind: an attempt, or something in one")                                  \
+    U(worker, UINT64_MAX, "worker id; from a worker: 0")                                           \
+    U(slot, ZN_SLOTS_MAX, "slot of the worker")                                                    \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    U(first, ZN_STAGE_TASKS_MAX, "first task")                                                     \
+    U(count, ZN_STAGE_TASKS_MAX, "tasks: several if they were short")                              \
+    U(attempt, UINT32_MAX, "attempt of all of them")                                               \
+    U(start_ns, UINT64_MAX, "since 1970-01-01 UTC, by the clock of the worker's machine")          \
+    U(duration_ns, UINT64_MAX, "how long")                                                         \
+    U(bytes, UINT64_MAX, "fetched or spilled")                                                     \
+    U(code, 255, "zonda_err of an attempt")
+
 #endif

@@ -93,4 +93,13 @@
 
 #define ZN_DRAIN_FIELDS(U, I, S, B, L) U(epoch, UINT64_MAX, "registration of the worker")
 
+#define ZN_PROFILE_FIELDS(U, I, S, B, L)                                                           \
+    U(epoch, UINT64_MAX, "registration of the worker")                                             \
+    U(job, UINT64_MAX, "job id")                                                                   \
+    U(stage, ZN_STAGES_MAX, "stage index")                                                         \
+    U(slot, ZN_SLOTS_MAX, "slot of the worker")                                                    \
+    L(times, section_time, ZN_PROFILE_SECTIONS_MAX, "of the slot, since it said so last")          \
+    L(spans, span_info, ZN_PROFILE_SPANS_MAX, "what it did since then")                            \
+    U(dropped, UINT64_MAX, "spans that found no room")
+
 #endif

@@ -432,6 +432,23 @@ void zn_link_commit(zn_slot_manager *m, const zn_slot_entry *slot) {
                                                            .attempt = id->attempt };
 }
 
+/* `size` bytes that live as long as the outbox. */
+static void *keep(zn_slot_manager *m, const void *bytes, size_t size) {
+    return size == 0 ? NULL : memcpy(zn_arena_take(&m->outbox->arena, size), bytes, size);
+}
+
+void zn_link_profile(zn_slot_manager *m, uint32_t slot, const zn_msg_profile *profile) {
+    if (m->epoch == 0) {
+        return;
+    }
+    zn_message *message = send_work(m, ZN_MSG_PROFILE);
+    message->profile = *profile;
+    message->profile.epoch = m->epoch;
+    message->profile.slot = slot;
+    message->profile.times = keep(m, profile->times, profile->times_count * sizeof *profile->times);
+    message->profile.spans = keep(m, profile->spans, profile->spans_count * sizeof *profile->spans);
+}
+
 void zn_link_done(zn_slot_manager *m, uint64_t job) {
     if (m->epoch != 0) {
         send_work(m, ZN_MSG_DONE)->done =

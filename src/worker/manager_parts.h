@@ -64,6 +64,9 @@ void zn_link_tick(zn_slot_manager *m);
 void zn_link_found(zn_slot_manager *m, uint64_t cluster);
 /* Adds an outcome of (job, stage) to what goes with the next RESULT. */
 void zn_link_report(zn_slot_manager *m, const zn_held_stage *stage, const zn_outcome *outcome);
+/* Passes on what a slot has measured; without an epoch it is lost. */
+void zn_link_profile(zn_slot_manager *m, uint32_t slot, const zn_msg_profile *profile);
+
 /* Adds what slots spent on tasks of the stage. */
 void zn_link_spent(zn_slot_manager *m, const zn_held_stage *stage, uint64_t spent_us);
 /* Sends it, if there is an epoch to send it in. */

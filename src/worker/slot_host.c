@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/profile.h"
 #include "worker/slot_state.h"
 
 enum {
@@ -25,9 +26,8 @@ static zonda_err refuse_cancelled(zonda_error *error) {
     return zn_error_set(error, ZONDA_ERR_CANCELLED, "the attempt was cancelled");
 }
 
-/* Sends `request` until an answer comes; `answer` is valid until the next message is received. */
-static zonda_err call(zn_slot_loop *loop, const zn_message *request, is_answer *matches,
-                      zn_message *answer, zonda_error *error) {
+static zonda_err wait_for_answer(zn_slot_loop *loop, const zn_message *request, is_answer *matches,
+                                 zn_message *answer, zonda_error *error) {
     uint64_t sent_ns = 0;
     while (!zn_slot_loop_cancelled(loop)) {
         uint64_t now_ns = zn_clock_ns();
@@ -45,6 +45,15 @@ static zonda_err call(zn_slot_loop *loop, const zn_message *request, is_answer *
         zn_slot_inbox_put(loop, answer);
     }
     return refuse_cancelled(error);
+}
+
+/* Sends `request` until an answer comes; `answer` is valid until the next message is received. */
+static zonda_err call(zn_slot_loop *loop, const zn_message *request, is_answer *matches,
+                      zn_message *answer, zonda_error *error) {
+    int before = zn_profile_enter(ZN_SECTION_WAITING);
+    zonda_err code = wait_for_answer(loop, request, matches, answer, error);
+    zn_profile_leave(before);
+    return code;
 }
 
 /* ---- blobs ---- */
@@ -101,7 +110,9 @@ zonda_err zn_slot_host_blob(zn_slot_loop *loop, uint64_t job, zn_digest digest, 
     if (blob == NULL) {
         zn_blob_assembly assembly;
         zn_blob_assembly_init(&assembly, digest);
+        int before = zn_profile_enter(ZN_SECTION_WAITING);
         zonda_err code = fetch(loop, &assembly, error);
+        zn_profile_leave(before);
         if (code != ZONDA_OK) {
             zn_blob_assembly_free(&assembly);
             return code;

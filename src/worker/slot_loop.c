@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "worker/slot_profile.h"
 #include "worker/slot_state.h"
 
 static const uint64_t FLUSH_NS = 5 * ZN_NS_PER_MS;
@@ -60,6 +61,7 @@ void zn_slot_loop_destroy(zn_slot_loop **loop) {
     }
     zn_slot_host_free(self);
     zn_slot_inbox_free(self);
+    zn_slot_profile_destroy(&self->profile);
     zn_outcome_batch_free(&self->batch);
     zn_channel_destroy(&self->channel);
     zn_keys_wipe(&self->keys);
@@ -103,6 +105,7 @@ void zn_slot_loop_flush(zn_slot_loop *loop) {
     if (loop->batch.count == 0) {
         return;
     }
+    zn_slot_profile_send(loop->profile);
     zn_message message = { .number = ZN_MSG_RESULT };
     message.outcomes = (zn_msg_outcomes){ .epoch = loop->epoch,
                                           .sequence = loop->sequence,
@@ -207,7 +210,7 @@ static bool run_task(zn_slot_loop *loop, zn_slot_stage *stage, uint64_t task, ui
         return true;
     }
     zn_outcome outcome = { 0 };
-    bool reported = zn_stage_exec_run(stage->exec, task, (uint32_t)attempt, &outcome);
+    bool reported = zn_slot_profile_run(loop, stage, task, (uint32_t)attempt, &outcome);
     if (reported) {
         add_outcome(loop, &outcome);
     }
@@ -267,11 +270,13 @@ static void run_chunk(zn_slot_loop *loop, const zn_slot_order *order) {
     }
     zn_slot_loop_flush(loop);
     if (!whole) {
+        zn_slot_profile_send(loop->profile);
         mark_interrupted(loop, order);
         zn_message message = { .number = ZN_MSG_HEARTBEAT };
         message.heartbeat.received = loop->sequence;
         zn_slot_loop_send(loop, &message);
     }
+    zn_slot_profile_rest(loop->profile);
 }
 
 static void forget_job(zn_slot_loop *loop, uint64_t job) {

@@ -42,6 +42,8 @@ typedef struct zn_slot_stage {
     struct zn_slot_stage *next;
 } zn_slot_stage;
 
+typedef struct zn_slot_profile zn_slot_profile;
+
 struct zn_slot_loop {
     zn_slot_loop_options options;
     zn_memory memory; /* of all stages: one task runs at a time */
@@ -64,10 +66,11 @@ struct zn_slot_loop {
     uint64_t job;
     uint64_t stage;
     zn_outcome_batch batch;
-    uint64_t batch_since_ns; /* when the first outcome of the batch was added */
-    uint64_t task_since_ns;  /* when the running task began */
-    uint64_t spent_ns;       /* that the tasks of the batch took */
-    uint32_t asked;          /* calls of `cancelled` since the batch's age was looked at */
+    uint64_t batch_since_ns;  /* when the first outcome of the batch was added */
+    uint64_t task_since_ns;   /* when the running task began */
+    uint64_t spent_ns;        /* that the tasks of the batch took */
+    zn_slot_profile *profile; /* NULL: no stage has asked for one */
+    uint32_t asked;           /* calls of `cancelled` since the batch's age was looked at */
     /* Calls to the coordinator. */
     uint64_t request;
     zn_msg_results page;

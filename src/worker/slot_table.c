@@ -197,6 +197,9 @@ void zn_slots_message(zn_slot_manager *m, uint32_t index, const zn_message *mess
     case ZN_MSG_COMMIT:
         take_commit(m, index, &message->commit);
         break;
+    case ZN_MSG_PROFILE:
+        zn_link_profile(m, index, &message->profile);
+        break;
     case ZN_MSG_DONE:
         take_done(m, index, &message->done);
         break;
