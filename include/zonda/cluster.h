@@ -77,9 +77,11 @@ typedef struct zonda_execute_options {
     uint32_t user_attempts;
     uint32_t infra_attempts;
     uint32_t crash_attempts;
-    uint32_t hang_ms; /* an attempt that reads and gives no record for so long is ended and counts
-                         as a death of its slot; 0: never; at most a day */
-    bool no_backups;  /* slow tasks at the end of a stage get no second attempt */
+    uint32_t hang_ms;  /* an attempt that reads and gives no record for so long is ended and counts
+                          as a death of its slot; 0: never; at most a day */
+    bool no_backups;   /* slow tasks at the end of a stage get no second attempt */
+    bool profile;      /* measure where the time goes, for zonda/profile.h */
+    const char *trace; /* file for a Chrome trace, written also if it fails; NULL: none. IO */
 } zonda_execute_options;
 
 /* Starts a coordinator and a worker with thread slots in this process. NULL and `error` on

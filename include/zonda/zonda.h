@@ -8,6 +8,7 @@
 #include <zonda/error.h>
 #include <zonda/function.h>
 #include <zonda/log.h>
+#include <zonda/profile.h>
 #include <zonda/wide.h>
 
 #endif

@@ -16,6 +16,7 @@
 #include "cli/counters.h"
 #include "cli/pipeline.h"
 #include "cli/progress.h"
+#include "cli/stats.h"
 #include "cli/verb_help.h"
 #include "record/json.h"
 
@@ -36,7 +37,9 @@ enum {
     OPTION_PLUGIN,
     OPTION_RETRIES,
     OPTION_SCRATCH,
-    OPTION_TIMEOUT
+    OPTION_STATS,
+    OPTION_TIMEOUT,
+    OPTION_TRACE
 };
 
 typedef struct run_options {
@@ -48,6 +51,8 @@ typedef struct run_options {
     uint64_t memory_bytes;
     uint64_t timeout_s;
     bool counters;
+    bool stats;
+    const char *trace; /* file; NULL: none */
     uint64_t lua_memory_bytes;
     uint64_t lua_instructions;
     uint64_t user_attempts; /* 0: as usual, like the next three */
@@ -97,6 +102,11 @@ static const struct argp_option options[] = {
       0 },
     { "dry-run", OPTION_DRY_RUN, NULL, 0, "print what would run, run nothing", 0 },
     { "counters", OPTION_COUNTERS, NULL, 0, "at the end show what was counted, by stage", 0 },
+    { "stats", OPTION_STATS, NULL, 0, "at the end show where the time of slots went, by stage", 0 },
+    { "trace", OPTION_TRACE, "FILE", 0,
+      "write what every slot did when as a Chrome trace, for Perfetto; of the second dataset of a "
+      "script to FILE.2, and so on",
+      0 },
     { "scratch", OPTION_SCRATCH, "DIR", 0, "folder for large results; default $TMPDIR or /tmp", 0 },
     { "timeout", OPTION_TIMEOUT, "SECONDS", 0,
       "how long the coordinator may take for an answer; default 30", 0 },
@@ -159,6 +169,24 @@ static void parse_retries(struct argp_state *state, const char *option, const ch
     *attempts += 1;
 }
 
+/* The options about what is shown of a job when it is over. */
+static error_t parse_reports(int key, char *word, struct argp_state *state) {
+    run_options *parsed = state->input;
+    switch (key) {
+    case OPTION_COUNTERS:
+        parsed->counters = true;
+        return 0;
+    case OPTION_STATS:
+        parsed->stats = true;
+        return 0;
+    case OPTION_TRACE:
+        parsed->trace = word;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 /* The options about attempts of tasks. */
 static error_t parse_attempts(int key, char *word, struct argp_state *state) {
     run_options *parsed = state->input;
@@ -182,7 +210,7 @@ static error_t parse_attempts(int key, char *word, struct argp_state *state) {
         parsed->no_backups = true;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_reports(key, word, state);
     }
 }
 
@@ -208,9 +236,6 @@ static error_t parse(int key, char *word, struct argp_state *state) {
         return 0;
     case OPTION_DETACH:
         parsed->detach = true;
-        return 0;
-    case OPTION_COUNTERS:
-        parsed->counters = true;
         return 0;
     case OPTION_DRY_RUN:
         parsed->dry_run = true;
@@ -253,25 +278,6 @@ static error_t parse(int key, char *word, struct argp_state *state) {
     default:
         return parse_lua(key, word, state) == 0 ? 0 : parse_attempts(key, word, state);
     }
-}
-
-/* Puts the verbs before the examples. argp frees what differs from `text`. */
-static char *help_filter(int key, const char *text, void *input) {
-    (void)input;
-    if (key != ARGP_KEY_HELP_POST_DOC) {
-        return (char *)(uintptr_t)text;
-    }
-    char *out = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&out, &size);
-    if (stream == NULL) {
-        return (char *)(uintptr_t)text;
-    }
-    fputs("Verbs, joined by `then`:\n", stream);
-    zn_verbs_print(stream);
-    fprintf(stream, "\n%s", text);
-    fclose(stream);
-    return out;
 }
 
 static zonda_err flush_output(output *out, zonda_error *error) {
@@ -327,7 +333,7 @@ static zonda_cluster *open_cluster(const run_options *parsed, zonda_error *error
 
 /* Executes one dataset as the job `name` (may be NULL); prints its records. */
 static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const char *name,
-                   const run_options *parsed, const volatile int *cancel) {
+                   const char *trace, const run_options *parsed, const volatile int *cancel) {
     output out = { 0 };
     zonda_error error = { 0 };
     zn_progress_start(&out.display, parsed->progress, name);
@@ -343,7 +349,9 @@ static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const c
                                       .infra_attempts = (uint32_t)parsed->infra_attempts,
                                       .crash_attempts = (uint32_t)parsed->crash_attempts,
                                       .hang_ms = (uint32_t)parsed->hang_s * 1000,
-                                      .no_backups = parsed->no_backups };
+                                      .no_backups = parsed->no_backups,
+                                      .profile = parsed->stats,
+                                      .trace = trace };
     zonda_result *result = zonda_execute(cluster, dataset, &execute, &error);
     int status = ZN_EXIT_DONE;
     zn_progress_clear(&out.display);
@@ -351,6 +359,9 @@ static int execute(zonda_cluster *cluster, const zonda_dataset *dataset, const c
         zn_progress_finish(&out.display, result);
         if (parsed->counters) {
             zn_counters_print(result, stderr);
+        }
+        if (parsed->stats) {
+            zn_stats_print(result, stderr);
         }
     } else if (*cancel) {
         fputs("zonda: interrupted, the job was cancelled\n", stderr);
@@ -391,6 +402,14 @@ static char *name_of(const run_options *parsed, size_t index) {
     return index == 0 ? zn_strdup(parsed->name) : zn_format("%s/%zu", parsed->name, index + 1);
 }
 
+/* The file for the trace of a dataset. */
+static char *trace_of(const run_options *parsed, size_t index) {
+    if (parsed->trace == NULL) {
+        return NULL;
+    }
+    return index == 0 ? zn_strdup(parsed->trace) : zn_format("%s.%zu", parsed->trace, index + 1);
+}
+
 static int run(const run_options *parsed, const zn_pipeline *pipeline) {
     const volatile int *cancel = zn_cli_catch_signals();
     if (parsed->detach) {
@@ -408,7 +427,9 @@ static int run(const run_options *parsed, const zn_pipeline *pipeline) {
                      : zn_cli_fail(&error);
     for (size_t i = 0; i < pipeline->count && status == ZN_EXIT_DONE; i++) {
         char *name = name_of(parsed, i);
-        status = execute(cluster, pipeline->datasets[i], name, parsed, cancel);
+        char *trace = trace_of(parsed, i);
+        status = execute(cluster, pipeline->datasets[i], name, trace, parsed, cancel);
+        free(trace);
         free(name);
     }
     zonda_cluster_close(&cluster);
@@ -450,7 +471,7 @@ int zn_cmd_run(int argc, char **argv) {
         "  zonda run from-range 1000000 --shards 8 then map 'r * r' then count\n"
         "  zonda run --connect tcp://host:7070 script.lua 10000",
         NULL,
-        help_filter,
+        zn_verbs_help_filter,
         NULL
     };
     run_options parsed = { 0 };

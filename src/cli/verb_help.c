@@ -6,6 +6,7 @@
  * therefore broken here, where the indentation is known. */
 #include "cli/verb_help.h"
 
+#include <argp.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,4 +254,22 @@ void zn_verbs_describe(zn_buf *out) {
             describe_op(table[i], out);
         }
     }
+}
+
+char *zn_verbs_help_filter(int key, const char *text, void *input) {
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC) {
+        return (char *)(uintptr_t)text;
+    }
+    char *out = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&out, &size);
+    if (stream == NULL) {
+        return (char *)(uintptr_t)text;
+    }
+    fputs("Verbs, joined by `then`:\n", stream);
+    zn_verbs_print(stream);
+    fprintf(stream, "\n%s", text);
+    fclose(stream);
+    return out;
 }

@@ -17,6 +17,10 @@ void zn_verb_word(const zn_arg_def *arg, zn_buf *out);
 /* Prints every verb with its arguments, in lines that are short enough for argp to leave alone. */
 void zn_verbs_print(FILE *out);
 
+/* A help filter of argp that puts the verbs before the examples. argp frees what differs from
+ * `text`. */
+char *zn_verbs_help_filter(int key, const char *text, void *input);
+
 /* Appends a MessagePack list of all operators that a user may write, with their arguments. */
 void zn_verbs_describe(zn_buf *out);
 

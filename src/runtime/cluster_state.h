@@ -39,7 +39,8 @@ struct zonda_result {
     zn_plan *plan;
     zn_driver driver;
     zonda_execute_options options;
-    zn_result_page page; /* that zonda_result_next reads from */
+    zn_run_profile *profile; /* NULL: nothing is measured */
+    zn_result_page page;     /* that zonda_result_next reads from */
 };
 
 /* Makes a result whose job is not opened yet, and links it to its cluster. Takes the plan. */

@@ -58,7 +58,18 @@ static bool is_ending(zn_driver_state state) {
            state == ZN_DRIVER_DRAINING || state == ZN_DRIVER_CLOSED;
 }
 
+void zn_driver_profile(zn_driver *driver) {
+    if (driver->profile != NULL && !driver->profiled) {
+        driver->profiled = true;
+        zn_run_profile_collect(driver->profile, driver->control,
+                               zn_driver_core_job(driver->core).value);
+    }
+}
+
 static void call(zn_driver *driver, zn_driver_action *action) {
+    if (is_ending(zn_driver_core_state(driver->core)) && !action->hurried) {
+        zn_driver_profile(driver);
+    }
     zn_call call = {
         .request = &action->request,
         .expected = action->expected,
@@ -69,6 +80,9 @@ static void call(zn_driver *driver, zn_driver_action *action) {
     zonda_error error = { 0 };
     zonda_err err = zn_control_client_call(driver->control, &call, &driver->reply, &error);
     if (err == ZONDA_OK) {
+        if (driver->profile != NULL) {
+            zn_run_profile_note(driver->profile, driver->reply);
+        }
         step(driver, ZN_DRIVER_REPLY, NULL);
         if (action->expected == ZN_MSG_JOB_OPENED) {
             zn_log(ZONDA_LOG_INFO, "driver-job-opened", "job=%llu resumed=%d name=\"%.*s\"",

@@ -7,13 +7,14 @@
 #include "runtime/control_client.h"
 #include "runtime/driver_core.h"
 #include "runtime/events.h"
+#include "runtime/run_profile.h"
 
 /* Gets a checked page of results in order; the page is borrowed during the call. A code other than
  * OK ends the execution with it; but if it names a lost result, a page from that one on comes
  * later, when it has been made again. */
 typedef zonda_err zn_driver_deliver(void *context, const zn_msg_results *page, zonda_error *error);
 
-/* The shell around the core of one execution. Open struct; all but the last three borrowed. */
+/* The shell around the core of one execution. Open struct; all but the last four borrowed. */
 typedef struct zn_driver {
     zn_driver_core *core; /* owned by whoever made the struct */
     const zn_plan *plan;
@@ -24,6 +25,8 @@ typedef struct zn_driver {
     void (*on_progress)(void *context, const zonda_progress *progress); /* may be NULL */
     void *progress_context;
     const volatile int *cancel; /* may be NULL */
+    zn_run_profile *profile;    /* of whoever made the struct; NULL: nothing is measured */
+    bool profiled;              /* it was collected */
     bool stopped;               /* the core has been told of the cancellation */
     uint64_t progress_ns;       /* when it was last shown */
     const zn_message *reply;    /* the last one, until the next call */
@@ -32,6 +35,9 @@ typedef struct zn_driver {
 /* Does what the core says until it rests (all stages complete, or the wanted page delivered) or has
  * ended. Returns the core's failure, also in `error`. */
 zonda_err zn_driver_run(zn_driver *driver, zonda_error *error);
+
+/* Collects what was measured, unless nothing is or it was done; the job is not closed yet. */
+void zn_driver_profile(zn_driver *driver);
 
 /* Lets the core collect and deliver the next page, if there is one. */
 zonda_err zn_driver_want(zn_driver *driver, zonda_error *error);

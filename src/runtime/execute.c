@@ -7,7 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "ops/body.h"
 #include "runtime/cluster_state.h"
+#include "runtime/trace.h"
 #include "wire/text.h"
 
 /* The plan with the cluster's shared data. */
@@ -21,7 +23,10 @@ static zn_plan *make_plan(const zonda_cluster *cluster, const zonda_dataset *dat
     zn_plan_settings settings = { .shared = shared,
                                   .shared_count = cluster->shared_count,
                                   .lua_memory_bytes = options->lua_memory_bytes,
-                                  .lua_instructions = options->lua_instructions };
+                                  .lua_instructions = options->lua_instructions,
+                                  .profile = options->trace != NULL ? ZN_BODY_PROFILE_SPANS
+                                             : options->profile     ? ZN_BODY_PROFILE_TIMES
+                                                                    : ZN_BODY_PROFILE_NONE };
     zn_plan *plan = zn_plan_new_with(dataset, &settings, &zn_plan_files_local, error);
     free(shared);
     return plan;
@@ -68,6 +73,24 @@ static zonda_err check_options(const zonda_execute_options *options, zonda_error
     return options->name != NULL ? check_name(options->name, error) : ZONDA_OK;
 }
 
+/* Brings the job to where its result is there, or to its end; then what was measured is known. */
+static zonda_err run(zonda_result *result, FILE *trace, zonda_error *error) {
+    zonda_err err = zn_driver_run(&result->driver, error);
+    zn_driver_profile(&result->driver);
+    /* What the options point to is the caller's again. */
+    result->driver.on_progress = NULL;
+    result->driver.cancel = NULL;
+    if (trace != NULL) {
+        zonda_error problem = { 0 };
+        zonda_err written = zn_trace_write(trace, result->options.trace, result->profile, &problem);
+        if (err == ZONDA_OK && written != ZONDA_OK) {
+            err = written;
+            *error = problem;
+        }
+    }
+    return err;
+}
+
 zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset,
                             const zonda_execute_options *options, zonda_error *error) {
     static const zonda_execute_options defaults;
@@ -75,18 +98,19 @@ zonda_result *zonda_execute(zonda_cluster *cluster, const zonda_dataset *dataset
     if (check_options(options, error) != ZONDA_OK) {
         return NULL;
     }
+    zonda_error ignored;
+    error = error == NULL ? &ignored : error;
     zn_plan *plan = make_plan(cluster, dataset, options, error);
-    if (plan == NULL) {
+    FILE *trace =
+        plan != NULL && options->trace != NULL ? zn_trace_open(options->trace, error) : NULL;
+    if (plan == NULL || (options->trace != NULL && trace == NULL)) {
+        zn_plan_destroy(&plan);
         return NULL;
     }
     char *name = options->name != NULL ? zn_strdup(options->name) : name_of(plan);
     zonda_result *result = zn_result_new(cluster, plan, name, options);
     free(name);
-    zonda_err err = zn_driver_run(&result->driver, error);
-    /* What the options point to is the caller's again. */
-    result->driver.on_progress = NULL;
-    result->driver.cancel = NULL;
-    if (err != ZONDA_OK) {
+    if (run(result, trace, error) != ZONDA_OK) {
         zonda_result_destroy(&result);
     }
     return result;

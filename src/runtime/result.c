@@ -63,6 +63,8 @@ zonda_result *zn_result_new(zonda_cluster *cluster, zn_plan *plan, const char *n
     zonda_result *result = ZN_NEW(zonda_result);
     result->plan = plan;
     result->options = *options;
+    bool measured = options->profile || options->trace != NULL;
+    result->profile = measured ? zn_run_profile_new(plan) : NULL;
     link_result(cluster, result);
     zn_driver_options core = {
         .name = name,
@@ -86,6 +88,7 @@ zonda_result *zn_result_new(zonda_cluster *cluster, zn_plan *plan, const char *n
         .on_progress = options->on_progress,
         .progress_context = options->context,
         .cancel = options->cancel,
+        .profile = result->profile,
     };
     return result;
 }
@@ -153,6 +156,26 @@ const zonda_counter *zonda_result_stage_counters(const zonda_result *result, siz
     return counters->items;
 }
 
+const zonda_section *zonda_result_sections(const zonda_result *result, size_t stage,
+                                           size_t *count) {
+    bool known = result->profile != NULL && stage < result->plan->stage_count;
+    *count = known ? ZN_SECTIONS : 0;
+    return known ? result->profile->stages[stage].sections : NULL;
+}
+
+uint64_t zonda_result_elapsed_ns(const zonda_result *result) {
+    const zn_run_profile *profile = result->profile;
+    return profile != NULL ? profile->end_ns - profile->begin_ns : 0;
+}
+
+uint64_t zonda_result_slots(const zonda_result *result) {
+    uint64_t slots = 0;
+    for (size_t i = 0; result->profile != NULL && i < result->profile->worker_count; i++) {
+        slots += result->profile->workers[i].slots;
+    }
+    return slots;
+}
+
 double zonda_counter_mean(const zonda_counter *counter) {
     return counter->count == 0 ? 0 : (double)counter->sum / (double)counter->count;
 }
@@ -178,6 +201,7 @@ void zonda_result_destroy(zonda_result **result) {
         zn_result_detach(self);
     }
     zn_driver_core_destroy(&self->driver.core);
+    zn_run_profile_destroy(&self->profile);
     zn_plan_destroy(&self->plan);
     zn_result_page_free(&self->page);
     free(self);
