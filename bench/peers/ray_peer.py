@@ -7,7 +7,7 @@ TITLE = "Ray"
 REQUIREMENTS = ["ray[data]==2.60.0"]
 PROGRAMS = []
 SKIP = {"process": "runs functions; a process would be Python's subprocess"}
-TASKS = {"noop": 16_000, "calls": 4_000_000}
+TASKS = {"noop": 8_000, "calls": 2_000_000}
 
 
 @contextlib.contextmanager

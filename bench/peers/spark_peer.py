@@ -8,7 +8,7 @@ TITLE = "Spark"
 REQUIREMENTS = ["pyspark[sql]==4.3.0"]
 PROGRAMS = ["java"]
 SKIP = {"process": "runs functions; a process would be Python's subprocess"}
-TASKS = {"noop": 8_000, "calls": 4_000_000}
+TASKS = {"noop": 2_000, "calls": 400_000}
 
 
 @contextlib.contextmanager
