@@ -71,7 +71,7 @@ def curve(bench):
     keys = bench.folder() / "keys"
     bench.run([bench.zonda, "keygen", keys])
     with harness.environment(ZONDA_KEYS=keys):
-        return noop_row(bench, "curve", "same", bench.size(10_000_000, quick=200_000), Target(ratio_min=1.0), "curve")
+        return noop_row(bench, "curve", "same", bench.size(2_000_000, quick=200_000), Target(ratio_min=1.0), "curve")
 
 
 def coordinator_cpu(bench, cluster):
