@@ -40,18 +40,21 @@ def noop_inproc(bench):
 
 def noop_row(bench, name, kind, tasks, target, transport="tcp"):
     """Tasks per second of a coordinator and two workers with a slot each, and the coordinator's share."""
-    cpu = []
+    of_coordinator, of_all = [], []
     with bench.cluster(workers=2) as cluster:
-        run = noop_on(bench, cluster, tasks, kind)
+        cluster.wait_for_workers()
+        program = bench.program("bench/bench_noop")
 
         def value():
-            before = harness.cpu_seconds(cluster.coordinator.pid)
-            speed = run()
-            cpu.append((harness.cpu_seconds(cluster.coordinator.pid) - before) / tasks * 1e6)
-            return speed
+            before = harness.cpu_seconds(cluster.coordinator.pid), harness.cpu_seconds(*cluster.pids())
+            run = bench.run([program, cluster.endpoint, "-", tasks, kind])
+            of_coordinator.append((harness.cpu_seconds(cluster.coordinator.pid) - before[0]) / tasks * 1e6)
+            of_all.append((harness.cpu_seconds(*cluster.pids()) - before[1] + run.cpu) / tasks * 1e6)
+            return tasks / run.json()["seconds"]
         values, floors = bench.turns(value, floor_of_sockets(bench, transport, tasks))
         return bench.row(name, "tasks/s", values, floors, target, peak_kib=harness.peak_kib(*cluster.pids()),
-                         tasks=tasks, coordinator_us_per_task=statistics.median(cpu),
+                         tasks=tasks, cpu_us_per_task=statistics.median(of_all),
+                         coordinator_us_per_task=statistics.median(of_coordinator),
                          coordinator_peak_kib=harness.peak_kib(cluster.coordinator.pid))
 
 
