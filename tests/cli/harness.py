@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 PROGRAM = os.environ["ZONDA_PROGRAM"]
@@ -39,6 +40,15 @@ def processes_below(pid):
             found.append(child)
             todo.append(child)
     return found
+
+
+def wait_until(condition, seconds=60):
+    """Asks again and again; the time is only a bound for a test that hangs."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.005)
 
 
 class Cluster:
@@ -108,6 +118,20 @@ class TestCase(unittest.TestCase):
     def cluster(self, *args, **options):
         cluster = Cluster(*args, **options)
         self.addCleanup(cluster.kill)
+        return cluster
+
+    def hosts_that_share_no_files(self):
+        """A cluster of two workers."""
+        # What another machine is: another name, and a scratch folder that nobody else sees.
+        alone = ["unshare", "--uts", "--mount", "sh", "-c",
+                 'hostname "$0" && mount -t tmpfs none "$TMPDIR" && exec "$@"']
+        probe = subprocess.run([*alone, "probe", "true"], env={**os.environ, "TMPDIR": str(self.folder)},
+                               stderr=subprocess.DEVNULL, check=False)
+        if probe.returncode != 0:
+            self.skipTest("processes cannot get a host name and mounts of their own here")
+        cluster = self.cluster(workers=0, slots=1)
+        cluster.workers += [cluster.add_worker([*alone, name]) for name in ("left", "right")]
+        wait_until(lambda: zonda("workers", "--connect", cluster.endpoint).stdout.count("\n") >= 3)
         return cluster
 
     def write(self, name, content):

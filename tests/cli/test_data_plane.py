@@ -14,21 +14,12 @@ import subprocess
 import time
 import unittest
 
-from harness import PROGRAM, TestCase, processes_below, zonda
+from harness import PROGRAM, TestCase, processes_below, wait_until, zonda
 
 # Rows of 1 kB in 16 map tasks; the reduce side takes as long as it is let.
 SLOW = ["from-range", "4000", "--shards", "16", "then", "map", "{ k = r % 4, text = ('x'):rep(1000) .. r }",
         "then", "group-by", "k", "--shards", "4", "--reduce",
         "for r in rows do for i = 1, 1000000 do end end"]
-
-
-def wait_until(condition, seconds=60):
-    """Asks again and again; the time is only a bound for a test that hangs."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it did not happen in time")
-        time.sleep(0.005)
 
 
 def open_files(pid):
@@ -151,20 +142,6 @@ class Traffic(TestCase):
                              "for r in rows do emit(r) end")
         self.expect(result, 0)
         self.assertEqual(sorted(result.stdout.splitlines()), sorted(self.rows.splitlines()))
-
-    def hosts_that_share_no_files(self):
-        """A cluster of two workers."""
-        # What another machine is: another name, and a scratch folder that nobody else sees.
-        alone = ["unshare", "--uts", "--mount", "sh", "-c",
-                 'hostname "$0" && mount -t tmpfs none "$TMPDIR" && exec "$@"']
-        probe = subprocess.run([*alone, "probe", "true"], env={**os.environ, "TMPDIR": str(self.folder)},
-                               stderr=subprocess.DEVNULL, check=False)
-        if probe.returncode != 0:
-            self.skipTest("processes cannot get a host name and mounts of their own here")
-        cluster = self.cluster(workers=0, slots=1)
-        cluster.workers += [cluster.add_worker([*alone, name]) for name in ("left", "right")]
-        wait_until(lambda: zonda("workers", "--connect", cluster.endpoint).stdout.count("\n") >= 3)
-        return cluster
 
     def test_hosts_that_share_no_files_ask_each_other(self):
         cluster = self.hosts_that_share_no_files()
