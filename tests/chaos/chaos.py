@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import hosts
-from harness import DATA, MANIFEST, PROGRAM, closed_port, processes_below
+from harness import DATA, MANIFEST, PROGRAM, processes_below
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORKERS = 3
@@ -42,7 +42,7 @@ class Cluster:
         self.quiet_s = 1.0  # what a job takes when nothing happens
         self.alone = hosts.can_have_hosts()
         self.steps = str(steps)
-        self.bind = f"tcp://{hosts.COORDINATOR}:7070" if self.alone else closed_port()
+        self.bind = f"tcp://{hosts.COORDINATOR}:7070" if self.alone else "tcp://127.0.0.1:*"
         self.options = ["--insecure"] if self.alone else []
         if durable:
             self.options += ["--state", str(self.folder / "state")]
@@ -57,17 +57,19 @@ class Cluster:
     def start_coordinator(self):
         self.coordinator = subprocess.Popen([PROGRAM, "coordinator", "--bind", self.bind, *self.options], text=True,
                                             stdout=subprocess.PIPE, stderr=self.log)
-        if not self.coordinator.stdout.readline().startswith("listening"):
+        said = self.coordinator.stdout.readline().split()
+        if said[:1] != ["listening"]:
             raise RuntimeError("the coordinator does not start")
+        self.endpoint = said[1]  # the same after each start, because its state knows it
 
     def add_worker(self):
-        words = ["worker", "--connect", self.bind, "--slots", "2"] + (["--insecure"] if self.alone else [])
+        words = ["worker", "--connect", self.endpoint, "--slots", "2"] + (["--insecure"] if self.alone else [])
         kind = hosts.Host if self.alone else hosts.Plain
         self.workers.append(kind(PROGRAM, self.next_worker, words, self.log))
         self.next_worker += 1
 
     def start_driver(self, out, name):
-        return subprocess.Popen([PROGRAM, "run", "--quiet", "--connect", self.bind, "--name", name,
+        return subprocess.Popen([PROGRAM, "run", "--quiet", "--connect", self.endpoint, "--name", name,
                                  str(HERE / "job.lua"), str(DATA), str(out), self.steps],
                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
