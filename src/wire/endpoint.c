@@ -166,11 +166,19 @@ char *zn_endpoint_without_key(const char *endpoint, zn_key *key, bool *has_key) 
     return zn_strndup(endpoint, *has_key ? bare : len);
 }
 
+/* Whether it ends in a key. */
+static bool has_key(const char *endpoint) {
+    zn_key key;
+    bool has = false;
+    free(zn_endpoint_without_key(endpoint, &key, &has));
+    return has;
+}
+
 zonda_err zn_endpoint_check(const char *endpoint, bool bind, zonda_error *error) {
     zn_key key;
-    bool has_key = false;
-    char *bare = zn_endpoint_without_key(endpoint, &key, &has_key);
-    const char *wrong = find_mistake(bind ? endpoint : bare, bind);
+    bool keyed = false;
+    char *bare = bind ? zn_strdup(endpoint) : zn_endpoint_without_key(endpoint, &key, &keyed);
+    const char *wrong = has_key(bare) ? "it has a key too many" : find_mistake(bare, bind);
     free(bare);
     if (wrong == NULL) {
         return ZONDA_OK;

@@ -8,8 +8,8 @@
 #include "wire/keys.h"
 
 /* Checks "inproc://NAME", "ipc://PATH", "tcp://HOST:PORT" (IPv6 in brackets; "*" as port only with
- * `bind`; the path of ipc within the system's limit). Errors: INVALID, naming what is wrong and the
- * three forms. */
+ * `bind`; the path of ipc within the system's limit; "#KEY" after it only without `bind`).
+ * Errors: INVALID, naming what is wrong and the three forms. */
 zonda_err zn_endpoint_check(const char *endpoint, bool bind, zonda_error *error);
 
 /* An endpoint to connect to may end in "#" and the public key of who must be there, as 64 digits:

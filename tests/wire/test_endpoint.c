@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "wire/endpoint.h"
 
+#define KEY "#6161616161616161616161616161616161616161616161616161616161616161"
+
 /* `wrong` is a part of the error text, NULL where the endpoint is right. */
 typedef struct endpoint_case {
     const char *endpoint;
@@ -47,6 +49,10 @@ static const endpoint_case cases[] = {
     { "tcp://a b:1", "a character", "a character" },
     { "tcp://eth0;h:1", "a character", "a character" },
     { "tcp://h\n:1", "control character", "control character" },
+    { "tcp://h:1" KEY, "a key too many", NULL },
+    { "ipc:///tmp/x" KEY, "a key too many", NULL },
+    { "ipc:///tmp/x" KEY KEY, "a key too many", "a key too many" },
+    { "ipc:///tmp/x#61", NULL, NULL },
     { "udp://h:1", "transport is not known", "transport is not known" },
     { "pgm://h:1", "transport is not known", "transport is not known" },
     { "h:1", "transport is not known", "transport is not known" },
