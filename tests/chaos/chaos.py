@@ -279,7 +279,7 @@ def rounds(cluster, options, durable):
 
 def alone():
     """Runs this program again in networks and mounts of its own, if the system lets us."""
-    probe = ["unshare", "--net", "--mount", "true"]
+    probe = ["unshare", "--net", "--mount", "--uts", "sh", "-c", "ip link set lo up && ip link add probe type bridge"]
     if os.environ.get("ZONDA_CHAOS_ALONE") or os.geteuid() != 0 or \
             subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode != 0:
         return
