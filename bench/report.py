@@ -36,7 +36,7 @@ def cell(value):
 
 def table_line(row):
     met = "" if row["met"] is None else f"{row['target']}: {'met' if row['met'] else '**missed**'}"
-    more = ", ".join(f"{name.replace('_', ' ')} {cell(value)}" for name, value in row["extra"].items())
+    more = ", ".join(f"{name.replace('_', ' ')} {cell(value)}" for name, value in row["extra"].items() if name != "points")
     peak = "" if row["peak_kib"] is None else f"{row['peak_kib'] / 1024:.0f} MiB"
     return [f"`{row['row']}`", f"{harness.number(row['value'])} {row['unit']}", harness.number(row["floor"]),
             "" if row["ratio"] is None else f"{row['ratio']:.2f}", f"{row['spread']:.0%}", peak, met, f"{row['load']:.0f}", more]

@@ -17,6 +17,7 @@ import xml.etree.ElementTree as xml
 import harness
 import plot
 import report
+import rows_tasks
 
 ROOT = pathlib.Path(os.environ["ZONDA_SOURCE"])
 MACHINE = {"cpu": "any", "cores": 2, "memory_gib": 4, "kernel": "6", "system": "Linux", "compiler": "gcc 12",
@@ -174,6 +175,22 @@ class Plots(unittest.TestCase):
             for path in made:
                 xml.fromstring(path.read_text())
             self.assertEqual(report.put_plots(pathlib.Path(folder), [as_run()], []), [])
+
+
+class Scale(unittest.TestCase):
+    def test_a_line_is_as_steep_as_its_extremes_within_a_turn(self):
+        costs = iter([2.0, 1.0, 3.0, 4.0, 4.0, 2.0])
+        row = rows_tasks.scale_row(harness.Bench(build=ROOT, repeat=2), "tasks", "line", [10, 100, 1000], lambda _: next(costs),
+                                   harness.Target(value_max=1.3))
+        self.assertEqual(row.values, [3.0, 2.0])
+        self.assertEqual(row.extra["points"], {"line": [[10, 3.0], [100, 2.5], [1000, 2.5]]})
+        self.assertEqual(row.extra["us_at_1000"], 2.5)
+        self.assertFalse(row.met)
+
+    def test_its_points_are_in_the_plot_and_not_in_the_table(self):
+        row = make_row("scale tasks", [1.1], points={"line": [[10, 1.0]]}, us_at_10=1.0)
+        self.assertEqual(report.scale_series([as_run(row)]), {"line": [[10, 1.0]]})
+        self.assertNotIn("line", report.table([as_run(row)]))
 
 
 class Readme(unittest.TestCase):
