@@ -8,8 +8,9 @@
  * Nobody receives unless a reader waits. Then everything that has come is taken, for whoever it is.
  * Silence is answered by asking again, and, when it has lasted for the whole timeout, by giving the
  * connection up; what others had asked on it is asked again when they wait. The time in which
- * nobody waits does not count as silence. Who dies closes his connections and refuses new ones:
- * that is seen much sooner. Used by block readers. */
+ * nobody waits does not count as silence. Who dies closes his connections and refuses new ones,
+ * and who is frozen or cut off answers no pings: that is seen much sooner. Used by block readers.
+ */
 #include "store/data_client.h"
 
 #include <inttypes.h>
@@ -199,7 +200,7 @@ static bool connect_peer(zn_data_client *client, zn_data_peer *peer, zonda_error
     if (peer->channel == NULL) {
         make_room(client);
         peer->channel =
-            zn_channel_connect_watched(ZN_CHANNEL_DEALER, peer->endpoint, client->keys, error);
+            zn_channel_connect_pinged(ZN_CHANNEL_DEALER, peer->endpoint, client->keys, error);
         client->connected += peer->channel != NULL ? 1 : 0;
     }
     return peer->channel != NULL;

@@ -183,15 +183,24 @@ zn_channel *zn_channel_bind_keyed(zn_channel_kind kind, const char *endpoint, in
     return channel;
 }
 
+/* What of a connection is watched. */
+enum {
+    WATCH_BEGIN = 1,
+    WATCH_LIFE = 2
+};
+
 static zonda_err connect_socket(zn_channel *channel, const zn_keys *keys, const zn_key *server,
-                                bool watched, zonda_error *error) {
+                                unsigned watch, zonda_error *error) {
     const char *endpoint = channel->endpoint;
     zonda_err code = open_socket(channel, endpoint, error);
     channel->keyed = keys != NULL && !is_inproc(endpoint);
     if (code == ZONDA_OK && channel->keyed) {
         zn_socket_set_client_keys(channel->handle, keys, server);
     }
-    if (code == ZONDA_OK && watched && !is_inproc(endpoint)) {
+    if (code == ZONDA_OK && (watch & WATCH_LIFE) != 0) {
+        zn_socket_set_pings(channel->handle);
+    }
+    if (code == ZONDA_OK && (watch & WATCH_BEGIN) != 0 && !is_inproc(endpoint)) {
         code = zn_handshake_watch(channel, error);
     }
     if (code == ZONDA_OK && zmq_connect(channel->handle, endpoint) != 0) {
@@ -202,7 +211,7 @@ static zonda_err connect_socket(zn_channel *channel, const zn_keys *keys, const 
 }
 
 static zn_channel *connect_channel(zn_channel_kind kind, const char *endpoint, const zn_keys *keys,
-                                   bool watched, zonda_error *error) {
+                                   unsigned watch, zonda_error *error) {
     if (zn_endpoint_check(endpoint, false, error) != ZONDA_OK) {
         return NULL;
     }
@@ -211,24 +220,29 @@ static zn_channel *connect_channel(zn_channel_kind kind, const char *endpoint, c
     bool has_key = false;
     channel->endpoint = zn_endpoint_without_key(endpoint, &named, &has_key);
     const zn_key *server = has_key || keys == NULL ? &named : &keys->server;
-    if (connect_socket(channel, keys, server, watched, error) != ZONDA_OK) {
+    if (connect_socket(channel, keys, server, watch, error) != ZONDA_OK) {
         zn_channel_destroy(&channel);
     }
     return channel;
 }
 
 zn_channel *zn_channel_connect(zn_channel_kind kind, const char *endpoint, zonda_error *error) {
-    return connect_channel(kind, endpoint, NULL, false, error);
+    return connect_channel(kind, endpoint, NULL, 0, error);
 }
 
 zn_channel *zn_channel_connect_keyed(zn_channel_kind kind, const char *endpoint,
                                      const zn_keys *keys, zonda_error *error) {
-    return connect_channel(kind, endpoint, keys, false, error);
+    return connect_channel(kind, endpoint, keys, 0, error);
 }
 
 zn_channel *zn_channel_connect_watched(zn_channel_kind kind, const char *endpoint,
                                        const zn_keys *keys, zonda_error *error) {
-    return connect_channel(kind, endpoint, keys, true, error);
+    return connect_channel(kind, endpoint, keys, WATCH_BEGIN, error);
+}
+
+zn_channel *zn_channel_connect_pinged(zn_channel_kind kind, const char *endpoint,
+                                      const zn_keys *keys, zonda_error *error) {
+    return connect_channel(kind, endpoint, keys, WATCH_BEGIN | WATCH_LIFE, error);
 }
 
 /* Frees the port or path. libzmq leaves the file of an ipc socket behind. */

@@ -56,6 +56,11 @@ zn_channel *zn_channel_connect_keyed(zn_channel_kind kind, const char *endpoint,
 zn_channel *zn_channel_connect_watched(zn_channel_kind kind, const char *endpoint,
                                        const zn_keys *keys, zonda_error *error);
 
+/* The same, and the connection ends when nobody has answered there for ZN_WORKER_LOST_MS, as when
+ * the peer is frozen or cut off. It is libzmq that answers, however busy its program is. */
+zn_channel *zn_channel_connect_pinged(zn_channel_kind kind, const char *endpoint,
+                                      const zn_keys *keys, zonda_error *error);
+
 /* Closes without lingering; NULL-safe. */
 void zn_channel_destroy(zn_channel **channel);
 
@@ -94,9 +99,10 @@ zonda_err zn_channel_monitor(zn_channel *channel, zonda_error *error);
 bool zn_channel_peers_closed(zn_channel *channel);
 
 /* KEYS, with the likely reason, if since the last call the peer of a channel of
- * zn_channel_connect_watched would not have us, or was found not to be who it should be. `error` is
- * permanent if our key is not allowed, and it is not tried again; otherwise it may be a peer that
- * was started again in a wrong way, and calling this now and then makes new connections. */
+ * zn_channel_connect_watched or _pinged would not have us, or was found not to be who it should be.
+ * `error` is permanent if our key is not allowed, and it is not tried again; otherwise it may be a
+ * peer that was started again in a wrong way, and calling this now and then makes new connections.
+ */
 zonda_err zn_channel_refused(zn_channel *channel, zonda_error *error);
 
 /* For how long no connection has stood, as far as zn_channel_refused has heard; 0 also if the

@@ -104,6 +104,11 @@ void zn_socket_set_options(void *handle, zn_channel_kind kind, const char *endpo
     set_by_kind(handle, kind);
 }
 
+void zn_socket_set_pings(void *handle) {
+    set(handle, ZMQ_HEARTBEAT_IVL, ZN_HEARTBEAT_MS);
+    set(handle, ZMQ_HEARTBEAT_TIMEOUT, ZN_WORKER_LOST_MS);
+}
+
 static void set_bytes(void *handle, int option, const void *bytes, size_t len) {
     int rc = zmq_setsockopt(handle, option, bytes, len);
     ZN_ASSERT(rc == 0);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -128,6 +129,19 @@ static void test_fetch_dead_server_is_worker_lost(void **state) {
     free(endpoint);
 }
 
+/* A socket that takes connections and says nothing. */
+static int listen_on_loopback(char **endpoint) {
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 8), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    *endpoint = zn_format("tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    return listener;
+}
+
 /* Who refuses or closes connections, or takes them and says nothing, is given up in seconds,
  * however long one may be silent. */
 static void test_fetch_who_is_gone_is_noticed_soon(void **state) {
@@ -140,14 +154,8 @@ static void test_fetch_who_is_gone_is_noticed_soon(void **state) {
     zonda_error error = { 0 };
     assert_ok(read_place(fetcher, closed, at, &seen, &error), error);
     zn_data_server_stop(&server);
-    int stuck = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t size = sizeof address;
-    assert_int_equal(bind(stuck, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(stuck, 8), 0);
-    assert_int_equal(getsockname(stuck, (struct sockaddr *)&address, &size), 0);
-    char *silent = zn_format("tcp://127.0.0.1:%u", ntohs(address.sin_port));
+    char *silent = NULL;
+    int stuck = listen_on_loopback(&silent);
     char *absent = zn_format("ipc://%s/absent", (char *)*state);
     const char *const endpoints[] = { closed, closed, silent, absent };
     for (size_t i = 0; i < 4; i++) {
@@ -160,6 +168,42 @@ static void test_fetch_who_is_gone_is_noticed_soon(void **state) {
     free(closed);
     free(silent);
     free(absent);
+    zn_fetcher_destroy(&fetcher);
+    zn_segment_destroy(&segment);
+}
+
+/* A peer that was frozen when the connection stood: it has greeted, and says nothing more. */
+static void *greet_once(void *context) {
+    static const char greeting[] =
+        "\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+        "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    static const char ready[] = "\4\x1c\5READY\xbSocket-Type\0\0\0\6ROUTER";
+    int frozen = accept(*(const int *)context, NULL, NULL);
+    assert_true(frozen >= 0);
+    assert_int_equal(write(frozen, greeting, 64), 64);
+    assert_int_equal(write(frozen, ready, sizeof ready - 1), sizeof ready - 1);
+    return (void *)(intptr_t)frozen;
+}
+
+/* A worker that freezes or is cut off leaves its connections open. Readers notice nevertheless,
+ * however long one may be silent. */
+static void test_fetch_who_is_frozen_is_noticed_soon(void **state) {
+    zn_segment *segment = new_segment(*state);
+    zn_stretch at = write_result(segment, 1, 5);
+    char *endpoint = NULL;
+    int stuck = listen_on_loopback(&endpoint);
+    pthread_t greeter;
+    assert_int_equal(pthread_create(&greeter, NULL, greet_once, &stuck), 0);
+    zn_fetcher *fetcher = zn_fetcher_new(LONG_MS);
+    tally seen = { .seed = 1 };
+    zonda_error error = { 0 };
+    assert_err(read_place(fetcher, endpoint, at, &seen, &error), WORKER_LOST);
+    assert_non_null(strstr(error.text, "no connection"));
+    void *frozen = NULL;
+    assert_int_equal(pthread_join(greeter, &frozen), 0);
+    close((int)(intptr_t)frozen);
+    close(stuck);
+    free(endpoint);
     zn_fetcher_destroy(&fetcher);
     zn_segment_destroy(&segment);
 }
@@ -381,6 +425,7 @@ int main(void) {
         folder_test(test_fetch_many_endpoints_share_the_cache),
         folder_test(test_fetch_dead_server_is_worker_lost),
         folder_test(test_fetch_who_is_gone_is_noticed_soon),
+        folder_test(test_fetch_who_is_frozen_is_noticed_soon),
         folder_test(test_fetch_what_is_not_there_table),
         folder_test(test_fetch_damaged_segment_is_corrupt),
         folder_test(test_fetch_callback_stops_and_next_read_is_clean),
