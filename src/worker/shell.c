@@ -353,6 +353,7 @@ static void take_slots(zn_shell *shell) {
 
 static void bury_slot(zn_shell *shell, uint32_t index, zonda_error *how) {
     zn_slot_board_blame(&shell->boards[index], how);
+    zn_slot_quote(shell->slots[index].slot, how);
     zn_worker_event event = { .kind = ZN_WORKER_EVENT_SLOT_DEAD, .slot = index, .error = how };
     zn_slot_board_last(&shell->boards[index], &event.running_sequence, &event.running_position);
     zn_slot_destroy(&shell->slots[index].slot);

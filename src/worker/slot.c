@@ -17,6 +17,10 @@ bool zn_slot_is_dead(zn_slot *slot, zonda_error *how) {
     return slot->ops->is_dead(slot, how);
 }
 
+void zn_slot_quote(zn_slot *slot, zonda_error *how) {
+    slot->ops->quote(slot, how);
+}
+
 uint64_t zn_slot_pid(const zn_slot *slot) {
     return slot->ops->pid(slot);
 }

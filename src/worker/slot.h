@@ -24,6 +24,7 @@ typedef struct zn_slot_ops {
     void (*kill)(zn_slot *slot);
     int (*death_fd)(const zn_slot *slot);
     bool (*is_dead)(zn_slot *slot, zonda_error *how);
+    void (*quote)(zn_slot *slot, zonda_error *how);
     uint64_t (*pid)(const zn_slot *slot);
     void (*destroy)(zn_slot *slot);
 } zn_slot_ops;
@@ -45,6 +46,9 @@ int zn_slot_death_fd(const zn_slot *slot);
 
 /* Whether it has died; then `how` says how, with the code CRASH. */
 bool zn_slot_is_dead(zn_slot *slot, zonda_error *how);
+
+/* When it has died: adds the last that it wrote to `how`, if it wrote anything. */
+void zn_slot_quote(zn_slot *slot, zonda_error *how);
 
 /* The process that says HELLO for it. */
 uint64_t zn_slot_pid(const zn_slot *slot);

@@ -3,6 +3,7 @@
  * that spawned it ends, and a worker that was gone before that was asked for shows as another
  * parent. SIGTERM ends it in order: the running attempt is cancelled. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -47,6 +48,7 @@ int zn_slot_process_main(const char *endpoint, uint32_t index, const char *scrat
         return EXIT_FAILURE;
     }
     catch_termination();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a line that was printed is seen, also if it is the last */
     char *path = zn_slot_board_path(scratch);
     zn_slot_board *boards = zn_slot_board_open(path, (size_t)index + 1, &error);
     free(path);

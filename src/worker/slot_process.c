@@ -2,7 +2,8 @@
 /* A slot that is a process, so that a crash kills one attempt and not the worker. It is spawned,
  * never forked; has its own process group, so that a Ctrl-C at the terminal reaches only the
  * worker, and a kill reaches what the slot has started; reads /dev/null; writes to the worker's
- * standard error; inherits no other file. Its death shows on a pidfd. */
+ * standard error, which listens (slot_voice.c); inherits no other file. Its death shows on a pidfd.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "worker/slot.h"
+#include "worker/slot_voice.h"
 
 extern char **environ;
 
@@ -25,6 +27,7 @@ typedef struct process_slot {
     pid_t pid;
     int pidfd;
     bool reaped;
+    zn_slot_voice *voice;
 } process_slot;
 
 static void set_attributes(posix_spawnattr_t *attributes) {
@@ -39,14 +42,16 @@ static void set_attributes(posix_spawnattr_t *attributes) {
     posix_spawnattr_setsigdefault(attributes, &all);
 }
 
-static int spawn(const zn_slot_options *options, char *const arguments[], pid_t *pid) {
+/* `output`: where the slot writes. */
+static int spawn(const zn_slot_options *options, char *const arguments[], int output, pid_t *pid) {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t files;
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_init(&files);
     set_attributes(&attributes);
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&files, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&files, output, STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
     int code = posix_spawn(pid, options->program, &files, &attributes, arguments, environ);
     posix_spawn_file_actions_destroy(&files);
@@ -54,7 +59,7 @@ static int spawn(const zn_slot_options *options, char *const arguments[], pid_t 
     return code;
 }
 
-static int spawn_slot(const zn_slot_options *options, pid_t *pid) {
+static int spawn_slot(const zn_slot_options *options, int output, pid_t *pid) {
     char index[16];
     char memory[24];
     char parent[24];
@@ -87,7 +92,7 @@ static int spawn_slot(const zn_slot_options *options, pid_t *pid) {
                                 keys != NULL ? keys_word : NULL,
                                 keys,
                                 NULL };
-    int code = spawn(options, arguments, pid);
+    int code = spawn(options, arguments, output, pid);
     free(keys);
     free(scratch);
     free(endpoint);
@@ -146,6 +151,10 @@ static bool process_is_dead(zn_slot *slot, zonda_error *how) {
     return true;
 }
 
+static void quote_process(zn_slot *slot, zonda_error *how) {
+    zn_slot_voice_quote(((process_slot *)slot)->voice, how);
+}
+
 static uint64_t process_pid(const zn_slot *slot) {
     return (uint64_t)((const process_slot *)slot)->pid;
 }
@@ -155,22 +164,32 @@ static void destroy_process(zn_slot *slot) {
     kill_group(self);
     while (!self->reaped && waitpid(self->pid, NULL, 0) < 0 && errno == EINTR) {
     }
+    zn_slot_voice_close(&self->voice);
     close(self->pidfd);
     free(self);
 }
 
-static const zn_slot_ops PROCESS_OPS = { kill_process, process_death_fd, process_is_dead,
-                                         process_pid, destroy_process };
+static const zn_slot_ops PROCESS_OPS = { kill_process,  process_death_fd, process_is_dead,
+                                         quote_process, process_pid,      destroy_process };
 
 zn_slot *zn_slot_start_process(const zn_slot_options *options, zonda_error *error) {
     pid_t pid = 0;
-    int code = spawn_slot(options, &pid);
+    int output = -1;
+    zn_slot_voice *voice = zn_slot_voice_open(STDERR_FILENO, &output, error);
+    if (voice == NULL) {
+        return NULL;
+    }
+    int code = spawn_slot(options, output, &pid);
+    close(output);
     if (code != 0) {
+        zn_slot_voice_close(&voice);
         zn_error_set(error, ZONDA_ERR_IO, "cannot start %s: %s", options->program, strerror(code));
         return NULL;
     }
     process_slot *slot = ZN_NEW(process_slot);
-    *slot = (process_slot){ .base.ops = &PROCESS_OPS, .index = options->index, .pid = pid };
+    *slot = (process_slot){
+        .base.ops = &PROCESS_OPS, .index = options->index, .pid = pid, .voice = voice
+    };
     slot->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (slot->pidfd < 0) {
         zn_error_set(error, ZONDA_ERR_IO, "cannot watch process %ld: %s", (long)pid,

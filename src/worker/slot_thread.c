@@ -57,6 +57,11 @@ static bool thread_is_dead(zn_slot *slot, zonda_error *how) {
     return false;
 }
 
+static void quote_thread(zn_slot *slot, zonda_error *how) {
+    (void)slot;
+    (void)how;
+}
+
 static uint64_t thread_pid(const zn_slot *slot) {
     (void)slot;
     return (uint64_t)getpid();
@@ -68,8 +73,8 @@ static void destroy_thread(zn_slot *slot) {
     free(self);
 }
 
-static const zn_slot_ops THREAD_OPS = { kill_thread, thread_death_fd, thread_is_dead, thread_pid,
-                                        destroy_thread };
+static const zn_slot_ops THREAD_OPS = { kill_thread,  thread_death_fd, thread_is_dead,
+                                        quote_thread, thread_pid,      destroy_thread };
 
 zn_slot *zn_slot_start_thread(const zn_slot_options *options, zonda_error *error) {
     thread_slot *slot = ZN_NEW(thread_slot);

@@ -34,6 +34,7 @@ static zonda_err crash_at_7(zonda_task *task, const msgpack_object *args, size_t
     (void)count;
     if (args[0].via.u64 == 7) {
         signal(SIGSEGV, SIG_DFL);
+        printf("seven is bad luck\n");
         raise(SIGSEGV);
     }
     return msgpack_pack_object(out, args[0]) == 0 ? ZONDA_OK : ZONDA_ERR_INTERNAL;

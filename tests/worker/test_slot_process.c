@@ -136,6 +136,7 @@ static void test_slot_process_crash_fails_only_that_task(void **state) {
         assert_int_equal(rig.fake->tasks[i].code, i == 7 ? ZONDA_ERR_CRASH : ZONDA_OK);
     }
     assert_non_null(strstr(rig.fake->tasks[7].text, "signal 11"));
+    assert_non_null(strstr(rig.fake->tasks[7].text, "it wrote last: seven is bad luck"));
     fake_cluster_done(rig.fake, 1);
     fake_cluster_until(rig.fake, "the answer to DONE", fake_has_done, 1);
     stop(&rig);
