@@ -14,6 +14,10 @@ void *zn_memdup(const void *memory, size_t bytes) __attribute__((returns_nonnull
 char *zn_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *zn_strndup(const char *text, size_t bytes) __attribute__((malloc, returns_nonnull));
 
+/* Asks the allocator to keep about `bytes` of freed memory at hand, per thread, where it would give
+ * it back to the system: for those who free and take as much again and again. A hint. */
+void zn_alloc_keep_freed(size_t bytes);
+
 /* A formatted string, owned by the caller. */
 char *zn_format(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 

@@ -10,9 +10,10 @@
  * large, as long as half of the account is free; so few readers of much are fast, and many take
  * little memory. Pieces are asked for in order and used in order, so the window is a ring.
  *
- * What a block holds is borrowed from `pending` or `raw` until the next call, so answers to other
- * readers, which come while they wait, touch the pieces alone. Used by the reading side of
- * exchanges and by zn_fetcher_read. */
+ * Blocks are unpacked where they came: in the piece. A block that lies in several is put together
+ * in `joined`. What a block holds is borrowed from `front`, `joined` or `raw` until the next call,
+ * so answers to other readers, which come while they wait, touch the pieces in the window alone.
+ * Used by the reading side of exchanges and by zn_fetcher_read. */
 #include "store/block_reader.h"
 
 #include <errno.h>
@@ -58,9 +59,11 @@ struct zn_block_reader {
     zn_buf raw;       /* of the block that was given last */
     uint64_t charged; /* to the account */
     /* From a worker: */
-    uint64_t next;  /* offset of the first byte that is neither here nor asked for */
-    size_t given;   /* bytes at the front of `pending` of the block that was given last */
-    zn_buf pending; /* in order; the bytes behind the given ones are those at `cut` */
+    uint64_t next; /* offset of the first byte that is neither here nor asked for */
+    zn_kept front; /* the piece that is read: */
+    size_t used;   /* so many bytes of it belong to blocks that were given, or are joined */
+    zn_buf joined; /* a block, or its first bytes, that lies in several pieces; else empty */
+    bool given;    /* the last call has given a block */
     zn_piece window[WINDOW_MAX]; /* a ring */
     size_t head;                 /* oldest piece */
     size_t waiting;              /* pieces asked for and not used */
@@ -97,11 +100,10 @@ zn_block_reader *zn_block_reader_open(zn_fetcher *fetcher, const zn_place *place
 
 /* Charges what is held now instead of what was held before. */
 static void charge(zn_block_reader *reader) {
-    uint64_t held = reader->pending.capacity + reader->raw.capacity;
+    uint64_t held = reader->front.bytes.len + reader->joined.capacity + reader->raw.capacity;
     for (size_t i = 0; i < WINDOW_MAX; i++) {
         const zn_piece *piece = &reader->window[i];
-        bool asked = piece->state != ZN_PIECE_IDLE;
-        held += asked ? piece->length : piece->bytes.capacity;
+        held += piece->state != ZN_PIECE_IDLE ? piece->length : 0;
     }
     if (held > reader->charged) {
         zn_memory_force(reader->memory, held - reader->charged);
@@ -119,9 +121,11 @@ static void release(zn_block_reader *reader) {
     reader->waiting = 0;
     zn_data_client_leave(reader->fetcher->client, &reader->peer);
     zn_local_files_leave(reader->fetcher->files, &reader->file);
-    zn_buf_free(&reader->pending);
+    zn_kept_free(&reader->front);
+    zn_buf_free(&reader->joined);
     zn_buf_free(&reader->raw);
-    reader->given = 0;
+    reader->used = 0;
+    reader->given = false;
     charge(reader);
 }
 
@@ -221,7 +225,7 @@ static void adapt_width(zn_block_reader *reader) {
     }
 }
 
-/* Moves the oldest piece to the end of `pending` and asks for more. */
+/* Goes on to the oldest piece of the window, and asks for more. */
 static zonda_err take_piece(zn_block_reader *reader, zonda_error *error) {
     fill_window(reader);
     zn_piece *piece = &reader->window[reader->head];
@@ -233,13 +237,10 @@ static zonda_err take_piece(zn_block_reader *reader, zonda_error *error) {
     if (code != ZONDA_OK) {
         return code;
     }
-    if (reader->pending.len == 0) {
-        zn_buf empty = reader->pending;
-        reader->pending = piece->bytes;
-        piece->bytes = empty;
-    } else {
-        zn_buf_append(&reader->pending, piece->bytes.data, piece->bytes.len);
-    }
+    zn_kept_free(&reader->front);
+    reader->front = piece->kept;
+    reader->used = 0;
+    piece->kept = (zn_kept){ 0 };
     zn_data_client_forget(reader->peer, piece);
     reader->head = (reader->head + 1) % WINDOW_MAX;
     reader->waiting--;
@@ -250,15 +251,37 @@ static zonda_err take_piece(zn_block_reader *reader, zonda_error *error) {
 
 /* The block that was given is not needed any more. */
 static void drop_given(zn_block_reader *reader) {
-    zn_buf *pending = &reader->pending;
-    if (reader->given > 0) {
-        memmove(pending->data, pending->data + reader->given, pending->len - reader->given);
-        pending->len -= reader->given;
-        reader->given = 0;
+    if (reader->given) {
+        zn_buf_reset(&reader->joined, KEEP_BYTES);
+        reader->given = false;
     }
-    if (pending->len == 0) {
-        zn_buf_reset(pending, KEEP_BYTES);
+}
+
+/* The bytes at `cut`, as far as they lie together. */
+static zn_bytes stored_bytes(const zn_block_reader *reader) {
+    if (reader->joined.len > 0) {
+        return zn_buf_bytes(&reader->joined);
     }
+    zn_bytes front = reader->front.bytes;
+    bool has_more = front.len > reader->used;
+    return has_more ? (zn_bytes){ front.data + reader->used, front.len - reader->used }
+                    : (zn_bytes){ 0 };
+}
+
+/* Makes more bytes lie together: puts those of the front behind what the block has in earlier
+ * pieces, but none of the next block; if the front has no more, goes on to the next piece. */
+static zonda_err gather(zn_block_reader *reader, zonda_error *error) {
+    zn_bytes front = reader->front.bytes;
+    size_t left = front.len - reader->used;
+    if (left == 0) {
+        return take_piece(reader, error);
+    }
+    size_t wanted = reader->need - reader->joined.len;
+    size_t more = left < wanted ? left : wanted;
+    zn_buf_reserve_exact(&reader->joined, wanted);
+    zn_buf_append(&reader->joined, front.data + reader->used, more);
+    reader->used += more;
+    return ZONDA_OK;
 }
 
 static zonda_err read_worker(zn_block_reader *reader, zn_bytes *values, uint32_t *count,
@@ -267,13 +290,14 @@ static zonda_err read_worker(zn_block_reader *reader, zn_bytes *values, uint32_t
     uint64_t before = reader->cut;
     drop_given(reader);
     while (code == ZONDA_OK && *count == 0) {
-        bool enough = reader->pending.len > 0 && reader->pending.len >= reader->need;
-        code = enough ? ZONDA_OK : take_piece(reader, error);
-        if (code == ZONDA_OK) {
-            code = unpack(reader, zn_buf_bytes(&reader->pending), values, count, error);
-        }
+        zn_bytes stored = stored_bytes(reader);
+        bool enough = stored.len > 0 && stored.len >= reader->need;
+        code = enough ? unpack(reader, stored, values, count, error) : gather(reader, error);
     }
-    reader->given = reader->cut - before;
+    if (reader->joined.len == 0) {
+        reader->used += reader->cut - before;
+    }
+    reader->given = code == ZONDA_OK;
     return code;
 }
 

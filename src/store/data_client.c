@@ -25,6 +25,7 @@
 
 enum {
     CONNECTIONS_MAX = 64,
+    KEEP_FREED_BYTES = 8 * ZN_MIB, /* answers on the way, which come and go all the time */
     IN_FLIGHT_MAX = 8,
     REFUSED_RETRY_MS = 50,           /* a key that is new may not be known everywhere yet: */
     REFUSED_MS_MAX = 2000,           /* a refusal counts when it has lasted for so long */
@@ -68,6 +69,7 @@ struct zn_data_client {
 zn_data_client *zn_data_client_new(uint32_t timeout_ms) {
     zn_data_client *client = ZN_NEW(zn_data_client);
     client->timeout_ms = timeout_ms;
+    zn_alloc_keep_freed(KEEP_FREED_BYTES);
     return client;
 }
 
@@ -282,7 +284,7 @@ static void take_piece(const zn_data_peer *peer, zn_piece *piece, const zn_msg_d
                      piece->length);
         fail_piece(peer, piece, &cause);
     } else {
-        zn_buf_append(&piece->bytes, data->bytes.data, data->bytes.len);
+        zn_kept_take(&piece->kept, peer->channel, data->bytes);
         piece->state = ZN_PIECE_HERE;
     }
 }
@@ -457,7 +459,7 @@ void zn_data_client_forget(zn_data_peer *peer, zn_piece *piece) {
             peer->in_flight[i].piece = NULL;
         }
     }
-    zn_buf_free(&piece->bytes);
+    zn_kept_free(&piece->kept);
     free(piece->failure);
     piece->failure = NULL;
     piece->state = ZN_PIECE_IDLE;

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "wire/kept.h"
 #include "wire/keys.h"
 
 /* The asking side of the data socket, shared by many readers: a connection per worker, kept for
@@ -28,7 +29,7 @@ typedef struct zn_piece {
     uint64_t offset;
     uint32_t length;
     zn_piece_state state;
-    zn_buf bytes;         /* HERE: `length` of them */
+    zn_kept kept;         /* HERE: `length` bytes, which the reader may take over */
     zonda_error *failure; /* FAILED */
     struct zn_piece *next;
 } zn_piece;

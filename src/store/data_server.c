@@ -23,7 +23,8 @@ enum {
     /* Pieces that may wait for a peer: twice what an honest one asks for at a time, because a queue
      * counts what has left it in steps of half its size. */
     QUEUE_MAX = 16,
-    PIECE_BYTES = ZN_MIB
+    PIECE_BYTES = ZN_MIB,
+    KEEP_FREED_BYTES = 8 * ZN_MIB /* answers on the way, which come and go all the time */
 };
 
 struct zn_data_server {
@@ -31,7 +32,6 @@ struct zn_data_server {
     zn_channel *channel;    /* of the actor, from its start to its end */
     zn_actor *actor;
     char *scratch;
-    uint8_t *piece;
     uint64_t dropped; /* since the last log line */
     uint64_t logged_ns;
 };
@@ -69,9 +69,10 @@ static void answer(zn_data_server *server, const zn_peer *peer, const zn_msg_fet
     size_t size = fetch->length < PIECE_BYTES ? (size_t)fetch->length : PIECE_BYTES;
     zn_message reply = { .number = ZN_MSG_DATA };
     reply.data.request = fetch->request;
-    if (zn_segment_read_at(server->scratch, fetch->segment, fetch->offset, server->piece, size,
-                           &got, &error) == ZONDA_OK) {
-        reply.data.bytes = (zn_bytes){ server->piece, got };
+    uint8_t *room = zn_channel_room(server->channel, size);
+    if (zn_segment_read_at(server->scratch, fetch->segment, fetch->offset, room, size, &got,
+                           &error) == ZONDA_OK) {
+        reply.data.bytes = (zn_bytes){ room, got };
     } else {
         zn_failure_from_error(&error, &failure);
         reply.data.failure = &failure;
@@ -103,6 +104,7 @@ static void serve_turn(zn_data_server *server) {
 
 static void serve(zn_actor_pipe *pipe, void *context) {
     zn_data_server *server = context;
+    zn_alloc_keep_freed(KEEP_FREED_BYTES);
     zn_actor_ready(pipe);
     while (!zn_actor_stopping(pipe)) {
         zn_poll_item items[] = {
@@ -122,7 +124,6 @@ zn_data_server *zn_data_server_start_keyed(const char *bind, const char *scratch
                                            const zn_keys *keys, zonda_error *error) {
     zn_data_server *server = ZN_NEW(zn_data_server);
     server->scratch = zn_strdup(scratch);
-    server->piece = zn_alloc(PIECE_BYTES);
     server->allowed = keys != NULL ? zn_allow_list_new(NULL, error) : NULL;
     if (keys == NULL || server->allowed != NULL) {
         server->channel =
@@ -155,7 +156,6 @@ void zn_data_server_stop(zn_data_server **server) {
     zn_actor_stop(&self->actor);
     zn_channel_destroy(&self->channel);
     zn_allow_list_destroy(&self->allowed);
-    free(self->piece);
     free(self->scratch);
     free(self);
     *server = NULL;

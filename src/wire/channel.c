@@ -271,6 +271,7 @@ void zn_channel_destroy(zn_channel **channel) {
     zn_framer_destroy(&self->framer);
     zn_buf_free(&self->body);
     zn_buf_free(&self->frame);
+    zn_room_destroy(&self->room);
     zn_buf_free(&self->envelope);
     free(self->endpoint);
     free(self);
@@ -279,60 +280,6 @@ void zn_channel_destroy(zn_channel **channel) {
 
 const char *zn_channel_endpoint(const zn_channel *channel) {
     return channel->endpoint;
-}
-
-bool zn_channel_send_part(zn_channel *channel, const void *data, size_t len, int flags) {
-    zmq_msg_t part;
-    if (zmq_msg_init_size(&part, len) != 0) {
-        abort();
-    }
-    memcpy(zmq_msg_data(&part), data, len);
-    ZN_HANDOVER_GIVE(zmq_msg_data(&part));
-    int rc = 0;
-    do {
-        rc = zmq_msg_send(&part, channel->handle, flags | ZMQ_DONTWAIT);
-    } while (rc < 0 && errno == EINTR);
-    if (rc < 0) {
-        int reason = errno;
-        zmq_msg_close(&part);
-        errno = reason;
-    }
-    return rc >= 0;
-}
-
-static zonda_err explain_send(const zn_channel *channel, const zn_message *message,
-                              zonda_error *error) {
-    const char *name = zn_message_name(message->number);
-    if (errno == EHOSTUNREACH) {
-        return zn_error_set(error, ZONDA_ERR_UNREACHABLE, "cannot send %s on %s: the peer is gone",
-                            name, channel->endpoint);
-    }
-    if (errno == EAGAIN) {
-        return zn_error_set(error, ZONDA_ERR_UNREACHABLE,
-                            "cannot send %s on %s: no peer takes messages", name,
-                            channel->endpoint);
-    }
-    return zn_error_set(error, ZONDA_ERR_INTERNAL, "cannot send %s on %s: %s", name,
-                        channel->endpoint, zmq_strerror(errno));
-}
-
-zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_message *message,
-                          zonda_error *error) {
-    ZN_ASSERT((to != NULL) == (channel->kind == ZN_CHANNEL_ROUTER));
-    ZN_ASSERT(channel->kind != ZN_CHANNEL_SUB);
-    zn_buf_reset(&channel->body, KEEP_BYTES);
-    zn_message_encode(message, &channel->body);
-    if (message->number == ZN_MSG_DATA) {
-        /* Blocks of a segment are compressed already. */
-        zn_framer_pack_plain(zn_buf_bytes(&channel->body), &channel->frame);
-    } else {
-        zn_framer_pack(channel->framer, zn_buf_bytes(&channel->body), &channel->frame);
-    }
-    bool sent = (channel->kind != ZN_CHANNEL_REP || zn_envelope_send(channel)) &&
-                (to == NULL || zn_channel_send_part(channel, to->id, to->len, ZMQ_SNDMORE)) &&
-                zn_channel_send_part(channel, channel->frame.data, channel->frame.len, 0);
-    channel->awaiting = channel->kind == ZN_CHANNEL_REQ;
-    return sent ? ZONDA_OK : explain_send(channel, message, error);
 }
 
 bool zn_channel_receive_part(zn_channel *channel, zmq_msg_t *part) {

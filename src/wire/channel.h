@@ -72,6 +72,11 @@ const char *zn_channel_endpoint(const zn_channel *channel);
 zonda_err zn_channel_send(zn_channel *channel, const zn_peer *to, const zn_message *message,
                           zonda_error *error);
 
+/* Memory for a binary of up to `bytes` bytes: if it is large and the message is not compressed, as
+ * DATA is not, it is sent from there and not copied. Borrowed until such a message was sent, or
+ * until the next call. */
+uint8_t *zn_channel_room(zn_channel *channel, size_t bytes);
+
 /* Receives one message if one is there. Sets `*got`. `from` (may be NULL) gets the routing id on a
  * ROUTER. The message is valid until the next call. On PROTOCOL, VERSION, CORRUPT and LIMIT the
  * bad message has been taken from the socket, `*got` is true, `from` is set, `message` is not (the

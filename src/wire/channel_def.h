@@ -7,6 +7,7 @@
 
 #include "wire/channel.h"
 #include "wire/frame.h"
+#include "wire/room.h"
 
 struct zn_channel {
     zn_channel_kind kind;
@@ -20,6 +21,7 @@ struct zn_channel {
     zn_decoder *decoder;
     zn_buf body;            /* of the message that is being sent */
     zn_buf frame;           /* that is being sent */
+    zn_room *room;          /* for the binary of the next message; NULL: none */
     zn_buf envelope;        /* REP: the parts that bring the reply to its caller; see envelope.c */
     zmq_msg_t received;     /* what the last message from zn_channel_recv points into */
     zn_allow_list *allowed; /* NULL: everybody */

@@ -58,6 +58,10 @@ void zn_framer_keep_plain(zn_framer *framer) {
     framer->plain = true;
 }
 
+bool zn_framer_is_plain(const zn_framer *framer) {
+    return framer->plain;
+}
+
 void zn_framer_destroy(zn_framer **framer) {
     if (framer == NULL || *framer == NULL) {
         return;
@@ -86,8 +90,7 @@ static void begin_frame(zn_bytes raw, zn_buf *out) {
 }
 
 /* Fills in the header before `len` bytes of the body. */
-static void end_frame(uint8_t flags, size_t len, size_t raw_len, zn_buf *out) {
-    uint8_t *head = out->data;
+static void put_header(uint8_t *head, uint8_t flags, size_t len, size_t raw_len) {
     memset(head, 0, ZN_FRAME_HEADER_BYTES);
     memcpy(head, magic, sizeof magic);
     head[AT_VERSION] = ZN_PROTOCOL_VERSION;
@@ -95,29 +98,25 @@ static void end_frame(uint8_t flags, size_t len, size_t raw_len, zn_buf *out) {
     zn_put_u32(head + AT_BODY_BYTES, (uint32_t)len);
     zn_put_u32(head + AT_RAW_BYTES, (uint32_t)raw_len);
     zn_put_u64(head + AT_CHECKSUM, zn_checksum((zn_bytes){ head + ZN_FRAME_HEADER_BYTES, len }));
-    out->len = ZN_FRAME_HEADER_BYTES + len;
 }
 
-static void put_plain(zn_bytes raw, zn_buf *out) {
-    if (raw.len > 0) {
-        memcpy(out->data + ZN_FRAME_HEADER_BYTES, raw.data, raw.len);
-    }
-    end_frame(0, raw.len, raw.len, out);
+void zn_frame_put_header(uint8_t *frame, size_t frame_bytes) {
+    ZN_ASSERT(frame_bytes >= ZN_FRAME_HEADER_BYTES);
+    size_t len = frame_bytes - ZN_FRAME_HEADER_BYTES;
+    ZN_ASSERT(len <= ZN_FRAME_BYTES_MAX);
+    put_header(frame, 0, len, len);
 }
 
 void zn_framer_pack(zn_framer *framer, zn_bytes raw, zn_buf *out) {
     begin_frame(raw, out);
     size_t len = compress(framer, raw, out);
-    if (len == 0) {
-        put_plain(raw, out);
-    } else {
-        end_frame(ZN_FRAME_FLAG_ZSTD, len, raw.len, out);
+    uint8_t flags = len == 0 ? 0 : ZN_FRAME_FLAG_ZSTD;
+    if (len == 0 && raw.len > 0) {
+        len = raw.len;
+        memcpy(out->data + ZN_FRAME_HEADER_BYTES, raw.data, raw.len);
     }
-}
-
-void zn_framer_pack_plain(zn_bytes raw, zn_buf *out) {
-    begin_frame(raw, out);
-    put_plain(raw, out);
+    put_header(out->data, flags, len, raw.len);
+    out->len = ZN_FRAME_HEADER_BYTES + len;
 }
 
 /* Magic and version come first: a frame of another version may differ in everything else. */

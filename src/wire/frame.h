@@ -22,13 +22,15 @@ void zn_framer_destroy(zn_framer **framer);
 
 /* From now on packs nothing compressed: for links that are faster than zstd. */
 void zn_framer_keep_plain(zn_framer *framer);
+bool zn_framer_is_plain(const zn_framer *framer);
 
 /* Replaces `out` by the frame of `raw` (at most ZN_FRAME_BYTES_MAX). It is compressed from
  * ZN_FRAME_COMPRESS_BYTES_MIN on, where that makes it smaller. */
 void zn_framer_pack(zn_framer *framer, zn_bytes raw, zn_buf *out);
 
-/* The same without compression, for content that is compressed itself. */
-void zn_framer_pack_plain(zn_bytes raw, zn_buf *out);
+/* Makes a frame, without compression, of `frame_bytes` bytes of which all but the first
+ * ZN_FRAME_HEADER_BYTES are there: fills in these. */
+void zn_frame_put_header(uint8_t *frame, size_t frame_bytes);
 
 /* Checks a frame and sets `*raw` to its content, which is borrowed from `frame` or, if it was
  * compressed, from the framer until the next call. Errors: PROTOCOL (not a frame, lengths, flags),

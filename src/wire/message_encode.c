@@ -9,11 +9,30 @@
 
 #include "base/assert.h"
 #include "wire/message_def.h"
+#include "wire/message_gap.h"
 #include "wire/text.h"
 
-static int write_to_buf(void *context, const char *data, size_t len) {
-    zn_buf_append(context, data, len);
+/* Where the encoded message goes. */
+typedef struct sink {
+    zn_buf *out;
+    size_t apart_min; /* a binary of so many bytes is left out, once */
+    zn_gap gap;
+} sink;
+
+static int write_to_sink(void *context, const char *data, size_t len) {
+    const sink *to = context;
+    zn_buf_append(to->out, data, len);
     return 0;
+}
+
+static void encode_binary(msgpack_packer *packer, zn_bytes binary) {
+    sink *to = packer->data;
+    msgpack_pack_bin(packer, binary.len);
+    if (binary.len >= to->apart_min && to->gap.bytes.len == 0) {
+        to->gap = (zn_gap){ to->out->len, binary };
+    } else {
+        msgpack_pack_bin_body(packer, binary.data, binary.len);
+    }
 }
 
 static void encode_text(msgpack_packer *packer, zn_bytes text) {
@@ -66,9 +85,7 @@ static void encode_field(msgpack_packer *packer, const zn_field *field, const ui
         break;
     case ZN_FIELD_BINARY:
         ZN_ASSERT(((const zn_bytes *)value)->len <= field->max);
-        msgpack_pack_bin(packer, ((const zn_bytes *)value)->len);
-        msgpack_pack_bin_body(packer, ((const zn_bytes *)value)->data,
-                              ((const zn_bytes *)value)->len);
+        encode_binary(packer, *(const zn_bytes *)value);
         break;
     case ZN_FIELD_LIST:
         encode_list(packer, field, base);
@@ -82,12 +99,24 @@ static void encode_fields(msgpack_packer *packer, const zn_layout *layout, const
     }
 }
 
-void zn_message_encode(const zn_message *message, zn_buf *out) {
+static void encode(const zn_message *message, sink *to) {
     const zn_layout *layout = zn_layout_of_message(message->number);
     ZN_ASSERT(layout != NULL);
     msgpack_packer packer;
-    msgpack_packer_init(&packer, out, write_to_buf);
+    msgpack_packer_init(&packer, to, write_to_sink);
     msgpack_pack_array(&packer, layout->field_count + 1);
     msgpack_pack_uint64(&packer, layout->number);
     encode_fields(&packer, layout, zn_message_fields_const(message));
+}
+
+void zn_message_encode(const zn_message *message, zn_buf *out) {
+    encode(message, &(sink){ .out = out, .apart_min = SIZE_MAX });
+}
+
+void zn_message_encode_around(const zn_message *message, size_t bytes_min, zn_buf *out,
+                              zn_gap *gap) {
+    ZN_ASSERT(bytes_min > 0);
+    sink to = { .out = out, .apart_min = bytes_min };
+    encode(message, &to);
+    *gap = to.gap;
 }

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "sample.h"
 #include "wire/frame.h"
+#include "wire/message_gap.h"
 
 static sample_message samples;
 static zn_decoder *decoder;
@@ -64,6 +65,41 @@ static void test_message_every_one_equals_its_golden_file(void **state) {
         zn_buf_free(&golden);
         zn_buf_free(&ours);
         free(path);
+    }
+}
+
+/* Checks that a sample without the binary that is left out, and that binary, are the whole sample.
+ */
+static void check_around(const zn_layout *layout, sample_kind kind, size_t bytes_min) {
+    zn_buf whole = { 0 };
+    zn_buf around = { 0 };
+    zn_gap gap;
+    sample_fill(&samples, layout, kind);
+    zn_message_encode(&samples.message, &whole);
+    zn_message_encode_around(&samples.message, bytes_min, &around, &gap);
+    assert_true(gap.bytes.len == 0 || gap.bytes.len >= bytes_min);
+    assert_true(gap.offset <= around.len);
+    assert_int_equal(around.len + gap.bytes.len, whole.len);
+    assert_memory_equal(around.data, whole.data, gap.offset);
+    if (gap.bytes.len > 0) {
+        assert_memory_equal(gap.bytes.data, whole.data + gap.offset, gap.bytes.len);
+    }
+    size_t behind = gap.offset + gap.bytes.len;
+    assert_memory_equal(around.data + gap.offset, whole.data + behind, whole.len - behind);
+    zn_buf_free(&whole);
+    zn_buf_free(&around);
+    sample_free(&samples);
+}
+
+static void test_message_around_a_binary_is_the_rest(void **state) {
+    (void)state;
+    const zn_layout *layout = NULL;
+    for (size_t i = 0; (layout = zn_layout_message_at(i)) != NULL; i++) {
+        check_around(layout, SAMPLE_EMPTY, 1);
+        check_around(layout, SAMPLE_MIXED, 1);
+        check_around(layout, SAMPLE_MIXED, 1000000);
+        check_around(layout, SAMPLE_FULL, 1);
+        check_around(layout, SAMPLE_FULL, 4096);
     }
 }
 
@@ -301,6 +337,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_every_one_goes_there_and_back),
         cmocka_unit_test(test_message_every_one_equals_its_golden_file),
+        cmocka_unit_test(test_message_around_a_binary_is_the_rest),
         cmocka_unit_test(test_message_truncated_at_every_byte_is_refused),
         cmocka_unit_test(test_message_with_any_byte_changed_is_safe),
         cmocka_unit_test(test_message_every_field_is_checked),
