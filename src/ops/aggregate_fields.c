@@ -65,9 +65,8 @@ void zn_aggregate_fields_find(zn_aggregate_fields *fields, zn_bytes record) {
         zn_value_path(record, fields->fields[i], &fields->values[i]);
     }
     for (uint32_t i = 0; i < fields->count; i++) {
-        zn_bytes *value = &fields->values[i];
-        if (value->len > 0 && zn_value_head(*value).type == ZN_VALUE_NIL) {
-            value->len = 0;
+        if (zn_value_is_nil(fields->values[i])) {
+            fields->values[i].len = 0;
         }
     }
 }

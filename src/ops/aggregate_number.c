@@ -98,13 +98,13 @@ static zonda_err update_number(zn_aggregate_heap *heap, const zn_aggregate_expr 
 }
 
 static bool read_unsigned(zn_cursor *cursor, uint64_t *out) {
-    zn_value head = zn_value_head(zn_cursor_skip(cursor));
+    zn_value head = zn_cursor_read(cursor);
     *out = head.type == ZN_VALUE_INT ? (uint64_t)head.integer : head.uinteger;
     return (head.type == ZN_VALUE_INT && head.integer >= 0) || head.type == ZN_VALUE_UINT;
 }
 
 static bool read_signed(zn_cursor *cursor, int64_t *out) {
-    zn_value head = zn_value_head(zn_cursor_skip(cursor));
+    zn_value head = zn_cursor_read(cursor);
     *out = head.integer;
     return head.type == ZN_VALUE_INT;
 }

@@ -30,7 +30,12 @@ static inline uint32_t load_32(const uint8_t *in) {
 }
 
 static inline uint64_t load_64(const uint8_t *in) {
-    return (uint64_t)load_32(in) << 32 | load_32(in + 4);
+    uint64_t value;
+    memcpy(&value, in, sizeof value);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
 }
 
 static inline zn_value integer_value(int64_t value) {
@@ -75,7 +80,7 @@ static inline zn_value container(zn_value_type type, uint32_t count) {
 }
 
 /* First bytes 0xca to 0xd3. */
-static inline zn_value read_number(zn_cursor *cursor) {
+__attribute__((always_inline)) static inline zn_value read_number(zn_cursor *cursor) {
     const uint8_t *at = cursor->at;
     switch (at[0]) {
     case 0xca:
@@ -102,7 +107,7 @@ static inline zn_value read_number(zn_cursor *cursor) {
 }
 
 /* First bytes 0xc0 to 0xdf without numbers and the reserved one. */
-static inline zn_value read_tagged(zn_cursor *cursor) {
+static zn_value read_tagged(zn_cursor *cursor) {
     const uint8_t *at = cursor->at;
     switch (at[0]) {
     case 0xc2:
@@ -146,7 +151,7 @@ static inline zn_value read_tagged(zn_cursor *cursor) {
     }
 }
 
-static inline zn_value read_head(zn_cursor *cursor) {
+__attribute__((always_inline)) static inline zn_value read_head(zn_cursor *cursor) {
     ZN_ASSERT(cursor->at < cursor->end);
     uint8_t first = cursor->at[0];
     if (first < 0x80) {
@@ -179,7 +184,13 @@ static inline uint64_t children(zn_value value) {
 static inline zn_bytes skip_value(zn_cursor *cursor) {
     const uint8_t *start = cursor->at;
     for (uint64_t left = 1; left > 0; left--) {
-        left += children(read_head(cursor));
+        ZN_ASSERT(cursor->at < cursor->end);
+        size_t plain = zn_shape_plain_bytes[*cursor->at];
+        if (plain > 0) {
+            cursor->at += plain;
+        } else {
+            left += children(zn_cursor_read(cursor));
+        }
     }
     ZN_ASSERT(cursor->at <= cursor->end);
     return (zn_bytes){ .data = start, .len = (size_t)(cursor->at - start) };
@@ -232,28 +243,44 @@ static inline uint32_t open_map(zn_bytes map, zn_cursor *cursor) {
     if (map.len == 0) {
         return 0;
     }
-    zn_value head = read_head(cursor);
+    if ((*map.data & 0xf0) == 0x80) {
+        cursor->at++;
+        return *map.data & 0x0f;
+    }
+    zn_value head = zn_cursor_read(cursor);
     return head.type == ZN_VALUE_MAP ? head.count : 0;
 }
 
-/* Reads a key, whatever its type; only a string key is ever looked for. */
-static inline zn_value read_key(zn_cursor *cursor) {
+/* Moves behind a key, whatever its type. Only strings are ever looked for: anything else gives no
+ * data. */
+static inline zn_bytes take_name(zn_cursor *cursor) {
+    uint8_t first = *cursor->at;
+    if (first >= 0xa0 && first <= 0xbf) {
+        return take_payload(cursor, ZN_VALUE_STRING, cursor->at + 1, first & 0x1f).bytes;
+    }
     zn_cursor start = *cursor;
-    zn_value key = read_head(cursor);
+    zn_value key = zn_cursor_read(cursor);
     if (children(key) > 0) {
         *cursor = start;
         skip_value(cursor);
     }
-    return key;
+    return key.type == ZN_VALUE_STRING ? key.bytes : (zn_bytes){ 0 };
+}
+
+/* Whether it is a string and that one. */
+static inline bool is_named(zn_bytes name, zn_bytes key) {
+    return name.len == key.len && name.data != NULL &&
+           (key.len == 0 ||
+            (name.data[0] == key.data[0] && memcmp(name.data, key.data, key.len) == 0));
 }
 
 bool zn_value_field(zn_bytes map, zn_bytes key, zn_bytes *out) {
     zn_cursor cursor;
     bool found = false;
     for (uint32_t left = open_map(map, &cursor); left > 0; left--) {
-        zn_value name = read_key(&cursor);
+        zn_bytes name = take_name(&cursor);
         zn_bytes value = skip_value(&cursor);
-        if (name.type == ZN_VALUE_STRING && zn_bytes_equal(name.bytes, key)) {
+        if (is_named(name, key)) {
             *out = value;
             found = true;
         }
@@ -265,10 +292,10 @@ void zn_value_fields(zn_bytes map, const zn_bytes *keys, size_t count, zn_bytes 
     zn_cursor cursor;
     memset(out, 0, count * sizeof *out);
     for (uint32_t left = open_map(map, &cursor); left > 0; left--) {
-        zn_value name = read_key(&cursor);
+        zn_bytes name = take_name(&cursor);
         zn_bytes value = skip_value(&cursor);
-        for (size_t i = 0; i < count && name.type == ZN_VALUE_STRING; i++) {
-            if (zn_bytes_equal(name.bytes, keys[i])) {
+        for (size_t i = 0; i < count; i++) {
+            if (is_named(name, keys[i])) {
                 out[i] = value;
             }
         }
@@ -291,12 +318,11 @@ bool zn_value_path(zn_bytes map, zn_bytes path, zn_bytes *out) {
         zn_bytes best = { 0 };
         size_t taken = 0;
         for (uint32_t left = open_map(map, &cursor); left > 0; left--) {
-            zn_value name = read_key(&cursor);
+            zn_bytes name = take_name(&cursor);
             zn_bytes value = skip_value(&cursor);
-            if (name.type == ZN_VALUE_STRING && name.bytes.len >= taken &&
-                is_step(name.bytes, path)) {
+            if (name.data != NULL && name.len >= taken && is_step(name, path)) {
                 best = value;
-                taken = name.bytes.len;
+                taken = name.len;
             }
         }
         if (best.len == 0) {

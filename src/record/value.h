@@ -60,6 +60,10 @@ zn_bytes zn_cursor_skip(zn_cursor *cursor);
 /* The head of a value, without a cursor. */
 zn_value zn_value_head(zn_bytes value);
 
+static inline bool zn_value_is_nil(zn_bytes value) {
+    return value.len > 0 && value.data[0] == 0xc0;
+}
+
 /* Finds the value of a string key in a map; the last one if a key is there twice. False if `map` is
  * not a map or has no such key. */
 bool zn_value_field(zn_bytes map, zn_bytes key, zn_bytes *out);

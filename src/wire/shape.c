@@ -67,6 +67,23 @@ static const value_form forms[32] = {
     [0x1f] = { 4, 0, 2, false },
 };
 
+#define ONES_16 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define NONE_16 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+
+const uint8_t zn_shape_plain_bytes[256] = {
+    ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, ONES_16, /* 0x00 */
+    NONE_16, NONE_16,                                                       /* 0x80 */
+    1,       2,       3,       4,       5,       6,       7,       8,       /* 0xa0 */
+    9,       10,      11,      12,      13,      14,      15,      16,      /* 0xa8 */
+    17,      18,      19,      20,      21,      22,      23,      24,      /* 0xb0 */
+    25,      26,      27,      28,      29,      30,      31,      32,      /* 0xb8 */
+    1,       0,       1,       1,       0,       0,       0,       0,       /* 0xc0 */
+    0,       0,       5,       9,       2,       3,       5,       9,       /* 0xc8 */
+    2,       3,       5,       9,       3,       4,       6,       10,      /* 0xd0 */
+    18,      0,       0,       0,       0,       0,       0,       0,       /* 0xd8 */
+    ONES_16, ONES_16,                                                       /* 0xe0 */
+};
+
 bool zn_shape_read_head(zn_bytes bytes, size_t at, zn_shape_head *out) {
     uint8_t type = bytes.data[at];
     if (type <= 0x7f || type >= 0xe0) {
@@ -101,48 +118,66 @@ bool zn_shape_read_head(zn_bytes bytes, size_t at, zn_shape_head *out) {
     return true;
 }
 
+static zonda_err refuse_head(zn_bytes bytes, size_t at, zonda_error *error) {
+    bool reserved = at < bytes.len && bytes.data[at] == 0xc1;
+    return zn_error_set(error, ZONDA_ERR_PROTOCOL, "MessagePack %s at byte %zu of %zu",
+                        reserved ? "has the reserved type" : "ends", at, bytes.len);
+}
+
+/* Reads the head at `at` and checks that what it claims can be there. */
+static zonda_err check_head(zn_bytes bytes, size_t at, zn_shape_head *head, zonda_error *error) {
+    if (at >= bytes.len || !zn_shape_read_head(bytes, at, head)) {
+        return refuse_head(bytes, at, error);
+    }
+    size_t left = bytes.len - at - head->bytes;
+    if (head->payload > left || head->values > left) {
+        return zn_error_set(error, ZONDA_ERR_PROTOCOL,
+                            "MessagePack value at byte %zu claims more than the %zu bytes "
+                            "that follow",
+                            at, left);
+    }
+    return ZONDA_OK;
+}
+
+/* The bytes of the plain value that is at `at` as a whole, as most are; 0 if there is none. */
+static inline size_t plain_bytes(zn_bytes bytes, size_t at) {
+    size_t plain = at < bytes.len ? zn_shape_plain_bytes[bytes.data[at]] : 0;
+    return plain <= bytes.len - at ? plain : 0;
+}
+
 zonda_err zn_shape_check_values(zn_bytes bytes, unsigned depth_max, size_t values_max, size_t *used,
                                 zonda_error *error) {
-    uint64_t wanted[STACK_DEPTH];
+    uint64_t outer[STACK_DEPTH]; /* wanted by the containers around the one at hand */
+    uint64_t wanted = 1;         /* by that one */
     size_t depth = 0;
     size_t at = 0;
-    size_t values = 0;
     ZN_ASSERT(depth_max <= STACK_DEPTH);
-    do {
+    for (size_t values = 0; wanted > 0; values++) {
         zn_shape_head head;
-        if (at >= bytes.len || !zn_shape_read_head(bytes, at, &head)) {
-            return zn_error_set(error, ZONDA_ERR_PROTOCOL, "MessagePack %s at byte %zu of %zu",
-                                at < bytes.len && bytes.data[at] == 0xc1 ? "has the reserved type"
-                                                                         : "ends",
-                                at, bytes.len);
+        size_t plain = plain_bytes(bytes, at);
+        zonda_err code = plain > 0 ? ZONDA_OK : check_head(bytes, at, &head, error);
+        if (code != ZONDA_OK) {
+            return code;
         }
-        size_t left = bytes.len - at - head.bytes;
-        if (head.payload > left || head.values > left) {
-            return zn_error_set(error, ZONDA_ERR_PROTOCOL,
-                                "MessagePack value at byte %zu claims more than the %zu bytes "
-                                "that follow",
-                                at, left);
-        }
-        if (++values > values_max) {
+        if (values == values_max) {
             return zn_error_set(error, ZONDA_ERR_LIMIT, "MessagePack has more than %zu values",
                                 values_max);
         }
-        at += head.bytes + (size_t)head.payload;
-        if (depth > 0) {
-            wanted[depth - 1]--;
-        }
-        if (head.container) {
+        wanted--;
+        at += plain > 0 ? plain : head.bytes + (size_t)head.payload;
+        if (plain == 0 && head.container) {
             if (depth == depth_max) {
                 return zn_error_set(error, ZONDA_ERR_LIMIT,
                                     "MessagePack is nested deeper than %u at byte %zu", depth_max,
                                     at);
             }
-            wanted[depth++] = head.values;
+            outer[depth++] = wanted;
+            wanted = head.values;
         }
-        while (depth > 0 && wanted[depth - 1] == 0) {
-            depth--;
+        while (wanted == 0 && depth > 0) {
+            wanted = outer[--depth];
         }
-    } while (depth > 0);
+    }
     *used = at;
     return ZONDA_OK;
 }

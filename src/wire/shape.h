@@ -17,6 +17,10 @@ zonda_err zn_shape_check(zn_bytes bytes, unsigned depth_max, size_t *used, zonda
 zonda_err zn_shape_check_values(zn_bytes bytes, unsigned depth_max, size_t values_max, size_t *used,
                                 zonda_error *error);
 
+/* By first byte: the bytes of a value that is as long as that byte says and has no values in it; 0
+ * for all others. */
+extern const uint8_t zn_shape_plain_bytes[256];
+
 /* What the head of one value says: its own bytes, the payload after it, the values in it. */
 typedef struct zn_shape_head {
     size_t bytes;
