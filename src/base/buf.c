@@ -34,19 +34,6 @@ void zn_buf_reserve_exact(zn_buf *buf, size_t extra) {
     }
 }
 
-void zn_buf_append(zn_buf *buf, const void *data, size_t len) {
-    if (len == 0) {
-        return;
-    }
-    zn_buf_reserve(buf, len);
-    memcpy(buf->data + buf->len, data, len);
-    buf->len += len;
-}
-
-void zn_buf_append_byte(zn_buf *buf, uint8_t byte) {
-    zn_buf_append(buf, &byte, 1);
-}
-
 void zn_buf_append_text(zn_buf *buf, const char *text) {
     zn_buf_append(buf, text, strlen(text));
 }
@@ -79,10 +66,6 @@ void zn_buf_free(zn_buf *buf) {
 
 zn_bytes zn_bytes_of_text(const char *text) {
     return (zn_bytes){ .data = (const uint8_t *)text, .len = strlen(text) };
-}
-
-bool zn_bytes_equal(zn_bytes a, zn_bytes b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 void zn_put_u32(uint8_t *out, uint32_t value) {

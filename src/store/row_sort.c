@@ -26,14 +26,9 @@ zn_row_entry zn_row_entry_of(zn_bytes key, uint32_t place) {
     uint8_t bytes[ENTRY_KEY_BYTES] = { 0 };
     memcpy(bytes, key.data, key.len < HELD_BYTES ? key.len : HELD_BYTES);
     bytes[HELD_BYTES] = (uint8_t)(key.len < ZN_ROW_ENTRY_LONG ? key.len : ZN_ROW_ENTRY_LONG);
-    zn_row_entry entry = { .place = place };
-    for (size_t i = 0; i < 8; i++) {
-        entry.high = entry.high << 8 | bytes[i];
-    }
-    for (size_t i = 8; i < ENTRY_KEY_BYTES; i++) {
-        entry.low = entry.low << 8 | bytes[i];
-    }
-    return entry;
+    return (zn_row_entry){ .high = zn_get_u64_high_first(bytes),
+                           .low = zn_get_u32_high_first(bytes + 8),
+                           .place = place };
 }
 
 zn_row zn_row_at(const uint8_t *rows, uint32_t place) {
