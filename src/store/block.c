@@ -169,9 +169,9 @@ static zonda_err decompress(zn_block_codec *codec, zn_bytes stored, uint32_t raw
  * then readers may trust them. */
 static zonda_err check_records(zn_bytes raw, uint32_t count, zonda_error *error) {
     uint32_t found = 0;
+    zonda_error cause;
     for (zn_bytes rest = raw; rest.len > 0; found++) {
         size_t used = 0;
-        zonda_error cause = { 0 };
         if (zn_shape_check(rest, ZN_RECORD_DEPTH_MAX, &used, &cause) != ZONDA_OK) {
             return zn_error_set(error, ZONDA_ERR_CORRUPT, "record %u of a block is no value: %s",
                                 found, cause.text);

@@ -24,6 +24,7 @@ enum {
     KEYS_BYTES_MAX = 2 * ZN_KEY_BYTES_MAX, /* of a row: one that groups, one that sorts inside */
     TAG_BYTES_MAX = 5,
     ROWS_BETWEEN_QUESTIONS = 1024,
+    ROWS_AHEAD = 8, /* that are asked for while one is taken */
     /* First bytes of a tag: below ONE it is the partition, below TWO the upper half of one. */
     ONE = 0xC0,
     TWO = 0xFF,
@@ -201,6 +202,7 @@ static zonda_err next_of_buffer(void *context, zn_row *row, bool *found, zonda_e
     buffer_stream *self = context;
     *found = self->at < self->buffer->count;
     if (*found) {
+        zn_row_buffer_expect(self->buffer, self->at + ROWS_AHEAD);
         *row = zn_row_buffer_at(self->buffer, self->at++);
     }
     return ZONDA_OK;

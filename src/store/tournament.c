@@ -9,10 +9,15 @@
 #include "store/tournament.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "record/key.h"
+
+enum {
+    PREFIX_BYTES = 8
+};
 
 typedef struct head {
     uint64_t prefix; /* all ones if it has ended */
@@ -59,11 +64,9 @@ void zn_tournament_destroy(zn_tournament **tournament) {
 
 /* The first bytes of a key as a number that compares alike; zeros where it is shorter. */
 static uint64_t prefix_of(zn_bytes key) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < sizeof value; i++) {
-        value = value << 8 | (i < key.len ? key.data[i] : 0);
-    }
-    return value;
+    uint8_t bytes[PREFIX_BYTES] = { 0 };
+    memcpy(bytes, key.data, key.len < PREFIX_BYTES ? key.len : PREFIX_BYTES);
+    return zn_get_u64_high_first(bytes);
 }
 
 static zonda_err advance(zn_tournament *self, uint32_t index, zonda_error *error) {
@@ -88,6 +91,10 @@ static bool slow_wins(const zn_tournament *self, uint32_t a, uint32_t b) {
     const head *right = &self->heads[b];
     if (left->ended || right->ended) {
         return left->ended == right->ended ? a < b : right->ended;
+    }
+    size_t len = left->row.key.len;
+    if (len == right->row.key.len && len <= PREFIX_BYTES) {
+        return a < b;
     }
     int order = zn_key_compare(left->row.key, right->row.key);
     return order != 0 ? order < 0 : a < b;
