@@ -38,6 +38,7 @@ static bool extend(zn_row_buffer *buffer, zn_pages *pages, size_t needed, uint64
         if (zn_row_buffer_bytes(buffer) + more <= bytes_max &&
             zn_memory_take(buffer->memory, more)) {
             zn_pages_resize(pages, sizes[i]);
+            zn_pages_expect_random(pages);
             return true;
         }
     }

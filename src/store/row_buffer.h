@@ -39,12 +39,13 @@ static inline zn_row zn_row_buffer_at(const zn_row_buffer *buffer, size_t index)
     return zn_row_at(buffer->rows.data, entries[index].place);
 }
 
-/* Asks the memory for a row, if there is one, without waiting: sorted rows lie anywhere. */
-static inline void zn_row_buffer_expect(const zn_row_buffer *buffer, size_t index) {
-    if (index < buffer->count) {
-        const zn_row_entry *entries = (const void *)buffer->entries.data;
-        __builtin_prefetch(buffer->rows.data + (size_t)entries[index].place * ZN_ROW_PLACE_BYTES);
-    }
+/* Where the row lies, for who asks the memory for it early: sorted rows lie anywhere. NULL if there
+ * is none. (Not a function that asks: as it has no result, gcc takes its calls for useless.) */
+static inline const uint8_t *zn_row_buffer_where(const zn_row_buffer *buffer, size_t index) {
+    const zn_row_entry *entries = (const void *)buffer->entries.data;
+    return index < buffer->count
+               ? buffer->rows.data + (size_t)entries[index].place * ZN_ROW_PLACE_BYTES
+               : NULL;
 }
 
 /* Drops the rows and keeps the memory. */

@@ -21,10 +21,13 @@
 
 enum {
     SHARE_BYTES_MIN = 256 * ZN_KIB,
+    OTHERS_BYTES = 32 * ZN_MIB,            /* enough for the merge and others, up to a memory of */
+    OTHERS_SHARE = 4,                      /* so many times that */
     KEYS_BYTES_MAX = 2 * ZN_KEY_BYTES_MAX, /* of a row: one that groups, one that sorts inside */
     TAG_BYTES_MAX = 5,
     ROWS_BETWEEN_QUESTIONS = 1024,
-    ROWS_AHEAD = 8, /* that are asked for while one is taken */
+    ROWS_AHEAD = 16, /* that are asked for while one is taken */
+    CACHE_LINE_BYTES = 64,
     /* First bytes of a tag: below ONE it is the partition, below TWO the upper half of one. */
     ONE = 0xC0,
     TWO = 0xFF,
@@ -202,7 +205,11 @@ static zonda_err next_of_buffer(void *context, zn_row *row, bool *found, zonda_e
     buffer_stream *self = context;
     *found = self->at < self->buffer->count;
     if (*found) {
-        zn_row_buffer_expect(self->buffer, self->at + ROWS_AHEAD);
+        const uint8_t *ahead = zn_row_buffer_where(self->buffer, self->at + ROWS_AHEAD);
+        if (ahead != NULL) {
+            __builtin_prefetch(ahead);
+            __builtin_prefetch(ahead + CACHE_LINE_BYTES);
+        }
         *row = zn_row_buffer_at(self->buffer, self->at++);
     }
     return ZONDA_OK;
@@ -277,13 +284,20 @@ static zonda_err spill(zn_sorter *sorter, zonda_error *error) {
 
 /* ---- adding ---- */
 
+/* Half of a small memory, and less of a large one: what fits into the buffer as a whole is not
+ * written twice. */
+static uint64_t left_to_others(uint64_t left) {
+    uint64_t half = left / 2 < OTHERS_BYTES ? left / 2 : OTHERS_BYTES;
+    return half > left / OTHERS_SHARE ? half : left / OTHERS_SHARE;
+}
+
 static void begin(zn_sorter *sorter) {
     const zn_sorter_options *options = &sorter->options;
     uint64_t left = zn_memory_left(options->memory);
     sorter->share = options->bytes_max;
     if (sorter->share == 0) {
-        uint64_t half = left == UINT64_MAX ? left : left / 2;
-        sorter->share = half > SHARE_BYTES_MIN ? half : SHARE_BYTES_MIN;
+        uint64_t part = left == UINT64_MAX ? left : left - left_to_others(left);
+        sorter->share = part > SHARE_BYTES_MIN ? part : SHARE_BYTES_MIN;
     }
     sorter->begun = true;
     sorter->merged_bytes = 0;

@@ -22,7 +22,7 @@ typedef struct zn_combiner {
 typedef struct zn_sorter_options {
     const char *scratch;         /* borrowed */
     zn_memory *memory;           /* borrowed, may be NULL */
-    uint64_t bytes_max;          /* of the buffer; 0: half of what is left in `memory` */
+    uint64_t bytes_max;          /* of the buffer; 0: most of what is left in `memory` */
     const zn_combiner *combiner; /* borrowed, may be NULL */
     bool sorted;                 /* false: rows stay in the order of their arrival */
     bool (*cancelled)(void *context);
