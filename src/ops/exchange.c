@@ -136,7 +136,7 @@ static zonda_err open_table(zn_exchange *exchange, zonda_error *error) {
         const zn_task_host *host = zn_stage_exec_host(exchange->op->stage);
         exchange->fetcher = zn_fetcher_new(ZN_CALL_TIMEOUT_MS);
         zn_fetcher_set_keys(exchange->fetcher, host->keys);
-        zn_fetcher_set_cancel(exchange->fetcher, host->cancelled, host->context);
+        zn_fetcher_set_cancel(exchange->fetcher, zn_task_waits, (void *)host);
     }
     const zn_op *op = exchange->op;
     zn_exchange_user user = { .host = zn_stage_exec_host(op->stage),
@@ -155,8 +155,8 @@ static zonda_err open_merge(zn_exchange *exchange, zonda_error *error) {
                                  .memory = host->memory,
                                  .sorted = exchange->plan.way != ZN_EXCHANGE_BYTES,
                                  .spilled_bytes = &exchange->spilled_bytes,
-                                 .cancelled = host->cancelled,
-                                 .context = host->context };
+                                 .cancelled = zn_task_waits,
+                                 .context = (void *)host };
     zn_row_stream *streams = zn_calloc(count, sizeof *streams);
     exchange->rows = zn_exchange_rows_new(&exchange->shard);
     for (size_t i = 0; i < count; i++) {

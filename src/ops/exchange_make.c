@@ -300,8 +300,8 @@ zonda_err zn_exchange_make(const zn_exchange_plan *plan, const zn_exchange_user 
     zn_sorter_options options = { .scratch = host->scratch,
                                   .memory = host->memory,
                                   .sorted = true,
-                                  .cancelled = host->cancelled,
-                                  .cancelled_context = host->context };
+                                  .cancelled = zn_task_waits,
+                                  .cancelled_context = (void *)host };
     making m = { .plan = plan, .user = user, .file = file, .sorter = zn_sorter_new(&options) };
     zonda_err code = ZONDA_OK;
     if (divides(&m)) {

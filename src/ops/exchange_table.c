@@ -48,7 +48,7 @@ static zonda_err open_file(zn_exchange_table *table, const zn_exchange_plan *pla
     const zn_task_host *host = user->host;
     char *path = zn_format("%s/job%" PRIu64 "-stage%" PRIu32 "-exchange%" PRIu64 ".seg",
                            host->scratch, user->job.value, user->stage.value, user->shard_first);
-    table->file = zn_exchange_file_open(path, plan->shards, host->cancelled, host->context, error);
+    table->file = zn_exchange_file_open(path, plan->shards, zn_task_waits, (void *)host, error);
     free(path);
     if (table->file == NULL) {
         return error->code;

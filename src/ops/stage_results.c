@@ -85,7 +85,7 @@ static zonda_err read_reference(zn_stage_results *results, const zn_result *resu
     if (results->fetcher == NULL) {
         results->fetcher = zn_fetcher_new(ZN_CALL_TIMEOUT_MS);
         zn_fetcher_set_keys(results->fetcher, host->keys);
-        zn_fetcher_set_cancel(results->fetcher, host->cancelled, host->context);
+        zn_fetcher_set_cancel(results->fetcher, zn_task_waits, (void *)host);
     }
     zn_result_place where = zn_result_place_of(result, zn_fetcher_machine(results->fetcher));
     where.place.origin = zn_result_origin(results->stage.value, number, result);

@@ -19,6 +19,12 @@
 
 #define SPILLED_BYTES "spilled_bytes"
 
+bool zn_task_waits(void *context) {
+    const zn_task_host *host = context;
+    zn_task_moves(host);
+    return host->cancelled != NULL && host->cancelled(host->context);
+}
+
 static void drop_counters(zonda_task *task) {
     for (size_t i = 0; i < task->counter_count; i++) {
         free(task->counters[i].name);

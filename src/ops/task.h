@@ -79,6 +79,10 @@ static inline void zn_task_moves(const zn_task_host *host) {
     }
 }
 
+/* What those are given to ask who wait, or work for long, between two records, with the host as
+ * `context`: whether the attempt should end. Who does so does not hang. */
+bool zn_task_waits(void *context);
+
 /* Counts bytes that the task wrote to temporary files: the built-in counter spilled_bytes. */
 void zn_task_spilled(zonda_task *task, uint64_t bytes);
 
