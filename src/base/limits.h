@@ -94,7 +94,8 @@ enum {
 
     /* Blobs. */
     ZN_BLOB_CHUNK_BYTES = ZN_MIB,
-    ZN_PLUGIN_BYTES_MAX = 256 * ZN_MIB, /* one shared library */
+    ZN_BLOB_SHARED_BYTES_MIN = 4 * ZN_MIB, /* smaller ones are copied to slots */
+    ZN_PLUGIN_BYTES_MAX = 256 * ZN_MIB,    /* one shared library */
     ZN_BLOB_BYTES_MAX = 1024 * ZN_MIB,
     ZN_BLOB_STORE_BYTES_MAX = 2047 * ZN_MIB, /* all blobs of a coordinator */
 

@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "wire/message.h"
+#include "worker/shared_blob.h"
 
 typedef enum zn_blob_state {
     ZN_BLOB_PARTIAL,
@@ -13,20 +14,32 @@ typedef enum zn_blob_state {
     ZN_BLOB_MISSING, /* the other side does not have it, or what it has is not this blob */
 } zn_blob_state;
 
+typedef enum zn_blob_sharing {
+    ZN_BLOB_ALONE,
+    ZN_BLOB_GIVES, /* lets slots find it, if it is large */
+    ZN_BLOB_FINDS, /* may find it when it knows how large it is; then no other part is needed */
+} zn_blob_sharing;
+
 /* A blob that comes in parts of ZN_BLOB_CHUNK_BYTES, in any order. Used by slots and workers. */
 typedef struct zn_blob_assembly {
     zn_digest digest;
+    zn_blob_sharing sharing;
+    const char *folder; /* borrowed, where it is shared */
     zn_blob_state state;
-    uint8_t *data; /* owned */
+    const uint8_t *data;    /* COMPLETE: the bytes, in one of these: */
+    uint8_t *own;           /* owned, NULL: none */
+    zn_shared_blob *shared; /* NULL: none */
     uint64_t size;
-    bool sized;      /* size is known and data allocated */
+    bool sized;      /* size is known and there is memory */
     uint8_t *parts;  /* per part: 0 wanted, 1 asked for, 2 here */
     uint64_t here;   /* parts that are here */
     uint32_t asked;  /* requests without an answer */
     bool asked_size; /* the first part was asked for to learn the size */
 } zn_blob_assembly;
 
-void zn_blob_assembly_init(zn_blob_assembly *blob, zn_digest digest);
+/* `folder` is a scratch folder, borrowed; not used if the blob is ALONE. */
+void zn_blob_assembly_init(zn_blob_assembly *blob, zn_digest digest, zn_blob_sharing sharing,
+                           const char *folder);
 void zn_blob_assembly_free(zn_blob_assembly *blob);
 
 /* Whether a part should be asked for now; sets its offset and counts it as asked for. A few

@@ -3,7 +3,8 @@
  * each part that a slot asked for is answered when the blob is complete and its digest is right. A
  * blob that is missing is answered so and forgotten, so that it may be asked for later. Complete
  * blobs are kept up to a number of bytes, the least recently used go first; one that is wanted
- * again while its job is open can be fetched again. A slot waits for one page at a time. */
+ * again while its job is open can be fetched again. Of a large one slots need one part only: the
+ * whole is in memory that they can map. A slot waits for one page at a time. */
 #include "worker/relay.h"
 
 #include <stdlib.h>
@@ -158,7 +159,9 @@ static void want_blob(zn_relay *relay, uint32_t slot, const zn_msg_get_blob *wan
     cached_blob *blob = find_blob(relay, wanted->digest);
     if (blob == NULL) {
         blob = ZN_NEW(cached_blob);
-        zn_blob_assembly_init(&blob->assembly, digest);
+        zn_blob_assembly_init(&blob->assembly, digest,
+                              relay->options.scratch != NULL ? ZN_BLOB_GIVES : ZN_BLOB_ALONE,
+                              relay->options.scratch);
         blob->heard_ns = now_ns;
         blob->next = relay->blobs;
         relay->blobs = blob;

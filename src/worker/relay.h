@@ -12,8 +12,9 @@ typedef struct zn_relay zn_relay;
 
 typedef struct zn_relay_options {
     uint32_t slots;
-    uint64_t client; /* random id of this worker */
-    void *context;   /* for both functions */
+    uint64_t client;     /* random id of this worker */
+    const char *scratch; /* folder in which slots find large blobs, borrowed; NULL: not */
+    void *context;       /* for both functions */
     void (*to_coordinator)(void *context, const zn_message *message);
     void (*to_slot)(void *context, uint32_t slot, const zn_message *message);
 } zn_relay_options;

@@ -101,6 +101,7 @@ static const char *shared_folder(const zn_scratch *scratch) {
 static void make_core(zn_shell *shell) {
     zn_relay_options relay = { .slots = shell->slot_count,
                                .client = shell->client,
+                               .scratch = shell->scratch.folder,
                                .context = shell,
                                .to_coordinator = relay_to_coordinator,
                                .to_slot = relay_to_slot };

@@ -109,7 +109,7 @@ zonda_err zn_slot_host_blob(zn_slot_loop *loop, uint64_t job, zn_digest digest, 
     }
     if (blob == NULL) {
         zn_blob_assembly assembly;
-        zn_blob_assembly_init(&assembly, digest);
+        zn_blob_assembly_init(&assembly, digest, ZN_BLOB_FINDS, loop->options.scratch);
         int before = zn_profile_enter(ZN_SECTION_WAITING);
         zonda_err code = fetch(loop, &assembly, error);
         zn_profile_leave(before);

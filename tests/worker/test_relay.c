@@ -195,7 +195,7 @@ static void test_blob_assembly_foreign_parts_are_ignored(void **state) {
     relay_rig rig;
     open_rig(&rig, ZN_BLOB_CHUNK_BYTES + 10);
     zn_blob_assembly blob;
-    zn_blob_assembly_init(&blob, rig.digest);
+    zn_blob_assembly_init(&blob, rig.digest, ZN_BLOB_ALONE, NULL);
     uint64_t offset = 9;
     assert_true(zn_blob_assembly_next(&blob, &offset));
     assert_int_equal(offset, 0);
