@@ -3,6 +3,7 @@
  * one. The format is the given one, else that of the file's suffix; the planner has made sure that
  * there is one for every file. The readers (reader_<format>.c) find the records; this file chooses
  * the reader, deals with bad records by the policy, and adds the path where that was asked for.
+ * Where the operators behind it are seen to read some fields only, the reader may leave out others.
  * What is wrong with the content fails the task for good, with file, line and column: reading it
  * again would find the same. */
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "ops/bad_records.h"
+#include "ops/fields_read.h"
 #include "ops/format.h"
 #include "ops/inputs.h"
 #include "ops/op_list.h"
@@ -29,6 +31,8 @@ typedef struct reading {
     zn_bad_records *bad;
     const zn_reader_format *current; /* of `reader` */
     zn_reader *reader;               /* made for a file, kept for others of its format */
+    bool keeps;                      /* only some fields of records are read */
+    zn_field_names names;            /* those */
     zn_buf path;
     zn_buf record; /* with the path in it */
 } reading;
@@ -66,6 +70,8 @@ static zonda_err open_read(zn_op *op, zonda_error *error) {
     zn_value_field_uint(op->args, "record_bytes_max", &record_max);
     self->record_max = record_max == 0 ? ZN_RECORD_BYTES_MAX : (size_t)record_max;
     self->path_field = path_field_of(op->args);
+    self->keeps = zn_fields_read(op->next, &self->names) &&
+                  (self->path_field.len == 0 || zn_field_names_add(&self->names, self->path_field));
     self->inputs = zn_inputs_open(op, error);
     if (self->inputs == NULL) {
         return error->code;
@@ -149,6 +155,9 @@ static zonda_err choose_reader(reading *self, zonda_error *error) {
     if (self->current != format) {
         zn_reader_destroy(&self->reader);
         self->reader = zn_reader_new(format, self->record_max);
+        if (self->keeps) {
+            zn_reader_keep(self->reader, self->names.names, self->names.count);
+        }
         self->current = format;
     }
     return ZONDA_OK;

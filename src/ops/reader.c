@@ -73,6 +73,14 @@ void zn_reader_destroy(zn_reader **reader) {
     *reader = NULL;
 }
 
+/* MessagePack is at most three times as long as JSON ("1e1" becomes 9 bytes), so a record that
+ * would be too long stays so. */
+void zn_reader_keep(zn_reader *reader, const zn_bytes *names, size_t count) {
+    if (reader->format->keep != NULL) {
+        reader->format->keep(reader->state, names, count, reader->record_max / 4);
+    }
+}
+
 /* What lies before the records of the file is read from its start, whatever the range. */
 static zonda_err begin_file(zn_reader *reader, zonda_error *error) {
     const zn_reader_format *format = reader->format;

@@ -16,10 +16,14 @@ typedef struct zn_reader_format {
     zn_framer (*framer)(bool at_start);
     void *(*open)(void);        /* NULL: no state */
     void (*close)(void *state); /* called if open was */
+    /* Of records that are maps only fields with these names (borrowed) are wanted, as long as the
+     * bytes of a record are at most `bytes_max`. NULL: the format makes whole records. */
+    void (*keep)(void *state, const zn_bytes *names, size_t count, size_t bytes_max);
     /* Reads what a file begins with, before its records. Any error is one of the file. */
     zonda_err (*begin)(void *state, zn_splitter *splitter, zonda_error *error);
-    /* Appends the record to `out`, or nothing where there is none (a blank line). Errors about the
-     * bytes: BAD_RECORD, LIMIT, PROTOCOL, with error->column as the place in `bytes`, from 1. */
+    /* Appends the record to `out`, or nothing where there is none (a blank line). Behind `bytes`
+     * ZN_SPLITTER_PADDING more can be read. Errors about the bytes: BAD_RECORD, LIMIT, PROTOCOL,
+     * with error->column as the place in `bytes`, from 1. */
     zonda_err (*parse)(void *state, zn_bytes bytes, zn_buf *out, zonda_error *error);
 } zn_reader_format;
 
@@ -54,6 +58,10 @@ typedef struct zn_reader zn_reader;
 /* Records above `record_max` bytes, as they lie in the file or as MessagePack, are bad. */
 zn_reader *zn_reader_new(const zn_reader_format *format, size_t record_max);
 void zn_reader_destroy(zn_reader **reader);
+
+/* Says that nothing but these fields (borrowed) will be read of records; others may be left out.
+ * What is a bad record stays one. */
+void zn_reader_keep(zn_reader *reader, const zn_bytes *names, size_t count);
 
 /* Begins a file or a range of it; ends the one before. Errors, with the file filled in: IO,
  * UNSUPPORTED, CORRUPT, LIMIT, BAD_RECORD (a header that is none). */

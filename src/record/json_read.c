@@ -47,14 +47,15 @@ static zonda_err explain(zn_bytes text, const char *reason, zonda_error *error) 
     return err;
 }
 
-zonda_err zn_json_read(zn_json_reader *reader, zn_bytes text, zn_buf *out, zonda_error *error) {
+static zonda_err read_text(zn_json_reader *reader, zn_bytes text, bool padded,
+                           const zn_json_names *names, zn_buf *out, zonda_error *error) {
     if (text.len > ZN_RECORD_BYTES_MAX) {
         return too_large(error, "the JSON text", text.len);
     }
     size_t start = out->len;
     const char *reason = "";
     zonda_err err = ZONDA_OK;
-    switch (zn_simdjson_convert(reader->parser, text, out, &reason)) {
+    switch (zn_simdjson_convert(reader->parser, text, padded, names, out, &reason)) {
     case ZN_SIMDJSON_REJECTED:
         err = explain(text, reason, error);
         break;
@@ -72,4 +73,13 @@ zonda_err zn_json_read(zn_json_reader *reader, zn_bytes text, zn_buf *out, zonda
         out->len = start;
     }
     return err;
+}
+
+zonda_err zn_json_read(zn_json_reader *reader, zn_bytes text, zn_buf *out, zonda_error *error) {
+    return read_text(reader, text, false, NULL, out, error);
+}
+
+zonda_err zn_json_read_padded(zn_json_reader *reader, zn_bytes text, const zn_json_names *names,
+                              zn_buf *out, zonda_error *error) {
+    return read_text(reader, text, true, names, out, error);
 }

@@ -2,15 +2,17 @@
 /* The only C++ file: simdjson's DOM walked into MessagePack, and the locale-free number conversions
  * of the C++ library. json_read.c and json_number.c call it through json_simdjson.h.
  *
- * simdjson reads up to 64 bytes behind a text, so texts are copied into a padded buffer that is
- * reused from record to record. Its tables grow by doubling and are given back after a text that
- * was unusually large. simdjson counts levels of containers that are not empty; the walk counts all
- * levels, as the check of MessagePack records does. Only interfaces that return error codes are
+ * simdjson reads up to 64 bytes behind a text, so texts that are not followed by that many are
+ * copied into a padded buffer that is reused from record to record. Its tables grow by doubling and
+ * are given back after a text that was unusually large. simdjson counts levels of containers that
+ * are not empty; the walk counts all levels, as the check of MessagePack records does, also in
+ * fields that are left out. Only interfaces that return error codes are
  * used (SIMDJSON_EXCEPTIONS is off) and memory comes from new (std::nothrow) or zn_alloc, so
  * nothing is thrown. The walk recurses, at most ZN_RECORD_DEPTH_MAX deep. */
 #define SIMDJSON_EXCEPTIONS 0
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -28,8 +30,8 @@ namespace dom = simdjson::dom;
 
 struct zn_simdjson {
     dom::parser parser;
-    uint8_t *padded;
-    size_t capacity; /* bytes of text for which parser and `padded` have room */
+    size_t capacity; /* bytes of text for which the parser has room */
+    uint8_t *padded; /* nullptr, or has room for that many and the padding */
 };
 
 namespace {
@@ -49,7 +51,7 @@ void release(zn_simdjson *self) {
 }
 
 bool make_room(zn_simdjson *self, size_t bytes) {
-    if (self->padded != nullptr && bytes <= self->capacity) {
+    if (self->capacity > 0 && bytes <= self->capacity) {
         return true;
     }
     size_t capacity = self->capacity == 0 ? first_bytes : self->capacity;
@@ -57,15 +59,28 @@ bool make_room(zn_simdjson *self, size_t bytes) {
         capacity *= 2;
     }
     release(self);
-    self->padded = static_cast<uint8_t *>(zn_try_alloc(capacity + simdjson::SIMDJSON_PADDING));
     /* One level more than the limit: the walk finds out whether the last one is too many. */
-    if (self->padded == nullptr ||
-        self->parser.allocate(capacity, ZN_RECORD_DEPTH_MAX + 1) != simdjson::SUCCESS) {
+    if (self->parser.allocate(capacity, ZN_RECORD_DEPTH_MAX + 1) != simdjson::SUCCESS) {
         release(self);
         return false;
     }
     self->capacity = capacity;
     return true;
+}
+
+/* A copy of the text with padding, of which the parser has made room; nullptr: no memory. */
+const uint8_t *pad(zn_simdjson *self, zn_bytes text) {
+    if (self->padded == nullptr) {
+        self->padded =
+            static_cast<uint8_t *>(zn_try_alloc(self->capacity + simdjson::SIMDJSON_PADDING));
+    }
+    if (self->padded != nullptr) {
+        if (text.len > 0) {
+            std::memcpy(self->padded, text.data, text.len);
+        }
+        std::memset(self->padded + text.len, 0, simdjson::SIMDJSON_PADDING);
+    }
+    return self->padded;
 }
 
 template <typename container> uint32_t count_of(const container &items) {
@@ -141,6 +156,86 @@ bool put_element(zn_buf *out, const dom::element &element, unsigned depth) {
     return false;
 }
 
+/* False if a value that is not wanted is nested too deep, as put_element would find. An array takes
+ * two slots for itself and at least two for each level in it. */
+bool check_depth(const dom::element &element, unsigned depth) {
+    if (element.is_array()) {
+        dom::array items = element.get_array().value_unsafe();
+        if (depth < ZN_RECORD_DEPTH_MAX &&
+            items.number_of_slots() < 2 * (ZN_RECORD_DEPTH_MAX - depth)) {
+            return true;
+        }
+        for (dom::element item : items) {
+            if (!check_depth(item, depth + 1)) {
+                return false;
+            }
+        }
+        return depth < ZN_RECORD_DEPTH_MAX;
+    }
+    if (element.is_object()) {
+        if (depth == ZN_RECORD_DEPTH_MAX) {
+            return false;
+        }
+        dom::object fields = element.get_object().value_unsafe();
+        for (dom::key_value_pair field : fields) {
+            if (!check_depth(field.value, depth + 1)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool is_wanted(const zn_json_names &names, std::string_view key) {
+    if ((names.lengths >> std::min<size_t>(key.size(), 63) & 1) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        const zn_bytes &name = names.names[i];
+        if (name.len == key.size() && std::memcmp(name.data, key.data(), name.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct wanted_field {
+    std::string_view key;
+    dom::element value;
+};
+
+/* The wanted fields of a record; with too many of them, keys that come again and again, all. */
+bool put_wanted(zn_buf *out, const dom::object &fields, const zn_json_names &names) {
+    constexpr uint32_t found_max = 64;
+    wanted_field found[found_max];
+    uint32_t count = 0;
+    for (dom::key_value_pair field : fields) {
+        if (is_wanted(names, field.key)) {
+            if (count == found_max) {
+                return put_object(out, fields, 0);
+            }
+            found[count++] = { field.key, field.value };
+        } else if (!check_depth(field.value, 1)) {
+            return false;
+        }
+    }
+    zn_put_map(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        put_view(out, found[i].key);
+        if (!put_element(out, found[i].value, 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool put_root(zn_buf *out, const dom::element &root, const zn_json_names *names) {
+    if (names != nullptr && root.is_object()) {
+        return put_wanted(out, root.get_object().value_unsafe(), *names);
+    }
+    return put_element(out, root, 0);
+}
+
 } // namespace
 
 extern "C" {
@@ -159,22 +254,25 @@ void zn_simdjson_destroy(zn_simdjson **parser) {
     *parser = nullptr;
 }
 
-zn_simdjson_result zn_simdjson_convert(zn_simdjson *parser, zn_bytes text, zn_buf *out,
+zn_simdjson_result zn_simdjson_convert(zn_simdjson *parser, zn_bytes text, bool padded,
+                                       const zn_json_names *names, zn_buf *out,
                                        const char **reason) {
+    static_assert(ZN_JSON_PADDING >= simdjson::SIMDJSON_PADDING, "the padding is too small");
     if (!make_room(parser, text.len)) {
         return ZN_SIMDJSON_NO_MEMORY;
     }
-    if (text.len > 0) {
-        std::memcpy(parser->padded, text.data, text.len);
+    const uint8_t *start = padded ? text.data : pad(parser, text);
+    if (start == nullptr) {
+        release(parser);
+        return ZN_SIMDJSON_NO_MEMORY;
     }
-    std::memset(parser->padded + text.len, 0, simdjson::SIMDJSON_PADDING);
     dom::element root;
-    simdjson::error_code failed = parser->parser.parse(parser->padded, text.len, false).get(root);
+    simdjson::error_code failed = parser->parser.parse(start, text.len, false).get(root);
     bool done = false;
     if (failed != simdjson::SUCCESS) {
         *reason = simdjson::error_message(failed);
     } else {
-        done = put_element(out, root, 0);
+        done = put_root(out, root, names);
         *reason = "nested too deep";
     }
     if (parser->capacity > kept_bytes_max) {

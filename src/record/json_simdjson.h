@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "record/json.h"
 
 typedef struct zn_simdjson zn_simdjson;
 zn_simdjson *zn_simdjson_new(void);
@@ -20,9 +21,12 @@ typedef enum zn_simdjson_result {
     ZN_SIMDJSON_NO_MEMORY, /* for the parser's tables, about 14 bytes per byte of text */
 } zn_simdjson_result;
 
-/* Appends the MessagePack form of one JSON text of at most ZN_RECORD_BYTES_MAX bytes. If the result
- * is not OK, `out` has undefined bytes behind its old length; `reason` gets a constant text. */
-zn_simdjson_result zn_simdjson_convert(zn_simdjson *parser, zn_bytes text, zn_buf *out,
+/* Appends the MessagePack form of one JSON text of at most ZN_RECORD_BYTES_MAX bytes; of a map only
+ * the fields in `names`, unless that is NULL. `padded` says that ZN_JSON_PADDING bytes behind the
+ * text can be read. If the result is not OK, `out` has undefined bytes behind its old length;
+ * `reason` gets a constant text. */
+zn_simdjson_result zn_simdjson_convert(zn_simdjson *parser, zn_bytes text, bool padded,
+                                       const zn_json_names *names, zn_buf *out,
                                        const char **reason);
 
 /* False if a JSON number with a fraction or an exponent is too large, or too small, for a double.

@@ -62,7 +62,7 @@ zn_splitter *zn_splitter_open(const char *path, zn_framer framer, zn_file_range 
     splitter->stream = stream;
     splitter->framer = framer;
     splitter->record_max = record_max;
-    splitter->buffer = zn_alloc(BUFFER_BYTES_FIRST);
+    splitter->buffer = zn_calloc(BUFFER_BYTES_FIRST + ZN_SPLITTER_PADDING, 1);
     splitter->capacity = BUFFER_BYTES_FIRST;
     if (seek_range(splitter, range, error) != ZONDA_OK) {
         zn_splitter_destroy(&splitter);
@@ -99,7 +99,8 @@ static void make_room(zn_splitter *splitter) {
         wanted *= 2;
     }
     if (wanted != splitter->capacity) {
-        splitter->buffer = zn_realloc(splitter->buffer, wanted, 1);
+        splitter->buffer = zn_realloc(splitter->buffer, wanted + ZN_SPLITTER_PADDING, 1);
+        memset(splitter->buffer + splitter->end, 0, wanted + ZN_SPLITTER_PADDING - splitter->end);
         splitter->capacity = wanted;
     }
 }

@@ -13,7 +13,12 @@ typedef struct zn_file_range {
                         `offset` if a newline is before it */
 } zn_file_range;
 
-/* Bytes of a record as they lie in the file, with what ends it. Borrowed until the next call. */
+enum {
+    ZN_SPLITTER_PADDING = 64 /* bytes */
+};
+
+/* Bytes of a record as they lie in the file, with what ends it. ZN_SPLITTER_PADDING bytes behind
+ * them, whatever they are, can be read. Borrowed until the next call. */
 typedef struct zn_piece {
     zn_bytes bytes;
     bool cut;        /* it is longer than the limit; zn_splitter_rest gives what follows */

@@ -16,7 +16,8 @@ enum {
     ROUNDS = 4000,
     VALUES_MAX = 60,
     DEPTH_MAX = 12,
-    DAMAGES = 3
+    DAMAGES = 3,
+    NAMES_MAX = 4
 };
 
 /* A hash of a counter is random enough. */
@@ -202,10 +203,110 @@ static void test_json_random_damage_is_located(void **state) {
     zn_json_reader_destroy(&reader);
 }
 
+/* A third of the keys of a record, as far as there is room. */
+static size_t wanted_names(zn_bytes record, zn_bytes *names, size_t max) {
+    zn_cursor cursor = zn_cursor_of(record);
+    size_t count = 0;
+    zn_value map = zn_cursor_read(&cursor);
+    for (uint32_t left = map.type == ZN_VALUE_MAP ? map.count : 0; left > 0 && count < max;
+         left--) {
+        zn_bytes key = zn_cursor_read(&cursor).bytes;
+        zn_cursor_skip(&cursor);
+        if (key.len % 3 == 1) {
+            names[count++] = key;
+        }
+    }
+    return count;
+}
+
+static bool is_among(zn_bytes name, const zn_bytes *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (zn_bytes_equal(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The record with nothing but these fields. */
+static void put_fields(zn_buf *out, zn_bytes record, const zn_bytes *names, size_t count) {
+    zn_buf fields = { 0 };
+    uint32_t found = 0;
+    zn_cursor cursor = zn_cursor_of(record);
+    for (uint32_t left = zn_cursor_read(&cursor).count; left > 0; left--) {
+        const uint8_t *start = cursor.at;
+        zn_bytes key = zn_cursor_read(&cursor).bytes;
+        zn_cursor_skip(&cursor);
+        if (is_among(key, names, count)) {
+            zn_buf_append(&fields, start, (size_t)(cursor.at - start));
+            found++;
+        }
+    }
+    zn_put_map(out, found);
+    zn_buf_append(out, fields.data, fields.len);
+    zn_buf_free(&fields);
+}
+
+/* Reads the text where it lies, with bytes behind it that would make it another one. */
+static zonda_err read_fields(zn_json_reader *reader, zn_buf *text, const zn_bytes *names,
+                             size_t count, zn_buf *out, zonda_error *error) {
+    static const uint8_t behind[ZN_JSON_PADDING] = "1e}],\"x\":";
+    zn_json_names wanted = zn_json_names_of(names, names == NULL ? 0 : count);
+    zn_buf_append(text, behind, sizeof behind);
+    text->len -= sizeof behind;
+    return zn_json_read_padded(reader, zn_buf_bytes(text), names == NULL ? NULL : &wanted, out,
+                               error);
+}
+
+/* Some fields of a text, sound or damaged, are those of the whole record, or the same error. */
+static void test_json_random_fields_are_those_of_the_record(void **state) {
+    (void)state;
+    uint64_t seed = first_seed();
+    zn_json_reader *reader = zn_json_reader_new();
+    zn_buf record = { 0 };
+    zn_buf text = { 0 };
+    zn_buf expected = { 0 };
+    zn_buf got = { 0 };
+    for (int i = 0; i < ROUNDS; i++) {
+        record.len = text.len = expected.len = got.len = 0;
+        unsigned budget = VALUES_MAX;
+        zn_bytes names[NAMES_MAX];
+        zonda_error error = { 0 };
+        zonda_error found = { 0 };
+        put_random(&record, &seed, 0, &budget);
+        size_t count = wanted_names(zn_buf_bytes(&record), names, NAMES_MAX);
+        assert_ok(zn_json_write(zn_buf_bytes(&record), &text, &error), error);
+        if (below(&seed, 2) == 0) {
+            damage(&text, &seed);
+        }
+        zn_buf whole = { 0 };
+        zonda_err err = zn_json_read(reader, zn_buf_bytes(&text), &whole, &error);
+        bool is_map = whole.len > 0 && zn_value_head(zn_buf_bytes(&whole)).type == ZN_VALUE_MAP;
+        bool some = below(&seed, 4) > 0;
+        if (err == ZONDA_OK && is_map && some) {
+            put_fields(&expected, zn_buf_bytes(&whole), names, count);
+        } else {
+            zn_buf_append(&expected, whole.data, whole.len);
+        }
+        assert_int_equal(read_fields(reader, &text, some ? names : NULL, count, &got, &found), err);
+        assert_int_equal(got.len, expected.len);
+        assert_memory_equal(got.data, expected.data, got.len);
+        assert_string_equal(found.text, error.text);
+        assert_int_equal(found.column, error.column);
+        zn_buf_free(&whole);
+    }
+    zn_buf_free(&got);
+    zn_buf_free(&expected);
+    zn_buf_free(&text);
+    zn_buf_free(&record);
+    zn_json_reader_destroy(&reader);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_random_value_survives),
         cmocka_unit_test(test_json_random_damage_is_located),
+        cmocka_unit_test(test_json_random_fields_are_those_of_the_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
