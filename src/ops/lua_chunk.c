@@ -254,6 +254,26 @@ void zn_lua_chunk_destroy(zn_lua_chunk **chunk) {
     *chunk = NULL;
 }
 
+typedef struct global {
+    zn_bytes name;
+    bool found;
+} global;
+
+static int find_global(lua_State *lua) {
+    global *wanted = lua_touserdata(lua, 1);
+    zn_lua_sandbox_push(lua);
+    lua_pushlstring(lua, (const char *)wanted->name.data, wanted->name.len);
+    wanted->found = lua_rawget(lua, -2) != LUA_TNIL;
+    return 0;
+}
+
+bool zn_lua_chunk_has_global(const zn_lua_chunk *chunk, zn_bytes name) {
+    global wanted = { .name = name };
+    zonda_error ignored;
+    return zn_lua_state_call(chunk->state, find_global, &wanted, &ignored) != ZONDA_OK ||
+           wanted.found;
+}
+
 void zn_lua_chunk_push(lua_State *lua) {
     lua_rawgetp(lua, LUA_REGISTRYINDEX, &function_key);
 }

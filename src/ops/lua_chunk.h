@@ -21,6 +21,9 @@ zonda_err zn_lua_chunk_call(zn_lua_chunk *chunk, const zn_bytes *args, zn_buf *o
                             zonda_error *error);
 void zn_lua_chunk_destroy(zn_lua_chunk **chunk);
 
+/* Whether a bare name that is no field is something else than nil. */
+bool zn_lua_chunk_has_global(const zn_lua_chunk *chunk, zn_bytes name);
+
 /* Pushes the function, which gets items, shard and emit (SHARD), or key, rows and emit (GROUP); in
  * protected calls, with these forms only. */
 void zn_lua_chunk_push(lua_State *lua);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* User functions in Lua, as operators see them: expressions and blocks (lua_chunk.c) and functions
- * of pipeline scripts (lua_script_function.c). Each has a Lua state of its own in each slot, so no
+ * of pipeline scripts (lua_script_function.c). Filters that only compare are answered without Lua
+ * where that is certain (predicate.c). Each has a Lua state of its own in each slot, so no
  * function can see what another one keeps.
  *
  * math.random starts anew for every shard, by (job, stage, shard, place in the chain), so a task
@@ -15,6 +16,7 @@
 #include "ops/lua_group.h"
 #include "ops/lua_script_function.h"
 #include "ops/lua_shard.h"
+#include "ops/predicate.h"
 #include "record/value.h"
 
 enum {
@@ -25,6 +27,7 @@ typedef struct lua_function {
     zn_lua_state *state; /* of the chunk */
     zn_lua_chunk *chunk;
     zn_lua_script_function *script; /* or this */
+    zn_predicate *predicate;        /* FILTER: answers instead of the chunk; NULL: none */
     zn_call_form form;
     zn_lua_shard shard; /* SHARD: the running one */
     zn_lua_group group; /* GROUP: likewise */
@@ -37,6 +40,7 @@ static void unbind_function(void *opaque) {
         return;
     }
     zn_lua_script_function_destroy(&function->script);
+    zn_predicate_destroy(&function->predicate);
     zn_lua_chunk_destroy(&function->chunk);
     zn_lua_state_destroy(&function->state);
     zn_lua_group_free(&function->group);
@@ -49,6 +53,19 @@ static uint64_t place_of(const zn_op *op) {
         place++;
     }
     return place;
+}
+
+/* Most filters compare fields with constants, which needs no Lua. */
+static void bind_predicate(lua_function *function, zn_bytes text) {
+    function->predicate = zn_predicate_new(text);
+    size_t count = 0;
+    const zn_bytes *names =
+        function->predicate == NULL ? NULL : zn_predicate_names(function->predicate, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (zn_lua_chunk_has_global(function->chunk, names[i])) {
+            zn_predicate_set_global(function->predicate, i);
+        }
+    }
 }
 
 static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block, zn_call_form form,
@@ -68,6 +85,9 @@ static zonda_err bind_chunk(lua_function *function, zn_bytes spec, bool is_block
     }
     if (function->chunk == NULL) {
         return zn_error_set(error, found.code, "%s", found.text);
+    }
+    if (form == ZN_CALL_FILTER && !is_block) {
+        bind_predicate(function, text);
     }
     return ZONDA_OK;
 }
@@ -179,6 +199,13 @@ static zonda_err call(void *opaque, zonda_task *task, const zn_bytes *args, zn_b
                       bool *truth, zonda_error *error) {
     (void)task;
     lua_function *function = opaque;
+    if (function->predicate != NULL) {
+        zn_predicate_answer answer = zn_predicate_ask(function->predicate, args[0]);
+        if (answer != ZN_PREDICATE_UNSURE) {
+            *truth = answer == ZN_PREDICATE_TRUE;
+            return ZONDA_OK;
+        }
+    }
     if (function->form == ZN_CALL_SHARD) {
         return as_user_error(
             zn_lua_shard_step(&function->shard, state_of(function), args, out, truth, error),

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MPL-2.0 */
+/* Filters that are answered without Lua say what Lua says: on chosen cases, and on random
+ * expressions and records. The seed is printed; give it in ZN_TEST_SEED to see a run again. */
+#include "test.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "ops/lua_chunk.h"
+#include "ops/lua_state.h"
+#include "ops/predicate.h"
+#include "record/value.h"
+
+enum {
+    EXPRESSIONS = 4000,
+    RECORDS = 12,
+    DEPTH_MAX = 5,
+    TOKENS_MAX = 9
+};
+
+/* A filter in both forms. */
+typedef struct filter {
+    zn_lua_state *state;
+    zn_lua_chunk *chunk; /* NULL: Lua does not take the text */
+    zn_predicate *predicate;
+    char *text;
+} filter;
+
+static void filter_open(filter *self, const char *text) {
+    zn_lua_limits limits = zn_lua_limits_of(0, 0);
+    zonda_error error = { 0 };
+    *self = (filter){ .text = strdup(text) };
+    zn_bytes bytes = zn_bytes_of_text(self->text);
+    self->state = zn_lua_state_new(&limits, &error);
+    assert_non_null(self->state);
+    self->chunk = zn_lua_chunk_new(self->state, "filter", false, ZN_CALL_FILTER, bytes, &error);
+    self->predicate = zn_predicate_new(bytes);
+    size_t count = 0;
+    const zn_bytes *names =
+        self->predicate == NULL ? NULL : zn_predicate_names(self->predicate, &count);
+    for (size_t i = 0; self->chunk != NULL && i < count; i++) {
+        if (zn_lua_chunk_has_global(self->chunk, names[i])) {
+            zn_predicate_set_global(self->predicate, i);
+        }
+    }
+}
+
+static void filter_close(filter *self) {
+    zn_predicate_destroy(&self->predicate);
+    zn_lua_chunk_destroy(&self->chunk);
+    zn_lua_state_destroy(&self->state);
+    free(self->text);
+}
+
+static void fail_about(const filter *self, zn_bytes record, const char *what) {
+    zn_buf hex = { 0 };
+    for (size_t i = 0; i < record.len; i++) {
+        zn_buf_printf(&hex, "%02x", record.data[i]);
+    }
+    fail_msg("%s: %s of %.*s", what, self->text, TEST_TEXT(hex));
+}
+
+/* Asks both; true if the predicate knew. It may know only what Lua says without an error. */
+static bool agrees(filter *self, zn_bytes record) {
+    zn_predicate_answer answer = zn_predicate_ask(self->predicate, record);
+    bool truth = false;
+    zonda_error error = { 0 };
+    zonda_err err = zn_lua_chunk_call(self->chunk, &record, NULL, &truth, &error);
+    if (answer != ZN_PREDICATE_UNSURE && err != ZONDA_OK) {
+        fail_about(self, record, "Lua raises an error");
+    }
+    if (answer != ZN_PREDICATE_UNSURE && truth != (answer == ZN_PREDICATE_TRUE)) {
+        fail_about(self, record, truth ? "Lua says yes" : "Lua says no");
+    }
+    return answer != ZN_PREDICATE_UNSURE;
+}
+
+static uint64_t next_random(uint64_t *seed) {
+    *seed += 1;
+    return zn_checksum((zn_bytes){ .data = (const uint8_t *)seed, .len = sizeof *seed });
+}
+
+static uint32_t below(uint64_t *seed, uint32_t limit) {
+    return (uint32_t)(next_random(seed) % limit);
+}
+
+static uint64_t first_seed(void) {
+    const char *given = getenv("ZN_TEST_SEED");
+    uint64_t seed = given != NULL ? strtoull(given, NULL, 0) : zn_random_id();
+    print_message("ZN_TEST_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+#define PICK(seed, array) (array)[below(seed, sizeof(array) / sizeof(array)[0])]
+
+/* ---- records ---- */
+
+/* Numbers around which integers and doubles differ, and those that expressions have. */
+static void put_random_number(zn_buf *out, uint64_t *seed) {
+    static const int64_t integers[] = {
+        0,
+        1,
+        -1,
+        2,
+        7,
+        100000,
+        INT64_MAX,
+        INT64_MIN,
+        INT64_C(9007199254740993),
+        INT64_C(9007199254740992),
+        999999999999999999,
+        -999999999999999999,
+    };
+    static const double doubles[] = {
+        0.0,       -0.0,
+        1.0,       0.1,
+        0.5,       -1.5,
+        100000.5,  9007199254740992.0,
+        0x1p63,    -0x1p63,
+        1e18,      1e300,
+        5e-324,    INFINITY,
+        -INFINITY, NAN,
+        2.0,       999999999999999.0,
+    };
+    switch (below(seed, 3)) {
+    case 0:
+        zn_put_int(out, PICK(seed, integers));
+        break;
+    case 1:
+        zn_put_double(out, PICK(seed, doubles));
+        break;
+    default:
+        zn_put_uint(out, UINT64_MAX - below(seed, 3));
+        break;
+    }
+}
+
+static const char *const texts[] = { "", "a", "b", "ab", "a b", "1", "\xc3\xa9", "A", "true", "]" };
+
+static void put_random_value(zn_buf *out, uint64_t *seed) {
+    static const uint8_t zero[] = { 'a', 0, 'b' };
+    static const uint8_t ext[] = { 0xd4, 1, 2 };
+    switch (below(seed, 12)) {
+    case 0:
+        zn_put_nil(out);
+        break;
+    case 1:
+        zn_put_bool(out, below(seed, 2) == 0);
+        break;
+    case 2:
+        zn_put_array(out, 1);
+        zn_put_int(out, 1);
+        break;
+    case 3:
+        zn_put_map(out, 1);
+        zn_put_text(out, "a");
+        zn_put_int(out, 1);
+        break;
+    case 4:
+        zn_put_binary(out, zn_bytes_of_text(PICK(seed, texts)));
+        break;
+    case 5:
+        zn_put_string(out, (zn_bytes){ zero, sizeof zero });
+        break;
+    case 6:
+        zn_buf_append(out, ext, sizeof ext);
+        break;
+    case 7:
+    case 8:
+        zn_put_text(out, PICK(seed, texts));
+        break;
+    default:
+        put_random_number(out, seed);
+        break;
+    }
+}
+
+static const char *const names[] = {
+    "a", "b", "size", "x1", "math", "type", "r", "_G", "emit", "é"
+};
+
+static void put_random_key(zn_buf *out, uint64_t *seed) {
+    switch (below(seed, 30)) {
+    case 0:
+        zn_put_binary(out, zn_bytes_of_text(PICK(seed, names)));
+        break;
+    case 1:
+        zn_put_int(out, 1);
+        break;
+    default:
+        zn_put_text(out, PICK(seed, names));
+        break;
+    }
+}
+
+static void put_random_record(zn_buf *out, uint64_t *seed) {
+    if (below(seed, 20) == 0) {
+        put_random_value(out, seed);
+        return;
+    }
+    uint32_t count = below(seed, 8);
+    zn_put_map(out, count);
+    for (uint32_t i = 0; i < count; i++) {
+        put_random_key(out, seed);
+        put_random_value(out, seed);
+    }
+}
+
+/* ---- expressions ---- */
+
+static const char *const constants[] = {
+    "nil",
+    "true",
+    "false",
+    "0",
+    "1",
+    "-1",
+    "- 2",
+    "100000",
+    "1.0",
+    "0.1",
+    "-1.5",
+    "0.5",
+    "\"\"",
+    "'a'",
+    "\"ab\"",
+    "'a b'",
+    "'\xc3\xa9'",
+    "\"true\"",
+    "'1'",
+    "999999999999999999",
+    "-999999999999999999",
+    "999999999999999.0",
+    "-0.0",
+    "007",
+    "9007199254740993",
+    "100000.500000000",
+    "']'",
+};
+
+static const char *const operators[] = { "==", "~=", "<", "<=", ">", ">=" };
+
+static void put_field(zn_buf *out, uint64_t *seed) {
+    static const char *const forms[] = { "%s", "%s", "r.%s", "r . %s", "r[\"%s\"]", "r[ '%s' ]" };
+    const char *form = PICK(seed, forms);
+    const char *name = names[below(seed, strchr(form, '[') != NULL ? 10 : 9)];
+    for (const char *at = form; *at != '\0'; at++) {
+        if (*at == '%') {
+            zn_buf_append_text(out, name);
+            at++;
+        } else {
+            zn_buf_append_byte(out, (uint8_t)*at);
+        }
+    }
+}
+
+static void put_comparison(zn_buf *out, uint64_t *seed) {
+    bool turned = below(seed, 3) == 0;
+    const char *space = below(seed, 4) == 0 ? "" : " ";
+    if (turned) {
+        zn_buf_append_text(out, PICK(seed, constants));
+    } else {
+        put_field(out, seed);
+    }
+    zn_buf_printf(out, "%s%s%s", space, PICK(seed, operators), space);
+    if (turned) {
+        put_field(out, seed);
+    } else {
+        zn_buf_append_text(out, PICK(seed, constants));
+    }
+}
+
+static void put_expression(zn_buf *out, uint64_t *seed, unsigned depth) {
+    switch (depth == DEPTH_MAX ? below(seed, 3) : below(seed, 9)) {
+    case 0:
+        put_field(out, seed);
+        break;
+    case 1:
+        zn_buf_append_text(out, PICK(seed, constants));
+        break;
+    case 3:
+        zn_buf_append_text(out, "not ");
+        put_expression(out, seed, depth + 1);
+        break;
+    case 4:
+        zn_buf_append_byte(out, '(');
+        put_expression(out, seed, depth + 1);
+        zn_buf_append_byte(out, ')');
+        break;
+    case 5:
+    case 6:
+        put_expression(out, seed, depth + 1);
+        zn_buf_append_text(out, below(seed, 2) == 0 ? " and " : "\nor\t");
+        put_expression(out, seed, depth + 1);
+        break;
+    default:
+        put_comparison(out, seed);
+        break;
+    }
+}
+
+/* Tokens in any order: mostly no Lua, or Lua that means something else than it looks like. */
+static void put_tokens(zn_buf *out, uint64_t *seed) {
+    static const char *const tokens[] = {
+        "a",   "b",  "r",    "r.a", "1",  "2.5",  "'a'",  "==", "~=", "<",   ">=",   "and",  "or",
+        "not", "(",  ")",    "-",   "--", "..",   ".",    "[",  "]",  "nil", "end",  "#",    "*",
+        ",",   "\n", "true", "\"b", "'",  "1e5",  "0x10", "1.", "\\", "[[",  "]]",   "_ENV", "r[",
+        "{",   "}",  ":",    "=",   ";",  "goto", "::",   "//", "<<", "&",   "1..2", ".5",   "3.a",
+    };
+    for (uint32_t i = below(seed, TOKENS_MAX) + 1; i > 0; i--) {
+        zn_buf_append_text(out, PICK(seed, tokens));
+        zn_buf_append_text(out, below(seed, 3) == 0 ? "" : " ");
+    }
+}
+
+/* ---- tests ---- */
+
+/* Runs random records through the filter; returns how often the predicate knew. */
+static unsigned check_records(filter *self, uint64_t *seed) {
+    unsigned known = 0;
+    zn_buf record = { 0 };
+    for (int i = 0; i < RECORDS; i++) {
+        zonda_error error = { 0 };
+        record.len = 0;
+        put_random_record(&record, seed);
+        assert_ok(zn_value_check(zn_buf_bytes(&record), &error), error);
+        known += agrees(self, zn_buf_bytes(&record));
+    }
+    zn_buf_free(&record);
+    return known;
+}
+
+static void check_random(void (*put)(zn_buf *out, uint64_t *seed), unsigned *seen,
+                         unsigned *known) {
+    uint64_t seed = first_seed();
+    zn_buf text = { 0 };
+    *seen = *known = 0;
+    for (int i = 0; i < EXPRESSIONS; i++) {
+        filter both;
+        text.len = 0;
+        put(&text, &seed);
+        zn_buf_append_byte(&text, '\0');
+        filter_open(&both, (char *)text.data);
+        if (both.predicate != NULL && both.chunk == NULL) {
+            fail_msg("Lua does not take %s", both.text);
+        }
+        if (both.predicate != NULL) {
+            *seen += RECORDS;
+            *known += check_records(&both, &seed);
+        }
+        filter_close(&both);
+    }
+    zn_buf_free(&text);
+}
+
+static void put_any_expression(zn_buf *out, uint64_t *seed) {
+    put_expression(out, seed, 0);
+}
+
+/* Expressions of the form agree with Lua, and many are known. */
+static void test_predicate_random_expressions_agree_with_lua(void **state) {
+    (void)state;
+    unsigned seen;
+    unsigned known;
+    check_random(put_any_expression, &seen, &known);
+    assert_in_range(seen, EXPRESSIONS * RECORDS / 3, EXPRESSIONS * RECORDS);
+    assert_in_range(known, seen / 4, seen);
+}
+
+/* What only looks like the form is left to Lua. */
+static void test_predicate_random_tokens_agree_with_lua(void **state) {
+    (void)state;
+    unsigned seen;
+    unsigned known;
+    check_random(put_tokens, &seen, &known);
+    assert_in_range(seen, RECORDS, EXPRESSIONS * RECORDS);
+}
+
+/* Texts that are of the form, and texts that are not. */
+static void test_predicate_form_is_recognised(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool taken;
+    } rows[] = {
+        { "size > 100000", true },
+        { "100000<size", true },
+        { "r.a == 'x' and not (b or r[\"c d\"] ~= nil)", true },
+        { "a", true },
+        { "  a  ", true },
+        { "not not a", true },
+        { "nil", true },
+        { "a > -1.5", true },
+        { "a ==\n1", true },
+        { "", false },
+        { "a > b", false },
+        { "1 < 2", false },
+        { "a == 1 == true", false },
+        { "not a == 1", false },
+        { "(a) == 1", false },
+        { "a + 1 > 2", false },
+        { "#a > 1", false },
+        { "a.b == 1", false },
+        { "r.a.b == 1", false },
+        { "f(a)", false },
+        { "a 'x'", false },
+        { "r", false },
+        { "r == nil", false },
+        { "_ENV", false },
+        { "a > 1e3", false },
+        { "a > 0x1F", false },
+        { "a > .5", false },
+        { "a > 5.", false },
+        { "a > --1\n2", false },
+        { "a > 1 -- more", false },
+        { "a == 'x\\n'", false },
+        { "a == [[x]]", false },
+        { "a > 1234567890123456789", false },
+        { "a > 0.1234567890123456", false },
+        { "a == 'x", false },
+        { "(a", false },
+        { "a)", false },
+        { "a and", false },
+        { "end == 1", false },
+        { "r.end == 1", false },
+        { "a, b", false },
+        { "é == 1", false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        zn_predicate *predicate = zn_predicate_new(zn_bytes_of_text(rows[i].text));
+        if ((predicate != NULL) != rows[i].taken) {
+            fail_msg("%s is%s taken", rows[i].text, rows[i].taken ? " not" : "");
+        }
+        zn_predicate_destroy(&predicate);
+    }
+}
+
+/* Terms, names and depth are bounded; beyond that it is Lua's. */
+static void test_predicate_large_texts_are_left_to_lua(void **state) {
+    (void)state;
+    zn_buf text = { 0 };
+    zn_buf_append_text(&text, "a == 1");
+    for (int i = 0; i < 1000; i++) {
+        zn_buf_append_text(&text, " or a == 1");
+    }
+    assert_null(zn_predicate_new(zn_buf_bytes(&text)));
+    text.len = 0;
+    for (int i = 0; i < 1000; i++) {
+        zn_buf_append_byte(&text, '(');
+    }
+    assert_null(zn_predicate_new(zn_buf_bytes(&text)));
+    text.len = 0;
+    for (int i = 0; i < 17; i++) {
+        zn_buf_printf(&text, "%sf%d", i == 0 ? "" : " or ", i);
+    }
+    assert_null(zn_predicate_new(zn_buf_bytes(&text)));
+    zn_buf_free(&text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_predicate_form_is_recognised),
+        cmocka_unit_test(test_predicate_large_texts_are_left_to_lua),
+        cmocka_unit_test(test_predicate_random_expressions_agree_with_lua),
+        cmocka_unit_test(test_predicate_random_tokens_agree_with_lua),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
