@@ -38,7 +38,7 @@ static zonda_err has_needle(zonda_task *task, const msgpack_object *args, size_t
                             msgpack_packer *out) {
     (void)task;
     (void)arg_count;
-    static const char needle[] = "qezgnlic";
+    static const char needle[] = "qezgnliclo";
     const msgpack_object_str *line = &args[0].via.str;
     return pack_truth(out, memmem(line->ptr, line->size, needle, sizeof needle - 1) != NULL);
 }

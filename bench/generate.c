@@ -10,7 +10,8 @@
  *   left      31 bytes, {k, n}: each key once
  *   right     31 bytes, {k, m}: the same keys in another order
  *   million   {k, n} with a million different numbers k
- *   text      lines of words, a word as often as Zipf says; COUNT is bytes
+ *   text      lines of 10,000 words of 5 to 13 letters, as often as Zipf says; COUNT is bytes
+ *   corpus    the same with 100,000 words, of which the frequent ones are short
  *   packages  lines of JSON that are like an index of packages
  * Texts are random digits: compression can make them half as long. */
 #include <errno.h>
@@ -30,7 +31,8 @@ enum {
     WIDE_TEXT_BYTES = 969, /* 1,024 */
     TEXT_BYTES_MAX = 1024,
     ROWS_PER_KEY = 8,
-    WORDS = 100000,
+    TEXT_WORDS = 10000,
+    CORPUS_WORDS = 100000,
     DRAWS = 1 << 22, /* so that even the rarest word has some */
     WORD_BYTES_MAX = 16,
     LINE_BYTES = 80
@@ -147,23 +149,31 @@ static void write_million(FILE *out, uint64_t n, uint64_t count) {
 
 /* ---- text ---- */
 
-static char words[WORDS][WORD_BYTES_MAX];
+static char words[CORPUS_WORDS][WORD_BYTES_MAX];
 static uint32_t draws[DRAWS];
 
-/* Words of letters as frequent as in English; frequent words are short. */
-static void make_words(void) {
+static size_t word_length(uint64_t random, uint32_t rank, bool is_corpus) {
+    if (!is_corpus) {
+        return 5 + random % 9;
+    }
+    return rank < 100 ? 1 + random % 4 : 3 + random % 9;
+}
+
+/* Words of letters as frequent as in English. */
+static void make_words(bool is_corpus) {
     static const char letters[] =
         "eeeeeeeeeeeetttttttttaaaaaaaaoooooooiiiiiiinnnnnnnsssssshhhhhhrrrrrr"
         "ddddllllccuuummmwwffggyyppbbvkjxqz";
-    for (uint32_t rank = 0; rank < WORDS; rank++) {
+    uint32_t count = is_corpus ? CORPUS_WORDS : TEXT_WORDS;
+    for (uint32_t rank = 0; rank < count; rank++) {
         uint64_t random = scramble(rank + 77);
-        size_t length = rank < 100 ? 1 + random % 4 : 3 + random % 9;
+        size_t length = word_length(random, rank, is_corpus);
         for (size_t i = 0; i < length; i++) {
             words[rank][i] = letters[scramble(random + i) % (sizeof letters - 1)];
         }
     }
     for (uint32_t i = 0; i < DRAWS; i++) {
-        draws[i] = (uint32_t)pow(WORDS, (i + 0.5) / DRAWS) - 1;
+        draws[i] = (uint32_t)pow(count, (i + 0.5) / DRAWS) - 1;
     }
 }
 
@@ -186,7 +196,7 @@ static uint64_t write_words(FILE *out, uint64_t *seed) {
 static void write_package(FILE *out, uint64_t n, uint64_t count) {
     (void)count;
     uint64_t seed = scramble(n) % DRAWS * 64;
-    const char *name = words[scramble(n) % WORDS];
+    const char *name = words[scramble(n) % TEXT_WORDS];
     fprintf(out,
             "{\"package\": \"%s-%" PRIu64 "\", \"version\": \"%" PRIu64 ".%" PRIu64
             "-1\", \"depends\": [",
@@ -214,10 +224,15 @@ static const struct kind {
     const char *suffix;
     void (*write)(FILE *out, uint64_t n, uint64_t count);
 } kinds[] = {
-    { "sort", "msgpack", write_sort },      { "lines", "txt", write_line },
-    { "wide", "msgpack", write_wide },      { "left", "msgpack", write_left },
-    { "right", "msgpack", write_right },    { "million", "msgpack", write_million },
-    { "packages", "jsonl", write_package }, { "text", "txt", NULL },
+    { "sort", "msgpack", write_sort },
+    { "lines", "txt", write_line },
+    { "wide", "msgpack", write_wide },
+    { "left", "msgpack", write_left },
+    { "right", "msgpack", write_right },
+    { "million", "msgpack", write_million },
+    { "packages", "jsonl", write_package },
+    { "text", "txt", NULL },
+    { "corpus", "txt", NULL },
 };
 
 static bool fill(FILE *out, const struct kind *kind, uint64_t first, uint64_t end, uint64_t count) {
@@ -261,7 +276,7 @@ int main(int argc, char **argv) {
     }
     uint64_t count = strtoull(argv[2], NULL, 10);
     uint64_t files = argc > 4 ? strtoull(argv[4], NULL, 10) : 16;
-    make_words();
+    make_words(strcmp(kind->name, "corpus") == 0);
     for (uint64_t file = 0; file < files; file++) {
         if (!write_file(argv[3], kind, file, files, count)) {
             return 1;

@@ -12,13 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 enum {
     BLOCK_BYTES = 256 * 1024,
     LINE_BYTES_MAX = 64 * 1024,
     WORD_BYTES_MAX = 23,
-    SLOTS = 1 << 20
+    SLOTS = 1 << 18
 };
 
 typedef struct totals {
