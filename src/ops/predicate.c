@@ -9,8 +9,8 @@
  * - A field that is missing is nil, unless it is written bare and names a global.
  *
  * Ordering values of other types is an error, which is Lua's to raise: the answer is UNSURE. So it
- * is for records that are not maps, and for keys that are binaries, which a view takes for texts
- * and a bare name does not. All fields are found in one walk over the record. */
+ * is for fields of records that are not maps, and for keys that are binaries, which a view takes
+ * for texts and a bare name does not. All fields are found in one walk over the record. */
 #include "ops/predicate.h"
 
 #include <locale.h>
@@ -26,6 +26,7 @@ struct zn_predicate {
     bool bytes_order;                        /* texts */
     zn_value fields[ZN_PREDICATE_NAMES_MAX]; /* of the record at hand */
     bool found[ZN_PREDICATE_NAMES_MAX];
+    zn_value record; /* its head */
 };
 
 typedef enum truth {
@@ -174,9 +175,26 @@ static truth truth_of(const zn_value *value) {
     return value->type == ZN_VALUE_NIL ? NULLISH : YES;
 }
 
+/* Only texts have the method of Lua's strings. */
+static truth is_in(const zn_value *text, zn_bytes wanted) {
+    if (text == NULL || !is_text(*text)) {
+        return UNKNOWN;
+    }
+    zn_bytes bytes = text->bytes;
+    bool found = wanted.len == 0 || (bytes.len >= wanted.len &&
+                                     memmem(bytes.data, bytes.len, wanted.data, wanted.len));
+    return found ? YES : NO;
+}
+
 static truth evaluate_leaf(const zn_predicate *self, const zn_node *node) {
     if (node->kind == ZN_NODE_CONSTANT) {
         return truth_of(node->is_nil ? NULL : &node->constant);
+    }
+    if (node->field == ZN_PREDICATE_RECORD) {
+        return is_in(&self->record, node->constant.bytes);
+    }
+    if (self->record.type != ZN_VALUE_MAP) {
+        return UNKNOWN;
     }
     const zn_value *field = self->found[node->field] ? &self->fields[node->field] : NULL;
     if (field == NULL && self->global[node->field]) {
@@ -189,6 +207,8 @@ static truth evaluate_leaf(const zn_predicate *self, const zn_node *node) {
         return is_equal(field, node);
     case ZN_NODE_UNEQUAL:
         return is_equal(field, node) == YES ? NO : YES;
+    case ZN_NODE_FIND:
+        return is_in(field, node->constant.bytes);
     default:
         return is_ordered(self, field, node);
     }
@@ -217,12 +237,12 @@ static truth evaluate(const zn_predicate *self, size_t index) {
 static bool find_fields(zn_predicate *self, zn_bytes record) {
     const zn_predicate_parts *parts = &self->parts;
     zn_cursor cursor = zn_cursor_of(record);
-    zn_value map = zn_cursor_read(&cursor);
-    if (map.type != ZN_VALUE_MAP) {
-        return false;
+    self->record = zn_cursor_read(&cursor);
+    if (self->record.type != ZN_VALUE_MAP || parts->name_count == 0) {
+        return true;
     }
     memset(self->found, 0, sizeof self->found);
-    for (uint32_t left = map.count; left > 0; left--) {
+    for (uint32_t left = self->record.count; left > 0; left--) {
         zn_value key = zn_value_head((zn_bytes){ cursor.at, (size_t)(cursor.end - cursor.at) });
         zn_cursor_skip(&cursor);
         zn_bytes value = zn_cursor_skip(&cursor);

@@ -4,14 +4,16 @@
 
 #include "base/buf.h"
 
-/* A filter expression in Lua that compares fields with constants, answered without Lua:
+/* A filter expression in Lua that compares fields with constants, or looks for texts, answered
+ * without Lua:
  *
  *   expression = and-terms joined by `or`; and-term = terms joined by `and`
  *   term       = `not` term | ( expression ) | comparison | operand
  *   comparison = field OP constant | constant OP field; OP: == ~= < <= > >=
- *   operand    = field | constant
- *   field      = NAME | r.NAME | r["TEXT"]
- *   constant   = nil | true | false | decimal number | text without escapes, in quotes
+ *   operand    = field | constant | look-up
+ *   look-up    = field:find(TEXT) | field:find(TEXT, 1, true); also with `r` for the field
+ *   field      = NAME | r.NAME | r[TEXT]
+ *   constant   = nil | true | false | decimal number | TEXT without escapes, in quotes
  *
  * It says what Lua says or that it does not know, which then is for Lua to answer: where Lua would
  * raise an error, and where values meet of which only Lua knows how they compare. */

@@ -28,7 +28,8 @@ typedef struct parser {
 /* One side of a comparison, or what stands alone. */
 typedef struct operand {
     bool is_field;
-    zn_node node; /* FIELD or CONSTANT */
+    bool is_found; /* nothing is compared with that */
+    zn_node node;  /* FIELD, CONSTANT or FIND */
 } operand;
 
 static void skip_space(parser *self) {
@@ -37,14 +38,18 @@ static void skip_space(parser *self) {
     }
 }
 
-/* Takes `mark` if it comes next. */
-static bool take(parser *self, const char *mark) {
+static bool next_is(parser *self, const char *mark) {
     size_t len = strlen(mark);
     skip_space(self);
-    if ((size_t)(self->end - self->at) < len || memcmp(self->at, mark, len) != 0) {
+    return (size_t)(self->end - self->at) >= len && memcmp(self->at, mark, len) == 0;
+}
+
+/* Takes `mark` if it comes next. */
+static bool take(parser *self, const char *mark) {
+    if (!next_is(self, mark)) {
         return false;
     }
-    self->at += len;
+    self->at += strlen(mark);
     return true;
 }
 
@@ -85,7 +90,6 @@ static bool set_field(parser *self, zn_bytes name, bool bare, operand *out) {
         parts->names[parts->name_count++] = name;
     }
     parts->bare[i] = parts->bare[i] || bare;
-    parts->needs_map = parts->needs_map || !bare;
     *out = (operand){ .is_field = true, .node = { .kind = ZN_NODE_FIELD, .field = i } };
     return true;
 }
@@ -156,9 +160,14 @@ static bool parse_number(parser *self, bool negative, operand *out) {
     return ends && set_constant(value, out);
 }
 
-/* What stands behind `r`. */
+/* What stands behind `r`; a colon stays for parse_find. */
 static bool parse_index(parser *self, operand *out) {
     zn_bytes name;
+    if (next_is(self, ":")) {
+        *out = (operand){ .is_field = true,
+                          .node = { .kind = ZN_NODE_FIELD, .field = ZN_PREDICATE_RECORD } };
+        return true;
+    }
     if (take(self, "[")) {
         return parse_text(self, &name) && take(self, "]") && set_field(self, name, false, out);
     }
@@ -190,10 +199,41 @@ static bool parse_word(parser *self, zn_bytes word, operand *out) {
            set_field(self, word, true, out);
 }
 
+/* Whether Lua takes the text for itself where a pattern may stand. */
+static bool is_plain(zn_bytes text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\0' || strchr("^$*+?.([%-", text.data[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What stands behind the colon of `field:find("TEXT", 1, true)`. */
+static bool parse_find(parser *self, operand *field) {
+    zn_bytes text;
+    bool good = take_word(self, "find") && take(self, "(") && parse_text(self, &text);
+    bool plain = false;
+    if (good && take(self, ",")) {
+        good = take(self, "1");
+        plain = good && take(self, ",");
+        good = good && (!plain || take_word(self, "true"));
+    }
+    if (!good || !take(self, ")") || (!plain && !is_plain(text))) {
+        return false;
+    }
+    *field = (operand){ .is_found = true,
+                        .node = { .kind = ZN_NODE_FIND,
+                                  .field = field->node.field,
+                                  .constant = { .type = ZN_VALUE_STRING, .bytes = text } } };
+    return true;
+}
+
 static bool parse_operand(parser *self, operand *out) {
     zn_bytes word = peek_word(self);
     if (word.len > 0) {
-        return parse_word(self, word, out);
+        return parse_word(self, word, out) &&
+               (!out->is_field || !take(self, ":") || parse_find(self, out));
     }
     zn_bytes text;
     if (parse_text(self, &text)) {
@@ -249,7 +289,8 @@ static bool parse_comparison(parser *self, size_t *out) {
     if (!take_comparison(self, &kind)) {
         return add_node(self, left.node, out);
     }
-    if (!parse_operand(self, &right) || left.is_field == right.is_field) {
+    if (!parse_operand(self, &right) || left.is_field == right.is_field || left.is_found ||
+        right.is_found) {
         return false;
     }
     zn_node node = left.is_field ? right.node : left.node;

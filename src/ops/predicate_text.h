@@ -10,6 +10,7 @@ enum {
     ZN_PREDICATE_NODES_MAX = 64,
     ZN_PREDICATE_NAMES_MAX = 16,
     ZN_PREDICATE_DEPTH_MAX = 32,
+    ZN_PREDICATE_RECORD = ZN_PREDICATE_NAMES_MAX, /* in place of the index of a name: `r` */
 };
 
 typedef enum zn_node_kind {
@@ -24,13 +25,14 @@ typedef enum zn_node_kind {
     ZN_NODE_LESS_EQUAL,
     ZN_NODE_GREATER,
     ZN_NODE_GREATER_EQUAL,
+    ZN_NODE_FIND, /* whether the constant, a text, stands in a field */
 } zn_node_kind;
 
 typedef struct zn_node {
     zn_node_kind kind;
     size_t left; /* index of a node */
     size_t right;
-    size_t field; /* index of a name */
+    size_t field; /* index of a name, or RECORD */
     bool is_nil;  /* the constant is, else it is: */
     zn_value constant;
 } zn_node;
@@ -42,7 +44,6 @@ typedef struct zn_predicate_parts {
     zn_bytes names[ZN_PREDICATE_NAMES_MAX];
     bool bare[ZN_PREDICATE_NAMES_MAX]; /* written without `r` somewhere */
     size_t name_count;
-    bool needs_map; /* reads fields through `r` */
 } zn_predicate_parts;
 
 /* False if the text is not of the form that predicate.h says. Borrows it. */
