@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/assert.h"
 #include "base/exact_sum.h"
 #include "ops/aggregate_state.h"
 
@@ -82,6 +83,12 @@ static zonda_err fail_type(const zn_aggregate_expr *expr, zn_value_type type, zo
 static zonda_err update_number(zn_aggregate_heap *heap, const zn_aggregate_expr *expr, void *state,
                                zn_bytes value, zonda_error *error) {
     number *self = state;
+    uint32_t integer;
+    if (zn_value_small_uint(value.data, &integer) > 0) {
+        add_wide(self, integer);
+        self->count++;
+        return ZONDA_OK;
+    }
     zn_value head = zn_value_head(value);
     if (head.type == ZN_VALUE_INT) {
         add_wide(self, (unsigned __int128)(__int128)head.integer);
@@ -97,13 +104,32 @@ static zonda_err update_number(zn_aggregate_heap *heap, const zn_aggregate_expr 
     return ZONDA_OK;
 }
 
+/* Takes a small integer that is not negative; false, with the cursor where it was, if there is
+ * none. */
+static inline bool take_small(zn_cursor *cursor, uint32_t *out) {
+    ZN_ASSERT(cursor->at < cursor->end);
+    size_t bytes = zn_value_small_uint(cursor->at, out);
+    cursor->at += bytes;
+    return bytes > 0;
+}
+
 static bool read_unsigned(zn_cursor *cursor, uint64_t *out) {
+    uint32_t small;
+    if (take_small(cursor, &small)) {
+        *out = small;
+        return true;
+    }
     zn_value head = zn_cursor_read(cursor);
     *out = head.type == ZN_VALUE_INT ? (uint64_t)head.integer : head.uinteger;
     return (head.type == ZN_VALUE_INT && head.integer >= 0) || head.type == ZN_VALUE_UINT;
 }
 
 static bool read_signed(zn_cursor *cursor, int64_t *out) {
+    uint32_t small;
+    if (take_small(cursor, &small)) {
+        *out = small;
+        return true;
+    }
     zn_value head = zn_cursor_read(cursor);
     *out = head.integer;
     return head.type == ZN_VALUE_INT;

@@ -100,7 +100,7 @@ static void put_number(zn_buf *out, number value) {
     out->len += (size_t)(at - start);
 }
 
-static void put_integer(zn_buf *out, int64_t value) {
+static inline void put_integer(zn_buf *out, int64_t value) {
     if (value == 0) {
         zn_buf_append_byte(out, KEY_ZERO);
     } else {
@@ -257,6 +257,11 @@ static zonda_err put_value(zn_buf *out, zn_cursor *cursor, zonda_error *error) {
 
 zonda_err zn_key_put(zn_buf *out, zn_bytes value, zonda_error *error) {
     size_t start = out->len;
+    uint32_t integer;
+    if (zn_value_small_uint(value.data, &integer) > 0) {
+        put_integer(out, integer);
+        return ZONDA_OK;
+    }
     zn_cursor cursor = zn_cursor_of(value);
     zonda_err err = put_value(out, &cursor, error);
     if (err != ZONDA_OK) {

@@ -22,6 +22,15 @@ static inline bool zn_row_take(zn_cursor *cursor, zn_row *out) {
     if (cursor->at == cursor->end) {
         return false;
     }
+    if (cursor->at[0] == 0xc4) { /* a binary of up to 255 bytes, as nearly all keys are */
+        out->key = (zn_bytes){ cursor->at + 2, cursor->at[1] };
+        cursor->at += 2 + out->key.len;
+        if (cursor->at == cursor->end) {
+            return false;
+        }
+        out->record = zn_cursor_skip(cursor);
+        return true;
+    }
     zn_value head = zn_cursor_read(cursor);
     if (head.type != ZN_VALUE_BINARY || cursor->at == cursor->end) {
         return false;

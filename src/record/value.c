@@ -185,9 +185,13 @@ static inline zn_bytes skip_value(zn_cursor *cursor) {
     const uint8_t *start = cursor->at;
     for (uint64_t left = 1; left > 0; left--) {
         ZN_ASSERT(cursor->at < cursor->end);
-        size_t plain = zn_shape_plain_bytes[*cursor->at];
+        uint8_t first = *cursor->at;
+        size_t plain = zn_shape_plain_bytes[first];
         if (plain > 0) {
             cursor->at += plain;
+        } else if ((first & 0xe0) == 0x80) { /* a small map, from 0x90 on a small array */
+            cursor->at++;
+            left += first < 0x90 ? 2 * (first & 0x0fU) : first & 0x0fU;
         } else {
             left += children(zn_cursor_read(cursor));
         }

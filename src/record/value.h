@@ -60,6 +60,29 @@ zn_bytes zn_cursor_skip(zn_cursor *cursor);
 /* The head of a value, without a cursor. */
 zn_value zn_value_head(zn_bytes value);
 
+/* The integer at `at`, where a checked value begins, if it is one of the forms that most are: not
+ * negative, up to 32 bits. Gives how many bytes it has; 0 for all other values. Cheaper than a
+ * head. */
+static inline size_t zn_value_small_uint(const uint8_t *at, uint32_t *out) {
+    if (at[0] < 0x80) {
+        *out = at[0];
+        return 1;
+    }
+    switch (at[0]) {
+    case 0xcc:
+        *out = at[1];
+        return 2;
+    case 0xcd:
+        *out = (uint32_t)at[1] << 8 | at[2];
+        return 3;
+    case 0xce:
+        *out = zn_get_u32_high_first(at + 1);
+        return 5;
+    default:
+        return 0;
+    }
+}
+
 static inline bool zn_value_is_nil(zn_bytes value) {
     return value.len > 0 && value.data[0] == 0xc0;
 }
