@@ -23,6 +23,7 @@ enum {
     HEAD_BYTES = 8,
     TAG_AT = 4,
     STATE_AT = 6,
+    LINE_BYTES = 64,
     UNIT = 8 /* places of entries are counted in these */
 };
 
@@ -32,6 +33,7 @@ struct zn_aggregate_table {
     zn_pages entries; /* each: head, key, state, all from a unit on; the head is the length of the
                          key (4 bytes), the tag (1), one unused, the units of the state (2) */
     size_t len;
+    size_t entry_bytes; /* of the last one: most are alike */
     zn_memory *memory;
     uint64_t limit;
     uint64_t charged; /* of the account */
@@ -220,6 +222,7 @@ static void *add_entry(zn_aggregate_table *self, zn_bytes key, uint8_t tag, size
     size_t at = find_slot(self, key, hash);
     slots_of(&self->slots)[at] = (uint64_t)hash << 32 | (uint32_t)(self->len / UNIT + 1);
     self->len += bytes;
+    self->entry_bytes = bytes;
     self->count++;
     return head + bytes - state_bytes;
 }
@@ -260,7 +263,9 @@ void zn_aggregate_table_expect_entry(const zn_aggregate_table *table, uint32_t h
     if (slot != 0) {
         const uint8_t *entry = table->entries.data + ((uint32_t)slot - 1) * (size_t)UNIT;
         __builtin_prefetch(entry, 1);
-        __builtin_prefetch(entry + 64, 1);
+        if ((uintptr_t)entry % LINE_BYTES + table->entry_bytes > LINE_BYTES) {
+            __builtin_prefetch(entry + LINE_BYTES, 1);
+        }
     }
 }
 
