@@ -3,6 +3,7 @@
  * path "a.b" takes field b of field a and keeps it under the whole path as its name, so that "a.id"
  * and "b.id" do not collide. Works on the bytes: values are copied, never decoded. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "ops/narrow.h"
@@ -13,6 +14,7 @@ typedef struct selection {
     uint32_t count;
     zn_bytes *paths;  /* without the repeated ones */
     zn_bytes *values; /* of the record at hand; no bytes: not there */
+    bool has_dots;    /* in some path; else one pass finds all fields */
     zn_buf out;
 } selection;
 
@@ -39,6 +41,7 @@ static zonda_err open_select(zn_op *op, zonda_error *error) {
         zn_bytes path = zn_cursor_read(&cursor).bytes;
         if (!has_path(self, path)) {
             self->paths[self->count++] = path;
+            self->has_dots = self->has_dots || (path.len > 0 && memchr(path.data, '.', path.len));
         }
     }
     op->state = self;
@@ -57,17 +60,29 @@ static void close_select(zn_op *op) {
     op->state = NULL;
 }
 
+/* Fills in the values; returns how many are there. */
+static uint32_t find_values(selection *self, zn_bytes record) {
+    if (!self->has_dots) {
+        zn_value_fields(record, self->paths, self->count, self->values);
+    }
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (self->has_dots) {
+            self->values[i].len = 0;
+            zn_value_path(record, self->paths[i], &self->values[i]);
+        }
+        found += self->values[i].len > 0;
+    }
+    return found;
+}
+
 static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda_error *error) {
     selection *self = op->state;
     zonda_err err = zn_narrow_check_map(op, record, error);
     if (err != ZONDA_OK) {
         return err;
     }
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < self->count; i++) {
-        self->values[i].len = 0;
-        found += zn_value_path(record, self->paths[i], &self->values[i]) ? 1 : 0;
-    }
+    uint32_t found = find_values(self, record);
     self->out.len = 0;
     zn_put_map(&self->out, found);
     for (uint32_t i = 0; i < self->count; i++) {

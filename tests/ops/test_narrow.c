@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* drop, rename, take_per_shard, window and sample over shards, and how a shard that has had enough
- * ends. */
+/* select, drop, rename, take_per_shard, window and sample over shards, and how a shard that has had
+ * enough ends. */
 #include "test.h"
 
 #include <zonda/function.h>
@@ -82,6 +82,20 @@ static void expect_range(uint64_t n, const char *const *ops, const char *expecte
     assert_string_equal(records, expected);
     free(records);
     zn_stage_exec_destroy(&stage);
+}
+
+/* In the given order, the last of equal names, missing ones left out; a path that nobody has, which
+ * is looked for in another way than names are, makes no difference. */
+static void test_select_finds_names_as_it_finds_paths(void **state) {
+    (void)state;
+    static const char *const fields[] = {
+        "{\"fields\":[\"c\",\"a\",\"no\",\"c\"]}",
+        "{\"fields\":[\"c\",\"a\",\"no\",\"c\",\"a.no\"]}",
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        expect_records("[{\"a\":1,\"b\":{\"c\":0},\"c\":2,\"a\":[3]},{},{\"c\":null,\"aa\":1}]", 3,
+                       "select", fields[i], "{\"c\":2,\"a\":[3]}\n{}\n{\"c\":null}\n");
+    }
 }
 
 /* Fields go, order stays, what is not there is no mistake. */
@@ -376,6 +390,8 @@ int main(void) {
     zonda_register("below_ten", &(zonda_function){ .call = call_below_ten }, &error);
     zonda_register("one_value", &(zonda_function){ .call = call_one_value }, &error);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_select_finds_names_as_it_finds_paths, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_drop_leaves_other_fields_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop_path_goes_into_maps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop_overlapping_paths, set_up, tear_down),
