@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Reading and writing MessagePack values in place, without decoding whole records. A value here is
- * a byte range that has passed zn_value_check: the readers trust it. */
+/* Reading MessagePack values in place, without decoding whole records, and writing them
+ * (wire/pack.h). A value here is a byte range that has passed zn_value_check: the readers trust it.
+ */
 #ifndef ZN_RECORD_VALUE_H
 #define ZN_RECORD_VALUE_H
 
@@ -8,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "wire/pack.h"
 
 typedef enum zn_value_type {
     ZN_VALUE_NIL,
@@ -107,18 +109,5 @@ bool zn_value_number(zn_bytes value, double *out);
 
 /* "map", "string", …: the names of types in messages for people. */
 const char *zn_value_type_name(zn_value_type type);
-
-/* Appending values. Counts of arrays and maps come first, then their elements. Integers and lengths
- * take the shortest form, so equal values have equal bytes. */
-void zn_put_nil(zn_buf *out);
-void zn_put_bool(zn_buf *out, bool value);
-void zn_put_int(zn_buf *out, int64_t value);
-void zn_put_uint(zn_buf *out, uint64_t value);
-void zn_put_double(zn_buf *out, double value);
-void zn_put_string(zn_buf *out, zn_bytes text);
-void zn_put_text(zn_buf *out, const char *text);
-void zn_put_binary(zn_buf *out, zn_bytes bytes);
-void zn_put_array(zn_buf *out, uint32_t count);
-void zn_put_map(zn_buf *out, uint32_t pairs);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* MessagePack values appended to a buffer, always in their shortest form: equal values have equal
  * bytes, which is what makes outputs and fingerprints reproducible. Called once per field of every
- * record that is made, so each call checks the room once and stores directly.
+ * record and message that is made, so each call checks the room once and stores directly.
  *
  * Lengths above 32 bits cannot be expressed; whoever has sizes from outside has checked them
  * against the record limit long before. */
-#include "record/value.h"
+#include "wire/pack.h"
 
 #include <string.h>
 
@@ -129,17 +129,25 @@ static inline void put_long_head(zn_buf *out, uint8_t tag_8, size_t len) {
     }
 }
 
-void zn_put_string(zn_buf *out, zn_bytes text) {
-    if (text.len < 32) {
-        put_1(out, 0xa0 | (unsigned)text.len);
+void zn_put_string_head(zn_buf *out, size_t len) {
+    if (len < 32) {
+        put_1(out, 0xa0 | (unsigned)len);
     } else {
-        put_long_head(out, 0xd9, text.len);
+        put_long_head(out, 0xd9, len);
     }
+}
+
+void zn_put_string(zn_buf *out, zn_bytes text) {
+    zn_put_string_head(out, text.len);
     put_payload(out, text);
 }
 
 void zn_put_text(zn_buf *out, const char *text) {
     zn_put_string(out, zn_bytes_of_text(text));
+}
+
+void zn_put_binary_head(zn_buf *out, size_t len) {
+    put_long_head(out, 0xc4, len);
 }
 
 void zn_put_binary(zn_buf *out, zn_bytes bytes) {
