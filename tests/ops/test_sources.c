@@ -45,7 +45,7 @@ static void test_from_list_item_is_shard(void **state) {
     fake_host_close(&host);
 }
 
-/* The index over the blob finds items before, at and behind its marks. */
+/* The index over the blob finds items before, at and behind its marks, after any other item. */
 static void test_from_list_many_items_are_found(void **state) {
     (void)state;
     fake_host host;
@@ -57,9 +57,11 @@ static void test_from_list_many_items_are_found(void **state) {
     zn_buf_append(&json, "]", 2);
     zn_stage_exec *stage = open_source(&host, 1000, "from_list", "{}", (char *)json.data);
     zn_buf_free(&json);
-    for (uint64_t i = 0; i < 1000; i++) {
-        char *expected = zn_format("%d\n", (int)i * 1000);
-        expect_task(&host, stage, i, expected);
+    static const uint64_t steps[] = { 1, 999, 2, 377 };
+    for (uint64_t i = 0; i < 4000; i++) {
+        uint64_t task = i * steps[i / 1000] % 1000;
+        char *expected = zn_format("%d\n", (int)task * 1000);
+        expect_task(&host, stage, task, expected);
         free(expected);
     }
     zn_stage_exec_destroy(&stage);
