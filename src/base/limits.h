@@ -94,8 +94,9 @@ enum {
 
     /* Blobs. */
     ZN_BLOB_CHUNK_BYTES = ZN_MIB,
-    ZN_BLOB_SHARED_BYTES_MIN = 4 * ZN_MIB, /* smaller ones are copied to slots */
-    ZN_PLUGIN_BYTES_MAX = 256 * ZN_MIB,    /* one shared library */
+    ZN_BLOB_UNASKED_BYTES_MAX = 16 * ZN_KIB, /* sent without asking whether it is there */
+    ZN_BLOB_SHARED_BYTES_MIN = 4 * ZN_MIB,   /* smaller ones are copied to slots */
+    ZN_PLUGIN_BYTES_MAX = 256 * ZN_MIB,      /* one shared library */
     ZN_BLOB_BYTES_MAX = 1024 * ZN_MIB,
     ZN_BLOB_STORE_BYTES_MAX = 2047 * ZN_MIB, /* all blobs of a coordinator */
 
@@ -126,6 +127,6 @@ enum {
     ZN_LUA_INSTRUCTIONS_MAX = 1000000000,
 };
 
-#define ZN_POLL_NS_MIN UINT64_C(200000)
+#define ZN_POLL_NS_MIN UINT64_C(1000000) /* the grain of polling; events cut it short */
 
 #endif

@@ -278,6 +278,14 @@ void zn_scheduler_forget_released(zn_scheduler *scheduler) {
     }
 }
 
+/* The driver that waits for the end of the job need not wait any more. */
+static void say_released(zn_scheduler *scheduler, const zn_live_job *job) {
+    if (job->state == ZN_JOB_CLOSING && waiting_for(scheduler, job) == 0) {
+        zn_message message = { .number = ZN_MSG_EVENT, .event = { .job = job->id } };
+        zn_scheduler_outbox_event(&scheduler->outbox, &message);
+    }
+}
+
 void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t id) {
     zn_live_job *job = zn_key_map_get(&scheduler->job_map, id);
     if (job == NULL) {
@@ -285,6 +293,7 @@ void zn_scheduler_job_released(zn_scheduler *scheduler, uint64_t id) {
     }
     ZN_ASSERT(job->waiting > 0);
     job->waiting--;
+    say_released(scheduler, job);
     forget_if_released(scheduler, job);
 }
 

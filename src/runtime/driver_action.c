@@ -23,19 +23,21 @@ static void open_job(const zn_driver_core *core, zn_message *request) {
     request->open_job.fingerprint = zn_digest_bytes(&core->plan->fingerprint);
 }
 
-/* First asks what is there, with no bytes; then sends what is missing, a chunk at a time. */
+/* First asks what is there, with no bytes, unless the blob is so small that asking costs as much as
+ * sending it; then sends what is missing, a chunk at a time. */
 static void put_blob(const zn_driver_core *core, zn_message *request) {
     const zn_plan_blob *blob = &core->plan->blobs[core->blob];
     zn_bytes rest = { .data = blob->bytes.data + core->blob_offset,
                       .len = blob->bytes.len - core->blob_offset };
     rest.len = rest.len < ZN_BLOB_CHUNK_BYTES ? rest.len : ZN_BLOB_CHUNK_BYTES;
+    bool asked = core->blob_asked || blob->bytes.len <= ZN_BLOB_UNASKED_BYTES_MAX;
     request->number = ZN_MSG_PUT_BLOB;
     request->put_blob = (zn_msg_put_blob){
         .job = core->job.value,
         .digest = zn_digest_bytes(&blob->digest),
         .size = blob->bytes.len,
         .offset = core->blob_offset,
-        .bytes = core->blob_asked ? rest : (zn_bytes){ 0 },
+        .bytes = asked ? rest : (zn_bytes){ 0 },
     };
 }
 

@@ -5,7 +5,6 @@
 #include "runtime/events.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -56,25 +55,18 @@ static bool drain(zn_events *events, zn_job_id job) {
     return hint;
 }
 
-/* Polling has a grain of a millisecond; the first waits of a stage are shorter. */
-static void sleep_ns(uint64_t wait_ns) {
-    struct timespec wait = { .tv_nsec = (long)wait_ns };
-    nanosleep(&wait, NULL);
-}
-
 bool zn_events_wait(zn_events *events, zn_job_id job, uint64_t wait_ns) {
     uint64_t max_ns = ZN_POLL_MS_MAX * ZN_NS_PER_MS;
     wait_ns = wait_ns < max_ns ? wait_ns : max_ns;
     if (events != NULL && drain(events, job)) {
         return true;
     }
-    if (wait_ns < ZN_NS_PER_MS) {
-        sleep_ns(wait_ns);
-    } else if (events == NULL) {
-        zn_poll(NULL, 0, (int)(wait_ns / ZN_NS_PER_MS));
-    } else {
-        zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = events->channel };
-        zn_poll(&item, 1, (int)(wait_ns / ZN_NS_PER_MS));
+    int wait_ms = (int)((wait_ns + ZN_NS_PER_MS - 1) / ZN_NS_PER_MS);
+    if (events == NULL) {
+        zn_poll(NULL, 0, wait_ms);
+        return false;
     }
-    return events != NULL && drain(events, job);
+    zn_poll_item item = { .kind = ZN_POLL_CHANNEL, .channel = events->channel };
+    zn_poll(&item, 1, wait_ms);
+    return drain(events, job);
 }
