@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MPL-2.0 */
 /* The stage loop of one execution as a state machine: OPEN_JOB, PUT_BLOB for every blob, then for
- * each stage with tasks START_STAGE, its reply, GET_STATUS until the stage is complete; then the
- * results of the last stage, and CLOSE_JOB until no worker holds anything of the job.
+ * each stage with tasks START_STAGE, its reply, a wait, GET_STATUS until the stage is complete;
+ * then the results of the last stage, and CLOSE_JOB until no worker holds anything of the job.
  *
  * Invariants: a stage is started only after the stage before it is complete; GET_STATUS is asked
  * only for a stage whose START_STAGE was answered; "complete" is believed only of a status that
@@ -152,7 +152,12 @@ static void on_started(zn_driver_core *core, const zn_driver_event *event) {
         fail(core, event, &error);
         return;
     }
-    core->state = ZN_DRIVER_CHECKING;
+    /* What has just begun is not asked about before it may have moved; what was there is. */
+    if (event->reply->stage_started.completed > 0 || core->resumed) {
+        core->state = ZN_DRIVER_CHECKING;
+    } else {
+        wait_longer(core, event->now_ns, ZN_DRIVER_WAITING);
+    }
 }
 
 static int64_t to_signed(uint64_t value) {

@@ -134,12 +134,19 @@ static inline void reach_start(driver_scene *scene) {
     expect_call(scene, ZN_MSG_START_STAGE);
 }
 
+/* The stage has begun: there is a wait before the first GET_STATUS. */
+static inline void begin_stage(driver_scene *scene, uint64_t stage, uint64_t total) {
+    reply(scene, started(stage, total));
+    expect_state(scene, ZN_DRIVER_WAITING);
+    happen(scene, (zn_driver_event){ .kind = ZN_DRIVER_TIMER });
+    expect_call(scene, ZN_MSG_GET_STATUS);
+}
+
 /* Up to the first GET_STATUS of a plan with one stage of three tasks. */
 static inline void reach_check(driver_scene *scene, bool stream) {
     open_scene(scene, three_items(), stream);
     reach_start(scene);
-    reply(scene, started(0, 3));
-    expect_call(scene, ZN_MSG_GET_STATUS);
+    begin_stage(scene, 0, 3);
 }
 
 #endif

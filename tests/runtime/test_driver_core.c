@@ -51,7 +51,7 @@ static void test_driver_core_runs_stages_in_order(void **state) {
     reach_start(&scene);
     assert_int_equal(scene.action.request.start_stage.stage, 0);
     assert_int_equal(scene.action.request.start_stage.task_count, 3);
-    reply(&scene, started(0, 3));
+    begin_stage(&scene, 0, 3);
     reply(&scene, status(0, ZN_STAGE_COMPLETE, 3, 3));
     expect_call(&scene, ZN_MSG_START_STAGE);
     assert_int_equal(scene.action.request.start_stage.stage, 1);
@@ -59,7 +59,7 @@ static void test_driver_core_runs_stages_in_order(void **state) {
     assert_ptr_equal(scene.action.request.start_stage.inputs, scene.plan->stages[1].inputs);
     assert_int_equal(scene.action.request.start_stage.inputs_count,
                      scene.plan->stages[1].input_count);
-    reply(&scene, started(1, 1));
+    begin_stage(&scene, 1, 1);
     reply(&scene, status(1, ZN_STAGE_COMPLETE, 1, 1));
     expect_state(&scene, ZN_DRIVER_READY);
     const zn_counter_set *counters = zn_driver_core_counters(scene.core);
@@ -101,7 +101,7 @@ static void test_driver_core_zero_task_stage_at_the_end_is_no_wait(void **state)
     open_scene(&scene, zonda_join(zonda_from_list(NULL, 0), three_items(), &options), true);
     reach_start(&scene);
     assert_int_equal(scene.action.request.start_stage.stage, 0);
-    reply(&scene, started(0, 3));
+    begin_stage(&scene, 0, 3);
     reply(&scene, status(0, ZN_STAGE_COMPLETE, 3, 3));
     assert_int_equal(scene.action.kind, ZN_DRIVER_REST);
     assert_true(zn_driver_core_drained(scene.core));
@@ -118,9 +118,26 @@ static void test_driver_core_waits_for_late_start_reply(void **state) {
     expect_call(&scene, ZN_MSG_START_STAGE);
     happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_WANT });
     expect_call(&scene, ZN_MSG_START_STAGE);
-    reply(&scene, started(0, 3));
-    expect_call(&scene, ZN_MSG_GET_STATUS);
+    begin_stage(&scene, 0, 3);
     close_scene(&scene);
+}
+
+/* What was there before the driver is asked about at once: it may be complete. */
+static void test_driver_core_asks_at_once_about_a_stage_that_was_there(void **state) {
+    (void)state;
+    for (int resumed = 0; resumed < 2; resumed++) {
+        driver_scene scene;
+        open_scene(&scene, three_items(), false);
+        zn_message job = opened();
+        job.job_opened.resumed = (uint64_t)resumed;
+        reply(&scene, job);
+        put_all_blobs(&scene);
+        zn_message there = started(0, 3);
+        there.stage_started.completed = resumed == 1 ? 0 : 3;
+        reply(&scene, there);
+        expect_call(&scene, ZN_MSG_GET_STATUS);
+        close_scene(&scene);
+    }
 }
 
 /* A STATUS that comes instead of STAGE_STARTED is not taken for one. */
@@ -293,20 +310,21 @@ static void test_driver_core_says_how_the_job_is_run(void **state) {
     close_scene(&scene);
 }
 
-/* Waits double from 0.2 ms to 50 ms; a hint starts them again. */
+/* Waits double from 1 ms to 50 ms, from the start of the stage on; a hint starts them again. */
 static void test_driver_core_polls_with_backoff(void **state) {
     (void)state;
     driver_scene scene;
-    reach_check(&scene, false);
+    open_scene(&scene, three_items(), false);
+    reach_start(&scene);
+    reply(&scene, started(0, 3));
     uint64_t expected = ZN_POLL_NS_MIN;
     for (int i = 0; i < 12; i++) {
-        reply(&scene, status(0, ZN_STAGE_RUNNING, 0, 3));
         assert_int_equal(scene.action.until_ns - scene.now_ns, expected);
         expected = expected * 2 < ZN_POLL_MS_MAX * ZN_NS_PER_MS ? expected * 2
                                                                 : ZN_POLL_MS_MAX * ZN_NS_PER_MS;
         happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_TIMER });
+        reply(&scene, status(0, ZN_STAGE_RUNNING, 0, 3));
     }
-    reply(&scene, status(0, ZN_STAGE_RUNNING, 0, 3));
     happen(&scene, (zn_driver_event){ .kind = ZN_DRIVER_TIMER, .hint = true });
     expect_call(&scene, ZN_MSG_GET_STATUS);
     reply(&scene, status(0, ZN_STAGE_RUNNING, 0, 3));
@@ -435,7 +453,7 @@ static void test_driver_core_merges_user_counters(void **state) {
                                .max = stage == 0 ? 8 : -4,
                                .count = stage == 0 ? 2 : 1 };
         uint64_t total = stage == 0 ? 3 : 1;
-        reply(&scene, started(stage, total));
+        begin_stage(&scene, stage, total);
         zn_message message = status(stage, ZN_STAGE_COMPLETE, total, total);
         message.status.counters = &counter;
         message.status.counters_count = 1;
@@ -458,6 +476,7 @@ int main(void) {
         cmocka_unit_test(test_driver_core_zero_task_stage_is_not_started),
         cmocka_unit_test(test_driver_core_zero_task_stage_at_the_end_is_no_wait),
         cmocka_unit_test(test_driver_core_waits_for_late_start_reply),
+        cmocka_unit_test(test_driver_core_asks_at_once_about_a_stage_that_was_there),
         cmocka_unit_test(test_driver_core_status_for_start_is_protocol_error),
         cmocka_unit_test(test_driver_core_started_mismatch_fails),
         cmocka_unit_test(test_driver_core_status_mismatch_fails),
