@@ -4,7 +4,10 @@
  * blob that is missing is answered so and forgotten, so that it may be asked for later. Complete
  * blobs are kept up to a number of bytes, the least recently used go first; one that is wanted
  * again while its job is open can be fetched again. Of a large one slots need one part only: the
- * whole is in memory that they can map. A slot waits for one page at a time. */
+ * whole is in memory that they can map. A slot waits for one page at a time.
+ *
+ * The body of a stage is fetched when its first TASK comes, and goes to a slot with it: so a short
+ * stage does not wait for questions. Should such a body get lost, the slot asks after all. */
 #include "worker/relay.h"
 
 #include <stdlib.h>
@@ -37,18 +40,27 @@ typedef struct page_call {
     uint64_t theirs;
 } page_call;
 
+/* The stage whose body was sent unasked last. */
+typedef struct told_stage {
+    uint64_t job; /* 0: none */
+    uint64_t stage;
+} told_stage;
+
 struct zn_relay {
     zn_relay_options options;
     cached_blob *blobs;
     uint64_t uses;
     uint64_t request;
     page_call *pages; /* per slot */
+    told_stage *told; /* per slot */
+    zn_digest came;   /* the body that the last TASK needs */
 };
 
 zn_relay *zn_relay_new(const zn_relay_options *options) {
     zn_relay *relay = ZN_NEW(zn_relay);
     relay->options = *options;
     relay->pages = zn_calloc(options->slots, sizeof *relay->pages);
+    relay->told = zn_calloc(options->slots, sizeof *relay->told);
     return relay;
 }
 
@@ -71,6 +83,7 @@ void zn_relay_destroy(zn_relay **relay) {
         remove_blob(*relay, (*relay)->blobs);
     }
     free((*relay)->pages);
+    free((*relay)->told);
     free(*relay);
     *relay = NULL;
 }
@@ -150,13 +163,8 @@ static void add_waiter(cached_blob *blob, uint32_t slot, uint64_t offset) {
     blob->waiters[blob->waiter_count++] = (blob_waiter){ .slot = slot, .offset = offset };
 }
 
-static void want_blob(zn_relay *relay, uint32_t slot, const zn_msg_get_blob *wanted,
-                      uint64_t now_ns) {
-    zn_digest digest;
-    if (!zn_digest_from_bytes(wanted->digest, &digest)) {
-        return;
-    }
-    cached_blob *blob = find_blob(relay, wanted->digest);
+static cached_blob *use_blob(zn_relay *relay, zn_digest digest, uint64_t now_ns) {
+    cached_blob *blob = find_blob(relay, zn_digest_bytes(&digest));
     if (blob == NULL) {
         blob = ZN_NEW(cached_blob);
         zn_blob_assembly_init(&blob->assembly, digest,
@@ -167,6 +175,16 @@ static void want_blob(zn_relay *relay, uint32_t slot, const zn_msg_get_blob *wan
         relay->blobs = blob;
     }
     blob->used = ++relay->uses;
+    return blob;
+}
+
+static void want_blob(zn_relay *relay, uint32_t slot, const zn_msg_get_blob *wanted,
+                      uint64_t now_ns) {
+    zn_digest digest;
+    if (!zn_digest_from_bytes(wanted->digest, &digest)) {
+        return;
+    }
+    cached_blob *blob = use_blob(relay, digest, now_ns);
     add_waiter(blob, slot, wanted->offset);
     ask(relay, blob);
     settle(relay, blob);
@@ -186,6 +204,28 @@ void zn_relay_slot_asked(zn_relay *relay, uint32_t slot, const zn_message *messa
         want_blob(relay, slot, &message->get_blob, now_ns);
     } else if (message->number == ZN_MSG_COLLECT_RESULTS) {
         want_page(relay, slot, &message->collect_results);
+    }
+}
+
+void zn_relay_task_came(zn_relay *relay, const zn_msg_task *task, uint64_t now_ns) {
+    zn_digest body;
+    if (!zn_digest_from_bytes(task->body, &body) || zn_digest_equal(body, relay->came)) {
+        return;
+    }
+    relay->came = body;
+    ask(relay, use_blob(relay, body, now_ns));
+}
+
+void zn_relay_task_goes(zn_relay *relay, uint32_t slot, const zn_msg_task *task) {
+    told_stage *told = &relay->told[slot];
+    if (told->job == task->job && told->stage == task->stage) {
+        return;
+    }
+    *told = (told_stage){ task->job, task->stage };
+    const cached_blob *blob = find_blob(relay, task->body);
+    if (blob != NULL && blob->assembly.state == ZN_BLOB_COMPLETE &&
+        blob->assembly.size <= ZN_BLOB_UNASKED_BYTES_MAX) {
+        answer_part(relay, blob, &(blob_waiter){ .slot = slot });
     }
 }
 
@@ -220,6 +260,7 @@ void zn_relay_answered(zn_relay *relay, const zn_message *message, uint64_t now_
 
 void zn_relay_slot_dead(zn_relay *relay, uint32_t slot) {
     relay->pages[slot].ours = 0;
+    relay->told[slot] = (told_stage){ 0 };
     for (cached_blob *blob = relay->blobs; blob != NULL; blob = blob->next) {
         size_t kept = 0;
         for (size_t i = 0; i < blob->waiter_count; i++) {
@@ -254,6 +295,7 @@ void zn_relay_reconnected(zn_relay *relay, uint64_t now_ns) {
 }
 
 void zn_relay_forget(zn_relay *relay) {
+    relay->came = (zn_digest){ 0 };
     for (cached_blob *blob = relay->blobs, *next; blob != NULL; blob = next) {
         next = blob->next;
         if (blob->waiter_count == 0) {

@@ -26,6 +26,13 @@ void zn_relay_destroy(zn_relay **relay);
 void zn_relay_slot_asked(zn_relay *relay, uint32_t slot, const zn_message *message,
                          uint64_t now_ns);
 
+/* A TASK came whose slot will want this body: asks for it at once, unless it is here. */
+void zn_relay_task_came(zn_relay *relay, const zn_msg_task *task, uint64_t now_ns);
+
+/* A TASK goes to the slot next: the first one of a stage comes with its body, if that is here and
+ * small, so that the slot need not ask. */
+void zn_relay_task_goes(zn_relay *relay, uint32_t slot, const zn_msg_task *task);
+
 /* BLOB, RESULTS or REFUSAL from the coordinator. */
 void zn_relay_answered(zn_relay *relay, const zn_message *message, uint64_t now_ns);
 

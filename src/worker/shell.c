@@ -268,6 +268,9 @@ static void take_work(zn_shell *shell) {
         } else if (message.number == ZN_MSG_ALLOWED) {
             zn_data_server_allow(shell->data, message.allowed.keys);
         } else {
+            if (message.number == ZN_MSG_TASK) {
+                zn_relay_task_came(shell->relay, &message.task, zn_clock_ns());
+            }
             zn_shell_step(
                 shell, (zn_worker_event){ .kind = ZN_WORKER_EVENT_MESSAGE, .message = &message });
         }

@@ -76,6 +76,9 @@ static void carry_out(zn_shell *shell, const zn_action *action) {
         send_work(shell, &action->message);
         break;
     case ZN_ACTION_SEND_SLOT:
+        if (action->message.number == ZN_MSG_TASK) {
+            zn_relay_task_goes(shell->relay, action->slot, &action->message.task);
+        }
         zn_shell_send_slot(shell, action->slot, &action->message);
         break;
     case ZN_ACTION_CANCEL_CHUNK:

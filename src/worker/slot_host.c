@@ -86,11 +86,11 @@ static zonda_err fetch(zn_slot_loop *loop, zn_blob_assembly *blob, zonda_error *
         if (!zn_slot_loop_receive(loop, WAIT_MS, &message)) {
             continue;
         }
-        if (message.number != ZN_MSG_BLOB) {
-            zn_slot_inbox_put(loop, &message);
-        } else if (same_digest(blob, message.blob.digest)) {
+        if (message.number == ZN_MSG_BLOB && same_digest(blob, message.blob.digest)) {
             zn_blob_assembly_put(blob, &message.blob);
             heard_ns = zn_clock_ns();
+        } else {
+            zn_slot_inbox_put(loop, &message);
         }
     }
     if (blob->state == ZN_BLOB_MISSING) {
@@ -101,6 +101,48 @@ static zonda_err fetch(zn_slot_loop *loop, zn_blob_assembly *blob, zonda_error *
     return ZONDA_OK;
 }
 
+void zn_slot_host_offer(zn_slot_loop *loop, const zn_msg_blob *blob) {
+    zn_digest digest;
+    bool small = blob->size <= ZN_BLOB_UNASKED_BYTES_MAX;
+    if (!small || blob->found == 0 || !zn_digest_from_bytes(blob->digest, &digest)) {
+        return;
+    }
+    zn_blob_assembly *offer = &loop->offers[loop->offer_next];
+    loop->offer_next = (loop->offer_next + 1) % ZN_SLOT_OFFERS_MAX;
+    zn_blob_assembly_free(offer);
+    zn_blob_assembly_init(offer, digest, ZN_BLOB_ALONE, NULL);
+    zn_blob_assembly_put(offer, blob);
+}
+
+/* Moves what came unasked to `out`, if it is this blob. */
+static bool take_offer(zn_slot_loop *loop, zn_digest digest, zn_blob_assembly *out) {
+    for (size_t i = 0; i < ZN_SLOT_OFFERS_MAX; i++) {
+        zn_blob_assembly *offer = &loop->offers[i];
+        if (offer->state == ZN_BLOB_COMPLETE && zn_digest_equal(offer->digest, digest)) {
+            *out = *offer;
+            *offer = (zn_blob_assembly){ .state = ZN_BLOB_PARTIAL };
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Fetches the blob, unless it is here. */
+static zonda_err get_blob(zn_slot_loop *loop, zn_digest digest, zn_blob_assembly *out,
+                          zonda_error *error) {
+    if (take_offer(loop, digest, out)) {
+        return ZONDA_OK;
+    }
+    zn_blob_assembly_init(out, digest, ZN_BLOB_FINDS, loop->options.scratch);
+    int before = zn_profile_enter(ZN_SECTION_WAITING);
+    zonda_err code = fetch(loop, out, error);
+    zn_profile_leave(before);
+    if (code != ZONDA_OK) {
+        zn_blob_assembly_free(out);
+    }
+    return code;
+}
+
 zonda_err zn_slot_host_blob(zn_slot_loop *loop, uint64_t job, zn_digest digest, zn_bytes *out,
                             zonda_error *error) {
     zn_slot_blob *blob = loop->blobs;
@@ -109,12 +151,8 @@ zonda_err zn_slot_host_blob(zn_slot_loop *loop, uint64_t job, zn_digest digest, 
     }
     if (blob == NULL) {
         zn_blob_assembly assembly;
-        zn_blob_assembly_init(&assembly, digest, ZN_BLOB_FINDS, loop->options.scratch);
-        int before = zn_profile_enter(ZN_SECTION_WAITING);
-        zonda_err code = fetch(loop, &assembly, error);
-        zn_profile_leave(before);
+        zonda_err code = get_blob(loop, digest, &assembly, error);
         if (code != ZONDA_OK) {
-            zn_blob_assembly_free(&assembly);
             return code;
         }
         blob = ZN_NEW(zn_slot_blob);
@@ -142,6 +180,9 @@ void zn_slot_host_forget(zn_slot_loop *loop, uint64_t job) {
 void zn_slot_host_free(zn_slot_loop *loop) {
     while (loop->blobs != NULL) {
         zn_slot_host_forget(loop, loop->blobs->job);
+    }
+    for (size_t i = 0; i < ZN_SLOT_OFFERS_MAX; i++) {
+        zn_blob_assembly_free(&loop->offers[i]);
     }
     zn_arena_free(&loop->page_arena);
 }

@@ -16,6 +16,10 @@ static void compact(zn_slot_loop *loop) {
 }
 
 void zn_slot_inbox_put(zn_slot_loop *loop, const zn_message *message) {
+    if (message->number == ZN_MSG_BLOB) {
+        zn_slot_host_offer(loop, &message->blob);
+        return;
+    }
     if (message->number != ZN_MSG_TASK && message->number != ZN_MSG_DONE) {
         return;
     }

@@ -12,7 +12,8 @@
 #include "worker/slot_loop.h"
 
 enum {
-    ZN_SLOT_INBOX_MAX = 4096
+    ZN_SLOT_INBOX_MAX = 4096,
+    ZN_SLOT_OFFERS_MAX = 4 /* bodies that came before a task needed them */
 };
 
 /* TASK or DONE that waits its turn; the runs are owned. */
@@ -59,6 +60,8 @@ struct zn_slot_loop {
     zn_slot_stage *stages;
     uint64_t stage_serial;
     zn_slot_blob *blobs;
+    zn_blob_assembly offers[ZN_SLOT_OFFERS_MAX]; /* PARTIAL: none */
+    size_t offer_next;
     char *folder; /* the current one, once a stage has asked for one */
     /* The chunk that runs. */
     uint64_t epoch;
@@ -79,7 +82,8 @@ struct zn_slot_loop {
 
 /* ---- slot_inbox.c ---- */
 
-/* Takes over a TASK or DONE; anything else is late and ignored. */
+/* Takes over a TASK or DONE, and a BLOB that nobody waits for; anything else is late and ignored.
+ */
 void zn_slot_inbox_put(zn_slot_loop *loop, const zn_message *message);
 /* The oldest one; false if there is none. Its runs belong to the caller, freed with free(). */
 bool zn_slot_inbox_take(zn_slot_loop *loop, zn_slot_order *order);
@@ -93,6 +97,8 @@ void zn_slot_host_init(zn_slot_stage *stage);
 zonda_err zn_slot_host_blob(zn_slot_loop *loop, uint64_t job, zn_digest digest, zn_bytes *out,
                             zonda_error *error);
 void zn_slot_host_forget(zn_slot_loop *loop, uint64_t job);
+/* Keeps a small blob that came unasked, in place of an older one. */
+void zn_slot_host_offer(zn_slot_loop *loop, const zn_msg_blob *blob);
 void zn_slot_host_free(zn_slot_loop *loop);
 
 /* ---- slot_loop.c ---- */

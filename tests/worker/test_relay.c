@@ -102,6 +102,71 @@ static void answer(relay_rig *rig, const zn_message *message) {
     zn_relay_answered(rig->relay, message, 0);
 }
 
+static zn_msg_task task_of(const relay_rig *rig, uint64_t job, uint64_t stage) {
+    return (zn_msg_task){ .job = job, .stage = stage, .body = zn_digest_bytes(&rig->digest) };
+}
+
+/* The body of a stage is asked for when its first TASK comes, once. */
+static void test_relay_body_is_fetched_when_a_task_comes(void **state) {
+    (void)state;
+    relay_rig rig;
+    open_rig(&rig, 100);
+    zn_msg_task task = task_of(&rig, 1, 0);
+    zn_relay_task_came(rig.relay, &task, 0);
+    assert_int_equal(rig.count, 1);
+    assert_int_equal(rig.sent[0].number, ZN_MSG_GET_BLOB);
+    zn_relay_task_came(rig.relay, &task, 0);
+    assert_int_equal(rig.count, 1);
+    slot_asks(&rig, 2, 0);
+    assert_int_equal(rig.count, 0);
+    zn_message part = part_of(&rig, 0);
+    answer(&rig, &part);
+    assert_int_equal(rig.count, 1);
+    assert_int_equal(rig.sent[0].slot, 2);
+    close_rig(&rig);
+}
+
+/* The first TASK of a stage that goes to a slot goes with the body. */
+static void test_relay_small_body_goes_with_the_first_task(void **state) {
+    (void)state;
+    relay_rig rig;
+    open_rig(&rig, 100);
+    zn_msg_task task = task_of(&rig, 1, 0);
+    zn_relay_task_goes(rig.relay, 1, &task); /* it is not here: the slot will ask */
+    zn_relay_task_came(rig.relay, &task, 0);
+    zn_message part = part_of(&rig, 0);
+    answer(&rig, &part);
+    assert_int_equal(rig.count, 0);
+    zn_relay_task_goes(rig.relay, 1, &task); /* not the first */
+    assert_int_equal(rig.count, 0);
+    for (uint64_t stage = 1; stage < 3; stage++) {
+        task.stage = stage;
+        zn_relay_task_goes(rig.relay, 1, &task);
+        zn_relay_task_goes(rig.relay, 1, &task);
+        assert_int_equal(rig.count, stage);
+        assert_int_equal(rig.sent[stage - 1].slot, 1);
+        assert_int_equal(rig.sent[stage - 1].bytes, 100);
+    }
+    zn_relay_slot_dead(rig.relay, 1); /* a new one knows nothing */
+    zn_relay_task_goes(rig.relay, 1, &task);
+    assert_int_equal(rig.count, 3);
+    close_rig(&rig);
+}
+
+/* A large body waits for the question: the slot may have it. */
+static void test_relay_large_body_waits_for_the_slot(void **state) {
+    (void)state;
+    relay_rig rig;
+    open_rig(&rig, ZN_BLOB_UNASKED_BYTES_MAX + 1);
+    zn_msg_task task = task_of(&rig, 1, 0);
+    zn_relay_task_came(rig.relay, &task, 0);
+    zn_message part = part_of(&rig, 0);
+    answer(&rig, &part);
+    zn_relay_task_goes(rig.relay, 1, &task);
+    assert_int_equal(rig.count, 0);
+    close_rig(&rig);
+}
+
 /* Several slots want the same blob: it is fetched once, each gets the part that it asked for. */
 static void test_relay_same_blob_is_fetched_once(void **state) {
     (void)state;
@@ -246,6 +311,9 @@ static void test_relay_pages_go_to_the_slot_that_asked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_relay_body_is_fetched_when_a_task_comes),
+        cmocka_unit_test(test_relay_small_body_goes_with_the_first_task),
+        cmocka_unit_test(test_relay_large_body_waits_for_the_slot),
         cmocka_unit_test(test_relay_same_blob_is_fetched_once),
         cmocka_unit_test(test_relay_empty_blob_is_found),
         cmocka_unit_test(test_relay_missing_or_false_blob_is_answered_so),
