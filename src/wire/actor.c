@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MPL-2.0 */
-/* Threads that start and stop by handshake. czmq's zactor makes the thread and the first handshake;
- * three things are ours. (1) A stop is a flag and an eventfd that stays readable, so a body that
- * polls it can neither miss a stop nor be woken for nothing; the file descriptor of a ZeroMQ socket
- * tells only of changes. (2) The end is a semaphore that is waited for in spite of signals; czmq
- * gives up waiting when one comes. (3) The thread starts with signals blocked: they belong to the
- * threads of the program that embeds us. Faults of the thread itself are not blocked.
+/* Threads that start and stop by handshake. A start is a semaphore that the body posts; a stop is a
+ * flag and an eventfd that stays readable, so a body that polls it can neither miss a stop nor be
+ * woken for nothing; the end is that of the thread itself, with all of its sockets: czmq sleeps for
+ * 200 ms at the end of a process that still has one, so its own actors, which say that they have
+ * ended a moment before they have, will not do. The thread starts with signals blocked: they belong
+ * to the threads of the program that embeds us. Faults of the thread itself are not blocked.
  * The owner's thread calls start, ask_stop, stop and ended; the body calls the rest. */
 #include "wire/actor.h"
 
-#include <czmq.h>
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -31,18 +30,16 @@ typedef enum actor_start {
 struct zn_actor_pipe {
     zn_actor_body *body;
     void *context;
-    zsock_t *socket;   /* czmq's, for its handshake */
     actor_start start; /* written by the body before `started` is posted */
     zonda_error error; /* why the start failed */
     sem_t started;
-    sem_t finished; /* the last thing that the thread does with this struct */
     atomic_bool stopping;
     atomic_bool ended;
     int stop_fd;
 };
 
 struct zn_actor {
-    zactor_t *thread;
+    pthread_t thread;
     zn_actor_pipe pipe;
 };
 
@@ -52,17 +49,16 @@ static void wait_semaphore(sem_t *semaphore) {
     }
 }
 
-static void run(zsock_t *socket, void *argument) {
+static void *run(void *argument) {
     zn_actor_pipe *pipe = argument;
-    pipe->socket = socket;
     pipe->body(pipe, pipe->context);
     ZN_ASSERT(pipe->start != START_PENDING);
     atomic_store(&pipe->ended, true);
-    sem_post(&pipe->finished);
+    return NULL;
 }
 
 /* Makes the thread with all signals blocked in it, except those of its own faults. */
-static zactor_t *start_thread(zn_actor_pipe *pipe) {
+static bool start_thread(zn_actor *actor) {
     sigset_t blocked;
     sigset_t before;
     static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS };
@@ -71,10 +67,15 @@ static zactor_t *start_thread(zn_actor_pipe *pipe) {
         sigdelset(&blocked, faults[i]);
     }
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    zactor_t *thread = zactor_new(run, pipe);
+    bool started = pthread_create(&actor->thread, NULL, run, &actor->pipe) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    ZN_ASSERT(thread != NULL);
-    return thread;
+    return started;
+}
+
+static void free_actor(zn_actor *actor) {
+    sem_destroy(&actor->pipe.started);
+    close(actor->pipe.stop_fd);
+    free(actor);
 }
 
 zn_actor *zn_actor_start(zn_actor_body *body, void *context, zonda_error *error) {
@@ -92,8 +93,11 @@ zn_actor *zn_actor_start(zn_actor_body *body, void *context, zonda_error *error)
     atomic_init(&pipe->stopping, false);
     atomic_init(&pipe->ended, false);
     sem_init(&pipe->started, 0, 0);
-    sem_init(&pipe->finished, 0, 0);
-    actor->thread = start_thread(pipe);
+    if (!start_thread(actor)) {
+        zn_error_set(error, ZONDA_ERR_LIMIT, "cannot start a thread: the system has no more");
+        free_actor(actor);
+        return NULL;
+    }
     wait_semaphore(&pipe->started);
     if (pipe->start == START_FAILED) {
         if (error != NULL) {
@@ -117,12 +121,8 @@ void zn_actor_stop(zn_actor **actor) {
     }
     zn_actor *self = *actor;
     zn_actor_ask_stop(self);
-    wait_semaphore(&self->pipe.finished);
-    zactor_destroy(&self->thread);
-    sem_destroy(&self->pipe.started);
-    sem_destroy(&self->pipe.finished);
-    close(self->pipe.stop_fd);
-    free(self);
+    pthread_join(self->thread, NULL);
+    free_actor(self);
     *actor = NULL;
 }
 
@@ -134,7 +134,6 @@ static void finish_start(zn_actor_pipe *pipe, actor_start start) {
     ZN_ASSERT(pipe->start == START_PENDING);
     pipe->start = start;
     sem_post(&pipe->started);
-    zsock_signal(pipe->socket, start == START_READY ? 0 : 1);
 }
 
 void zn_actor_ready(zn_actor_pipe *pipe) {

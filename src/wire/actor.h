@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "wire/channel.h"
 
-/* A thread whose start and stop are handshakes (czmq's zactor underneath). */
+/* A thread whose start and stop are handshakes. */
 typedef struct zn_actor zn_actor;
 typedef struct zn_actor_pipe zn_actor_pipe;
 

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* The first socket starts libzmq's threads, which need six; an actor needs two. */
+/* The first socket starts libzmq's threads, which need six; an actor needs one. */
 enum {
     SPARE_FDS = 8
 };
