@@ -4,6 +4,9 @@
  * block; the stored one passes through a buffer of the file. So a merge of hundreds of runs costs a
  * block for each.
  *
+ * The first bytes stay in memory, and only what exceeds them makes a file: a short run is written
+ * and read within microseconds, while making and removing a file can take a millisecond.
+ *
  * Used by the sorter and the merge, and by operators that keep more than fits into memory. */
 #include "store/run_file.h"
 
@@ -20,12 +23,14 @@
 
 enum {
     KEEP_BYTES = 2 * ZN_BLOCK_RAW_BYTES,        /* of the buffers for writing */
+    HEAD_BYTES_MAX = 16 * ZN_KIB,               /* that need no file */
     KEYS_BYTES_MAX = 2 * ZN_KEY_BYTES_MAX + 64, /* two, and what sorter and merge put around them */
 };
 
 struct zn_run_file {
-    char *scratch; /* for messages */
-    int fd;
+    char *scratch;
+    int fd; /* -1: all of it is in `head` */
+    zn_buf head;
     uint64_t start; /* of the stretch in work */
     uint64_t end;   /* where the next block goes */
     zn_buf records; /* of the block in work */
@@ -44,13 +49,13 @@ struct zn_run_reader {
 };
 
 zn_run_file *zn_run_file_new(const char *scratch, zonda_error *error) {
-    int fd = zn_file_temporary(scratch, error);
-    if (fd < 0) {
+    if (access(scratch, W_OK) != 0) {
+        zn_file_failed(error, scratch, "cannot make a temporary file");
         return NULL;
     }
     zn_run_file *file = ZN_NEW(zn_run_file);
     file->scratch = zn_strdup(scratch);
-    file->fd = fd;
+    file->fd = -1;
     file->codec = zn_block_codec_new();
     zn_block_codec_trust(file->codec);
     return file;
@@ -62,6 +67,7 @@ void zn_run_file_destroy(zn_run_file **file) {
         return;
     }
     zn_file_close(&self->fd);
+    zn_buf_free(&self->head);
     zn_buf_free(&self->records);
     zn_buf_free(&self->stored);
     zn_block_codec_destroy(&self->codec);
@@ -70,11 +76,41 @@ void zn_run_file_destroy(zn_run_file **file) {
     *file = NULL;
 }
 
+/* Makes the file, with what was in memory so far. */
+static zonda_err make_file(zn_run_file *file, zonda_error *error) {
+    int fd = zn_file_temporary(file->scratch, error);
+    if (fd < 0) {
+        return error->code;
+    }
+    if (!zn_file_write_at(fd, zn_buf_bytes(&file->head), 0)) {
+        zn_file_close(&fd);
+        return zn_file_failed(error, file->scratch, "cannot write a temporary file");
+    }
+    file->fd = fd;
+    zn_buf_free(&file->head);
+    return ZONDA_OK;
+}
+
+/* Puts the stored block behind all others. */
+static zonda_err store_block(zn_run_file *file, zonda_error *error) {
+    bool fits = file->head.len + file->stored.len <= HEAD_BYTES_MAX;
+    if (file->fd < 0 && fits) {
+        zn_buf_append(&file->head, file->stored.data, file->stored.len);
+        return ZONDA_OK;
+    }
+    zonda_err code = file->fd < 0 ? make_file(file, error) : ZONDA_OK;
+    if (code == ZONDA_OK && !zn_file_write_at(file->fd, zn_buf_bytes(&file->stored), file->end)) {
+        code = zn_file_failed(error, file->scratch, "cannot write a temporary file");
+    }
+    return code;
+}
+
 static zonda_err write_block(zn_run_file *file, zonda_error *error) {
     zn_buf_reset(&file->stored, KEEP_BYTES);
     zn_block_pack(file->codec, zn_buf_bytes(&file->records), file->count, &file->stored);
-    if (!zn_file_write_at(file->fd, zn_buf_bytes(&file->stored), file->end)) {
-        return zn_file_failed(error, file->scratch, "cannot write a temporary file");
+    zonda_err code = store_block(file, error);
+    if (code != ZONDA_OK) {
+        return code;
     }
     file->end += file->stored.len;
     uint64_t bytes = file->records.len;
@@ -144,6 +180,19 @@ static void charge(zn_run_reader *reader) {
     reader->charged = reader->raw.capacity;
 }
 
+/* As zn_file_read_at. */
+static long read_at(const zn_run_file *file, uint8_t *out, size_t len, uint64_t offset) {
+    if (file->fd >= 0) {
+        return zn_file_read_at(file->fd, out, len, offset);
+    }
+    size_t there = offset < file->head.len ? file->head.len - (size_t)offset : 0;
+    size_t got = len < there ? len : there;
+    if (got > 0) {
+        memcpy(out, file->head.data + offset, got);
+    }
+    return (long)got;
+}
+
 /* Fills the file's buffer with the first `size` bytes of what is left. */
 static zonda_err load(const zn_run_reader *reader, size_t size, zonda_error *error) {
     zn_run_file *file = reader->file;
@@ -152,8 +201,8 @@ static zonda_err load(const zn_run_reader *reader, size_t size, zonda_error *err
     }
     size_t more = size - file->stored.len;
     zn_buf_reserve(&file->stored, more);
-    long got = zn_file_read_at(file->fd, file->stored.data + file->stored.len, more,
-                               reader->left.offset + file->stored.len);
+    long got = read_at(file, file->stored.data + file->stored.len, more,
+                       reader->left.offset + file->stored.len);
     if (got < 0) {
         return zn_file_failed(error, file->scratch, "cannot read a temporary file");
     }

@@ -12,7 +12,7 @@
  * (O_TMPFILE, or unlinked at once). Written in order, then read at any number of places. */
 typedef struct zn_run_file zn_run_file;
 
-/* `scratch` is copied. Errors: IO, DISK_FULL. */
+/* `scratch` is copied. Nothing is made there before some KiB have been added. Errors: IO. */
 zn_run_file *zn_run_file_new(const char *scratch, zonda_error *error);
 void zn_run_file_destroy(zn_run_file **file);
 

@@ -99,6 +99,50 @@ static void test_run_file_records_without_key_are_values(void **state) {
     zn_run_file_destroy(&file);
 }
 
+/* Bytes that no compression makes smaller, behind the head of a record. */
+static void fill(uint8_t *record, size_t len, uint64_t *random) {
+    for (size_t i = 3; i < len; i++) {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        record[i] = (uint8_t)(*random >> 24);
+    }
+}
+
+/* Where nothing can be made, a short run is fine, and the first block too many is an error. */
+static void test_run_file_short_run_makes_no_file(void **state) {
+    zonda_error error = { 0 };
+    char *gone = zn_format("%s/gone", (const char *)*state);
+    assert_int_equal(mkdir(gone, 0700), 0);
+    zn_run_file *file = zn_run_file_new(gone, &error);
+    assert_non_null(file);
+    assert_int_equal(rmdir(gone), 0);
+    static uint8_t noise[4 * ZN_KIB] = { 0xc5, 0x0f, 0xfd }; /* MessagePack: bin 16 */
+    uint64_t random = 1;
+    fill(noise, sizeof noise, &random);
+    for (size_t i = 0; i < 3; i++) {
+        zn_stretch run;
+        assert_ok(zn_run_file_add(file, (zn_bytes){ 0 }, (zn_bytes){ noise, sizeof noise }, &error),
+                  error);
+        assert_ok(zn_run_file_end(file, &run, &error), error);
+        zn_run_reader *reader = zn_run_reader_new(file, run, NULL);
+        zn_bytes values;
+        uint32_t count = 0;
+        assert_ok(zn_run_reader_next(reader, &values, &count, &error), error);
+        assert_int_equal(values.len, sizeof noise);
+        assert_memory_equal(values.data, noise, sizeof noise);
+        zn_run_reader_destroy(&reader);
+    }
+    zonda_err code = ZONDA_OK;
+    for (size_t i = 0; code == ZONDA_OK && i < 100; i++) {
+        fill(noise, sizeof noise, &random);
+        code = zn_run_file_add(file, (zn_bytes){ 0 }, (zn_bytes){ noise, sizeof noise }, &error);
+    }
+    assert_err(code, IO);
+    zn_run_file_destroy(&file);
+    free(gone);
+}
+
 /* Keys and records above their limits are refused, before a block could become too large. */
 static void test_run_file_limits(void **state) {
     zonda_error error = { 0 };
@@ -176,6 +220,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         folder_test(test_run_file_stretches_read_back),
         folder_test(test_run_file_records_without_key_are_values),
+        folder_test(test_run_file_short_run_makes_no_file),
         folder_test(test_run_file_limits),
         folder_test(test_run_file_failures_are_told),
         folder_test(test_run_file_wrong_stretch_is_corrupt),
