@@ -87,8 +87,12 @@ def scale_row(bench, name, line, places, measure, target):
                      **{f"us_at_{x}": cost for x, cost in points})
 
 
-def cost_in_coordinator(bench, workers, tasks, tasks_in_all):
-    result = bench.run([bench.program("bench/bench_scale"), "stage", workers, tasks, max(1, tasks_in_all // tasks)]).json()
+MANY, FEW = 64, 2  # tasks that a worker may hold: many in a message, or one or two
+
+
+def cost_in_coordinator(bench, workers, tasks, tasks_in_all, credit=MANY):
+    times = max(1, tasks_in_all // tasks)
+    result = bench.run([bench.program("bench/bench_scale"), "stage", workers, credit, tasks, times]).json()
     return result["seconds"] / result["tasks"] * 1e6
 
 
@@ -108,6 +112,8 @@ def scale(bench):
     rows = [scale_row(bench, "tasks", "coordinator, by tasks", counts,
                       lambda n: cost_in_coordinator(bench, 2, n, some), Target(value_max=1.3)),
             scale_row(bench, "workers", "coordinator, by workers", crowds,
+                      lambda n: cost_in_coordinator(bench, n, some, some, FEW), Target(value_max=1.3)),
+            scale_row(bench, "workers batched", "coordinator, by workers, as many tasks in a message as go", crowds,
                       lambda n: cost_in_coordinator(bench, n, some, some), Target(value_max=1.3))]
     with bench.cluster(workers=2) as cluster:
         cluster.wait_for_workers()

@@ -3,9 +3,12 @@
  * scheduler and the calls are those of the coordinator, and so are the messages as bytes, which it
  * decodes and encodes; only the sockets and the peers are played here, in one thread, and what
  * these take is not counted. Every task gives a number of its own, so nothing can be said of many
- * at once. scale stage WORKERS TASKS TIMES   jobs of one stage, from opening to the last result
- * read and the closing: {"seconds": …, "tasks": …} of the coordinator scale start ENDPOINT TASKS
- * START_STAGE of a range, at a coordinator: {"seconds": …} */
+ * at once.
+ *   scale stage WORKERS CREDIT TASKS TIMES
+ *     Jobs of one stage, from opening to the last result read and the closing; a worker may hold
+ *     CREDIT tasks. {"seconds": … of the coordinator, "tasks": …, "messages": … with tasks in them}
+ *   scale start ENDPOINT TASKS
+ *     START_STAGE of a range, at a coordinator. {"seconds": …} */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +21,7 @@
 #include "runtime/control_client.h"
 
 enum {
-    CREDIT = 64,      /* tasks that a worker holds, and so tasks in a message */
+    CREDIT_MAX = 256, /* tasks that a worker may hold */
     WORK_BATCH = 256, /* messages that a coordinator takes before it gives out work again */
     DRIVER = 77,
     RECORD_BYTES = 9
@@ -44,13 +47,15 @@ typedef struct scene {
     zn_buf wire; /* what the coordinator sent last, as bytes */
     peer *peers;
     size_t peer_count;
+    uint64_t credit;
     zn_buf mail;
     parcel *parcels;
     size_t first;
     size_t count;
     size_t capacity;
     uint64_t request;
-    double seconds; /* of the coordinator */
+    uint64_t batches; /* TASKs */
+    double seconds;   /* of the coordinator */
     double since;
 } scene;
 
@@ -89,12 +94,13 @@ static void post(scene *s, size_t from, zn_message *message) {
 
 /* One outcome for each task, with a number as its record. */
 static void run_tasks(scene *s, size_t worker, const zn_msg_task *task) {
-    static zn_outcome outcomes[CREDIT];
-    static uint8_t records[CREDIT][RECORD_BYTES];
+    s->batches++;
+    static zn_outcome outcomes[CREDIT_MAX];
+    static uint8_t records[CREDIT_MAX][RECORD_BYTES];
     size_t count = 0;
     for (size_t i = 0; i < task->runs_count; i++) {
         for (uint64_t k = 0; k < task->runs[i].count; k++, count++) {
-            require(count < CREDIT, "more tasks were given than there was credit for");
+            require(count < s->credit, "more tasks were given than there was credit for");
             uint64_t number = task->runs[i].first + k;
             records[count][0] = 0xcf;
             zn_put_u64(&records[count][1], number);
@@ -129,7 +135,7 @@ static void take_letter(scene *s, const zn_letter *letter) {
     switch (letter->message.number) {
     case ZN_MSG_WELCOME:
         s->peers[worker].epoch = letter->message.welcome.epoch;
-        answer.credit.tasks = CREDIT;
+        answer.credit.tasks = s->credit;
         post(s, worker, &answer);
         break;
     case ZN_MSG_TASK:
@@ -287,8 +293,9 @@ static void join(scene *s, size_t worker) {
     post(s, worker, &hello);
 }
 
-static int measure_stage(size_t workers, uint64_t tasks, uint64_t times) {
-    scene s = { .decoder = zn_decoder_new(), .peer_count = workers };
+static int measure_stage(size_t workers, uint64_t credit, uint64_t tasks, uint64_t times) {
+    require(credit <= CREDIT_MAX, "that is too much credit");
+    scene s = { .decoder = zn_decoder_new(), .peer_count = workers, .credit = credit };
     zn_scheduler_config config = { .cluster = 9,
                                    .first_job = 1,
                                    .first_epoch = 1000,
@@ -307,7 +314,8 @@ static int measure_stage(size_t workers, uint64_t tasks, uint64_t times) {
     for (uint64_t i = 0; i < times; i++) {
         run_job(&s, tasks);
     }
-    printf("{\"seconds\": %.9f, \"tasks\": %" PRIu64 "}\n", s.seconds, tasks * times);
+    printf("{\"seconds\": %.9f, \"tasks\": %" PRIu64 ", \"messages\": %" PRIu64 "}\n", s.seconds,
+           tasks * times, s.batches);
     free(s.peers);
     free(s.parcels);
     zn_buf_free(&s.mail);
@@ -347,14 +355,14 @@ static int measure_start(const char *endpoint, uint64_t tasks) {
 }
 
 int main(int argc, char **argv) {
-    if (argc == 5 && strcmp(argv[1], "stage") == 0) {
+    if (argc == 6 && strcmp(argv[1], "stage") == 0) {
         return measure_stage(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10),
-                             strtoull(argv[4], NULL, 10));
+                             strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10));
     }
     if (argc == 4 && strcmp(argv[1], "start") == 0) {
         return measure_start(argv[2], strtoull(argv[3], NULL, 10));
     }
-    fprintf(stderr, "usage: scale stage WORKERS TASKS TIMES\n"
+    fprintf(stderr, "usage: scale stage WORKERS CREDIT TASKS TIMES\n"
                     "       scale start ENDPOINT TASKS\n");
     return 2;
 }

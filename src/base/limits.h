@@ -59,6 +59,7 @@ enum {
     ZN_MEMBER_FAILED_MAX = 10,   /* tasks in a row that only failed there; see blame.h */
     ZN_ATTEMPTS_DISK_MIN = 3,    /* that find the disk full before it is given up everywhere */
     ZN_WORKERS_MAX = 20000,
+    ZN_SURVEY_WORKERS_MAX = 64, /* with free credit that every step looks at */
     ZN_SLOTS_MAX = 4096,
     ZN_MEMBER_JOBS_MAX = 4096, /* of which a worker may hold something */
     ZN_HELLO_JOBS_MAX = 256,   /* of earlier registrations of a worker */
@@ -128,5 +129,6 @@ enum {
 };
 
 #define ZN_POLL_NS_MIN UINT64_C(1000000) /* the grain of polling; events cut it short */
+#define ZN_SURVEY_NS UINT64_C(5000000)   /* between looks at all workers, if there are more */
 
 #endif

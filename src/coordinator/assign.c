@@ -9,7 +9,12 @@
  *
  * Then it fills each worker's number from the jobs that have work, in turn, so that a small job
  * does not wait for a large one; how much of one stage it may hold says stage_pace.h. Lists rotate
- * from step to step, so that nobody is always the first. */
+ * from step to step, so that nobody is always the first.
+ *
+ * With very many workers most steps look only at those of which something has changed, which stand
+ * first in the list: that one has as much as it may hold is not found out again with every message
+ * of any other. All are looked at when there is more to do than before, and every few
+ * milliseconds. */
 #include "coordinator/scheduler_internal.h"
 
 #include <stdlib.h>
@@ -50,14 +55,24 @@ static uint64_t raise_grant(zn_member *member, uint64_t limit, uint64_t left) {
     return more;
 }
 
+/* `member`, or NULL if this step does not look at it, nor at those behind it. */
+static zn_member *seen(const zn_scheduler *scheduler, zn_member *member) {
+    return member != NULL && (scheduler->survey || member->fresh) ? member : NULL;
+}
+
+#define FOREACH_SEEN(member, scheduler)                                                            \
+    for ((member) = seen((scheduler), TAILQ_FIRST(&(scheduler)->ready)); (member) != NULL;         \
+         (member) = seen((scheduler), TAILQ_NEXT(member, ready_link)))
+
 static void decide_grants(zn_scheduler *scheduler) {
     uint64_t left = scheduler->pending;
     zn_member *member;
-    TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+    FOREACH_SEEN(member, scheduler) {
         member->grant = 0;
+        member->fresh = member->fresh && !scheduler->survey;
     }
     for (int pass = 0; pass < PASSES; pass++) {
-        TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+        FOREACH_SEEN(member, scheduler) {
             if (left == 0) {
                 return;
             }
@@ -186,17 +201,22 @@ static void hand_out(zn_scheduler *scheduler, zn_member *member) {
     zn_scheduler_refresh_member(scheduler, member);
 }
 
+static void put_last(zn_scheduler *scheduler, zn_member *member) {
+    TAILQ_REMOVE(&scheduler->ready, member, ready_link);
+    TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
+    member->fresh = false;
+}
+
 /* Visits every ready worker once; those that got something come last next time. */
 static void hand_out_to_all(zn_scheduler *scheduler) {
-    zn_member *member = TAILQ_FIRST(&scheduler->ready);
+    zn_member *member = seen(scheduler, TAILQ_FIRST(&scheduler->ready));
     zn_member *last = TAILQ_LAST(&scheduler->ready, zn_ready_members);
     while (member != NULL) {
-        zn_member *next = member == last ? NULL : TAILQ_NEXT(member, ready_link);
+        zn_member *next = member == last ? NULL : seen(scheduler, TAILQ_NEXT(member, ready_link));
         if (member->grant > 0) {
             hand_out(scheduler, member);
             if (member->ready) {
-                TAILQ_REMOVE(&scheduler->ready, member, ready_link);
-                TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
+                put_last(scheduler, member);
             }
         }
         member = next;
@@ -208,10 +228,10 @@ static void hand_out_to_all(zn_scheduler *scheduler) {
 static void grant_leftover(zn_scheduler *scheduler) {
     uint64_t left = 0;
     zn_member *member;
-    TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+    FOREACH_SEEN(member, scheduler) {
         left += member->grant;
     }
-    TAILQ_FOREACH(member, &scheduler->ready, ready_link) {
+    FOREACH_SEEN(member, scheduler) {
         if (member->grant > 0) {
             member->grant = 0;
         } else {
@@ -220,16 +240,40 @@ static void grant_leftover(zn_scheduler *scheduler) {
     }
 }
 
+/* Who has been looked at has not changed since; behind the others until something does. */
+static void end_step(zn_scheduler *scheduler) {
+    bool all = scheduler->survey;
+    zn_member *member = TAILQ_FIRST(&scheduler->ready);
+    while (!all && member != NULL && member->fresh) {
+        put_last(scheduler, member);
+        member = TAILQ_FIRST(&scheduler->ready);
+    }
+    scheduler->unseen = !all && scheduler->pending > 0;
+    scheduler->survey_ns = all ? scheduler->now_ns : scheduler->survey_ns;
+    scheduler->pending_seen = scheduler->pending;
+}
+
+/* Whether a step looks at all workers. */
+static bool is_survey(const zn_scheduler *scheduler) {
+    return scheduler->ready_count <= scheduler->config.survey_workers ||
+           scheduler->pending > scheduler->pending_seen ||
+           scheduler->now_ns - scheduler->survey_ns >= ZN_SURVEY_NS;
+}
+
 void zn_scheduler_assign(zn_scheduler *scheduler) {
+    scheduler->unseen = false;
     /* After a restart workers come back with tasks that they go on with. */
     if (scheduler->restored > 0 || scheduler->stopping || scheduler->pending == 0 ||
         TAILQ_EMPTY(&scheduler->ready)) {
+        scheduler->pending_seen = scheduler->pending;
         return;
     }
+    scheduler->survey = is_survey(scheduler);
     decide_grants(scheduler);
     hand_out_to_all(scheduler);
     if (scheduler->pending > 0) {
         grant_leftover(scheduler);
         hand_out_to_all(scheduler);
     }
+    end_step(scheduler);
 }

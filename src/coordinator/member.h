@@ -73,6 +73,7 @@ typedef struct zn_member {
 
     uint32_t slots_counted; /* its part of the scheduler's sum of slots */
     bool ready;             /* in the scheduler's list of workers with free credit */
+    bool fresh;             /* something has changed since it was last looked at there */
     TAILQ_ENTRY(zn_member) ready_link;
     TAILQ_ENTRY(zn_member) link;
 } zn_member;

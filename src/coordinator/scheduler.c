@@ -23,6 +23,9 @@ zn_scheduler *zn_scheduler_new(const zn_scheduler_config *config, uint64_t now_n
     ZN_ASSERT(config->heartbeat_ms > 0 && config->lost_ms > 0);
     zn_scheduler *scheduler = ZN_NEW(zn_scheduler);
     scheduler->config = *config;
+    if (scheduler->config.survey_workers == 0) {
+        scheduler->config.survey_workers = ZN_SURVEY_WORKERS_MAX;
+    }
     scheduler->began_ns = now_ns;
     scheduler->now_ns = now_ns;
     scheduler->tick_ns = now_ns;
@@ -101,10 +104,17 @@ void zn_scheduler_refresh_member(zn_scheduler *scheduler, zn_member *member) {
     bool ready = zn_member_room(member) > 0;
     if (ready && !member->ready) {
         TAILQ_INSERT_TAIL(&scheduler->ready, member, ready_link);
+        scheduler->ready_count++;
     } else if (!ready && member->ready) {
         TAILQ_REMOVE(&scheduler->ready, member, ready_link);
+        scheduler->ready_count--;
     }
     member->ready = ready;
+    member->fresh = ready;
+    if (ready && scheduler->ready_count > scheduler->config.survey_workers) {
+        TAILQ_REMOVE(&scheduler->ready, member, ready_link);
+        TAILQ_INSERT_HEAD(&scheduler->ready, member, ready_link);
+    }
 }
 
 static void send_event(zn_scheduler *scheduler, zn_live_stage *stage) {
@@ -427,6 +437,8 @@ uint64_t zn_scheduler_deadline(const zn_scheduler *scheduler) {
         deadline = stage->delay.due_ns < deadline ? stage->delay.due_ns : deadline;
     }
     uint64_t backups = zn_scheduler_backups_due(scheduler);
+    uint64_t survey = scheduler->unseen ? scheduler->survey_ns + ZN_SURVEY_NS : UINT64_MAX;
+    deadline = survey < deadline ? survey : deadline;
     return backups < deadline ? backups : deadline;
 }
 

@@ -32,6 +32,11 @@ typedef struct zn_scheduler {
     zn_key_map driver_map; /* client ids of drivers that are connected; the value is not NULL */
     TAILQ_HEAD(, zn_member) members;
     TAILQ_HEAD(zn_ready_members, zn_member) ready; /* with free credit */
+    uint64_t ready_count;
+    bool survey;           /* the step that assigns looks at all of them */
+    bool unseen;           /* the last one did not, and tasks were left */
+    uint64_t survey_ns;    /* when one did */
+    uint64_t pending_seen; /* what it left */
     uint64_t next_worker;
     uint64_t restored;  /* workers that are known from before a restart and were not heard since */
     uint64_t snapshots; /* ever made */

@@ -15,9 +15,11 @@ typedef struct zn_scheduler_config {
     uint32_t driver_grace_ms; /* after which the jobs of a driver that has gone end; 0: never */
     uint32_t drain_ms; /* after which the results of a drained worker are made again by others */
     uint64_t blob_bytes_max;
-    uint64_t wall_ms;      /* since 1970-01-01 UTC, when the scheduler begins; for people only */
-    uint32_t history_jobs; /* that are remembered; 0: ZN_HISTORY_JOBS */
-    bool durable;          /* somebody takes the notes */
+    uint64_t wall_ms;        /* since 1970-01-01 UTC, when the scheduler begins; for people only */
+    uint32_t history_jobs;   /* that are remembered; 0: ZN_HISTORY_JOBS */
+    uint32_t survey_workers; /* with free credit that every step that assigns looks at; with more it
+                                looks at those that have changed; 0: ZN_SURVEY_WORKERS_MAX */
+    bool durable;            /* somebody takes the notes */
 } zn_scheduler_config;
 
 /* What arrived and had no effect. For tests and the log. */

@@ -199,6 +199,7 @@ static void open_shop(sim *s) {
                                    .heartbeat_ms = ZN_HEARTBEAT_MS,
                                    .lost_ms = ZN_WORKER_LOST_MS,
                                    .driver_grace_ms = 5000,
+                                   .survey_workers = s->seed % 2 == 0 ? 1 : 0,
                                    .blob_bytes_max = ZN_MIB };
     zn_control_endpoints endpoints = { .work = "sim://work",
                                        .blobs = "sim://blobs",
