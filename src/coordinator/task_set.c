@@ -24,6 +24,7 @@ struct zn_task_chunk {
     uint32_t count;
     uint32_t capacity;
     uint32_t found; /* in the first chunk: the number of the one that was looked for last */
+    uint32_t near;  /* where the last search in this chunk ended */
     zn_task_run runs[];
 };
 
@@ -74,8 +75,13 @@ static size_t find_chunk(const zn_task_set *set, uint32_t task) {
     return low;
 }
 
-/* How many runs of the chunk end at or before `task`. */
-static size_t count_before(const zn_task_chunk *chunk, uint32_t task) {
+/* Whether so many runs of the chunk, and no more, end at or before `task`. */
+static bool is_count_before(const zn_task_chunk *chunk, size_t count, uint32_t task) {
+    return count <= chunk->count && (count == 0 || end_of(chunk->runs[count - 1]) <= task) &&
+           (count == chunk->count || end_of(chunk->runs[count]) > task);
+}
+
+static size_t search_before(const zn_task_chunk *chunk, uint32_t task) {
     size_t low = 0;
     size_t count = chunk->count;
     for (; count > 1; count -= count / 2) {
@@ -83,6 +89,18 @@ static size_t count_before(const zn_task_chunk *chunk, uint32_t task) {
         low += before ? count / 2 : 0;
     }
     return low + (count == 1 && end_of(chunk->runs[low]) <= task ? 1 : 0);
+}
+
+/* How many runs of the chunk end at or before `task`: mostly as many as the last time, or one more.
+ */
+static size_t count_before(zn_task_chunk *chunk, uint32_t task) {
+    if (is_count_before(chunk, chunk->near, task)) {
+        return chunk->near;
+    }
+    bool next = is_count_before(chunk, (size_t)chunk->near + 1, task);
+    size_t count = next ? (size_t)chunk->near + 1 : search_before(chunk, task);
+    chunk->near = (uint32_t)count;
+    return count;
 }
 
 /* The place of the first run that ends behind `task`. If all runs end before, the place is behind
