@@ -120,7 +120,19 @@ static void set_payload(zn_value value, msgpack_object *out) {
     }
 }
 
+/* Most names and texts, whose length is in the first byte. */
+static void build_short(zn_cursor *cursor, msgpack_object *out) {
+    uint32_t size = *cursor->at & 0x1f;
+    out->type = MSGPACK_OBJECT_STR;
+    out->via.str = (msgpack_object_str){ .size = size, .ptr = (const char *)cursor->at + 1 };
+    cursor->at += 1 + size;
+}
+
 static bool build(zn_object_decoder *decoder, zn_cursor *cursor, msgpack_object *out) {
+    if ((*cursor->at & 0xe0) == 0xa0) {
+        build_short(cursor, out);
+        return true;
+    }
     bool single = *cursor->at == 0xca;
     zn_value value = zn_cursor_read(cursor);
     switch (value.type) {
