@@ -21,7 +21,8 @@
 #include "ops/predicate_text.h"
 
 struct zn_predicate {
-    zn_predicate_parts parts;
+    char *text;
+    zn_predicate_parts parts; /* borrow from the text */
     bool global[ZN_PREDICATE_NAMES_MAX];
     bool bytes_order;                        /* texts */
     zn_value fields[ZN_PREDICATE_NAMES_MAX]; /* of the record at hand */
@@ -38,7 +39,9 @@ typedef enum truth {
 
 zn_predicate *zn_predicate_new(zn_bytes text) {
     zn_predicate *predicate = ZN_NEW(zn_predicate);
-    if (!zn_predicate_parse(text, &predicate->parts)) {
+    predicate->text = zn_strndup((const char *)text.data, text.len);
+    zn_bytes copy = { (const uint8_t *)predicate->text, text.len };
+    if (!zn_predicate_parse(copy, &predicate->parts)) {
         zn_predicate_destroy(&predicate);
         return NULL;
     }
@@ -49,8 +52,11 @@ zn_predicate *zn_predicate_new(zn_bytes text) {
 }
 
 void zn_predicate_destroy(zn_predicate **predicate) {
-    free(*predicate);
-    *predicate = NULL;
+    if (*predicate != NULL) {
+        free((*predicate)->text);
+        free(*predicate);
+        *predicate = NULL;
+    }
 }
 
 const zn_bytes *zn_predicate_names(const zn_predicate *predicate, size_t *count) {

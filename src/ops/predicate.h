@@ -25,8 +25,9 @@ typedef enum zn_predicate_answer {
     ZN_PREDICATE_UNSURE,
 } zn_predicate_answer;
 
-/* NULL if the text is not of that form. Borrows it. */
+/* NULL if the text is not of that form. */
 zn_predicate *zn_predicate_new(zn_bytes text);
+/* NULL-safe, clears the pointer. */
 void zn_predicate_destroy(zn_predicate **predicate);
 
 /* The fields that it reads. */

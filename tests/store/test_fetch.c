@@ -305,6 +305,14 @@ typedef struct odd_server {
     const char *scratch;
 } odd_server;
 
+/* Who has all that he asked for may be gone. */
+static void send_oddly(const odd_server *odd, const zn_peer *peer, const zn_message *message) {
+    zonda_error error = { 0 };
+    if (zn_channel_send(odd->channel, peer, message, &error) != ZONDA_OK) {
+        assert_int_equal(error.code, ZONDA_ERR_UNREACHABLE);
+    }
+}
+
 static void answer_fetch(const odd_server *odd, const zn_peer *peer, const zn_msg_fetch *fetch) {
     static uint8_t piece[ZN_MIB];
     zonda_error error = { 0 };
@@ -315,13 +323,11 @@ static void answer_fetch(const odd_server *odd, const zn_peer *peer, const zn_ms
     zn_message reply = { .number = ZN_MSG_DATA };
     reply.data.bytes = (zn_bytes){ piece, got };
     reply.data.request = fetch->request + 1000000;
-    assert_ok(zn_channel_send(odd->channel, peer, &reply, &error), error);
+    send_oddly(odd, peer, &reply);
     reply.data.request = fetch->request;
-    assert_ok(zn_channel_send(odd->channel, peer, &reply, &error), error);
-    assert_ok(zn_channel_send(odd->channel, peer, &reply, &error), error);
-    assert_ok(
-        zn_channel_send(odd->channel, peer, &(zn_message){ .number = ZN_MSG_HEARTBEAT }, &error),
-        error);
+    send_oddly(odd, peer, &reply);
+    send_oddly(odd, peer, &reply);
+    send_oddly(odd, peer, &(zn_message){ .number = ZN_MSG_HEARTBEAT });
 }
 
 static void serve_oddly(zn_actor_pipe *pipe, void *context) {
