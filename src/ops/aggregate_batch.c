@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/short_bytes.h"
 
 void zn_aggregate_batch_begin(zn_aggregate_batch *batch) {
     batch->count = 0;
@@ -33,7 +34,7 @@ bool zn_aggregate_batch_add(zn_aggregate_batch *batch, const zn_aggregate_table 
                                     .record_len = record.len,
                                     .hash = zn_aggregate_table_hash(key),
                                     .line = task->line };
-    zn_buf_append(&batch->bytes, key.data, key.len);
+    zn_short_bytes_append(&batch->bytes, key.data, key.len);
     zn_buf_append(&batch->bytes, record.data, record.len);
     zn_aggregate_table_expect_slot(table, item->hash);
     return batch->count == ZN_AGGREGATE_BATCH_MAX;

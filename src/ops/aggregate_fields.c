@@ -59,6 +59,9 @@ void zn_aggregate_fields_free(zn_aggregate_fields *fields) {
 }
 
 void zn_aggregate_fields_find(zn_aggregate_fields *fields, zn_bytes record) {
+    if (fields->count == 0) {
+        return;
+    }
     zn_value_fields(record, fields->fields, fields->names, fields->values);
     for (uint32_t i = fields->names; i < fields->count; i++) {
         fields->values[i].len = 0;

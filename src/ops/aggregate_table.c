@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/pages.h"
+#include "base/short_bytes.h"
 
 enum {
     SLOT_BYTES_MIN = 8 * ZN_KIB,
@@ -194,7 +195,8 @@ static size_t find_slot(const zn_aggregate_table *self, zn_bytes key, uint32_t h
         if (slot == 0) {
             return at;
         }
-        if (slot >> 32 == hash && zn_bytes_equal(entry_at(self, (uint32_t)slot - 1).key, key)) {
+        if (slot >> 32 == hash &&
+            zn_short_bytes_equal(entry_at(self, (uint32_t)slot - 1).key, key)) {
             return at;
         }
     }
@@ -227,27 +229,15 @@ static void *add_entry(zn_aggregate_table *self, zn_bytes key, uint8_t tag, size
     return head + bytes - state_bytes;
 }
 
-static inline uint64_t load_64(const uint8_t *in) {
-    uint64_t value;
-    memcpy(&value, in, sizeof value);
-    return value;
-}
-
-/* Short keys are mixed here, which takes less than the call. Two loads have all bytes of a key, as
- * they may overlap; a multiplication of 128 bits mixes them (Wang Yi 2019, wyhash). */
+/* Short keys are mixed here, which takes less than the call: a multiplication of 128 bits mixes
+ * their two words (Wang Yi 2019, wyhash). */
 uint32_t zn_aggregate_table_hash(zn_bytes key) {
-    uint8_t padded[2 * sizeof(uint64_t)] = { 0 };
-    const uint8_t *first = key.data;
-    if (key.len > sizeof padded) {
+    if (key.len > ZN_SHORT_BYTES_MAX) {
         return (uint32_t)zn_checksum(key);
     }
-    if (key.len < sizeof(uint64_t)) {
-        memcpy(padded, key.data, key.len);
-        first = padded;
-    }
-    size_t len = key.len < sizeof(uint64_t) ? sizeof(uint64_t) : key.len;
-    uint64_t a = load_64(first) ^ UINT64_C(0xa0761d6478bd642f);
-    uint64_t b = load_64(first + len - sizeof(uint64_t)) ^ UINT64_C(0xe7037ed1a0b428db) ^ key.len;
+    zn_short_bytes words = zn_short_bytes_load(key.data, key.len);
+    uint64_t a = words.head ^ UINT64_C(0xa0761d6478bd642f);
+    uint64_t b = words.tail ^ UINT64_C(0xe7037ed1a0b428db) ^ key.len;
     unsigned __int128 product = (unsigned __int128)a * b;
     uint64_t mixed = (uint64_t)product ^ (uint64_t)(product >> 64);
     return (uint32_t)(mixed ^ mixed >> 32);

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
+#include "base/short_bytes.h"
 #include "ops/function_registry.h"
 #include "ops/group.h"
 #include "ops/plugin.h"
@@ -251,8 +252,7 @@ static bool flush_some(zonda_rows *rows) {
     return well;
 }
 
-static int append_packed(void *context, const char *data, size_t len) {
-    c_function *self = context;
+static __attribute__((noinline)) int append_any(c_function *self, const char *data, size_t len) {
     if (len > self->left) {
         self->overflowed = true;
         return -1;
@@ -260,6 +260,27 @@ static int append_packed(void *context, const char *data, size_t len) {
     self->left -= len;
     zn_buf_append(self->packed, data, len);
     return self->rows == NULL || flush_some(self->rows) ? 0 : -1;
+}
+
+/* Called several times for each value, mostly with a byte or a word; so that is done here, without
+ * a call. */
+static int append_packed(void *context, const char *data, size_t len) {
+    c_function *self = context;
+    zn_buf *out = self->packed;
+    if (len > ZN_SHORT_BYTES_MAX || len > self->left || len >= out->capacity - out->len ||
+        self->rows != NULL) {
+        return append_any(self, data, len);
+    }
+    const uint8_t *in = (const uint8_t *)data;
+    uint8_t *end = out->data + out->len;
+    self->left -= len;
+    out->len += len;
+    if (len == 1) {
+        *end = *in;
+    } else {
+        zn_short_bytes_store(zn_short_bytes_load(in, len), end, len);
+    }
+    return 0;
 }
 
 static void begin_packing(c_function *self, zn_buf *out) {

@@ -52,7 +52,7 @@ typedef struct aggregation {
     zn_buf all;       /* the key of all records where there is none: that of nil */
     uint32_t all_hash;
     zn_buf new_key; /* of the record that came last */
-    zn_buf key;     /* of the record that is worked on */
+    zn_buf key;     /* of a value of the record that is worked on */
     zn_buf row;
 } aggregation;
 
@@ -167,9 +167,8 @@ static zonda_err give_on(zn_op *op, zonda_task *task, zonda_error *error) {
 }
 
 /* The state of the key; makes room for it if need be. */
-static zonda_err find_state(aggregation *self, uint32_t hash, uint8_t tag, size_t bytes, void **out,
-                            zonda_error *error) {
-    zn_bytes key = zn_buf_bytes(&self->key);
+static zonda_err find_state(aggregation *self, zn_bytes key, uint32_t hash, uint8_t tag,
+                            size_t bytes, void **out, zonda_error *error) {
     *out = zn_aggregate_table_find(self->table, key, hash, tag, bytes);
     if (*out != NULL) {
         return ZONDA_OK;
@@ -179,7 +178,8 @@ static zonda_err find_state(aggregation *self, uint32_t hash, uint8_t tag, size_
     return err;
 }
 
-static zonda_err update_states(aggregation *self, uint8_t *states, zonda_error *error) {
+static zonda_err update_states(aggregation *self, zn_bytes key, uint8_t *states,
+                               zonda_error *error) {
     static const uint8_t present[] = { 0xc3 };
     uint8_t *state = states;
     for (uint32_t i = 0; i < self->aggregate.count; i++) {
@@ -193,7 +193,7 @@ static zonda_err update_states(aggregation *self, uint8_t *states, zonda_error *
             zonda_err err = def->update(&self->heap, expr, state, value, error);
             if (err == ZONDA_OK && self->heap.large) {
                 self->heap.large = false;
-                err = emit_group(self->op, self->task, zn_buf_bytes(&self->key), states, error);
+                err = emit_group(self->op, self->task, key, states, error);
             }
             if (err != ZONDA_OK) {
                 return err;
@@ -218,9 +218,12 @@ static bool is_given_back(zn_bytes value) {
     }
 }
 
-static zonda_err put_value_key(aggregation *self, uint32_t set, zn_bytes value,
+/* The key of a value of the group. */
+static zonda_err put_value_key(aggregation *self, zn_bytes group, uint32_t set, zn_bytes value,
                                zonda_error *error) {
     zn_buf index = { 0 };
+    self->key.len = 0;
+    zn_buf_append(&self->key, group.data, group.len);
     zn_put_uint(&index, set);
     zonda_err err = zn_key_put(&self->key, zn_buf_bytes(&index), error);
     zn_buf_free(&index);
@@ -241,19 +244,18 @@ static zonda_err put_value_key(aggregation *self, uint32_t set, zn_bytes value,
 }
 
 /* Counts the record's value of a set; the first one stays as it was. */
-static zonda_err update_set(aggregation *self, uint32_t set, zonda_error *error) {
+static zonda_err update_set(aggregation *self, zn_bytes group, uint32_t set, zonda_error *error) {
     zn_bytes value = self->fields.values[self->fields.of_sets[set]];
-    size_t group = self->key.len;
     if (value.len == 0) {
         return ZONDA_OK;
     }
-    zonda_err err = put_value_key(self, set, value, error);
+    zonda_err err = put_value_key(self, group, set, value, error);
     void *state = NULL;
     if (err == ZONDA_OK) {
-        uint32_t hash = zn_aggregate_table_hash(zn_buf_bytes(&self->key));
-        err = find_state(self, hash, TAG_VALUE, sizeof(occurrences), &state, error);
+        zn_bytes key = zn_buf_bytes(&self->key);
+        uint32_t hash = zn_aggregate_table_hash(key);
+        err = find_state(self, key, hash, TAG_VALUE, sizeof(occurrences), &state, error);
     }
-    self->key.len = group;
     if (err != ZONDA_OK) {
         return err;
     }
@@ -271,15 +273,13 @@ static zonda_err take_record(void *context, zn_bytes key, uint32_t hash, zn_byte
                              zonda_error *error) {
     aggregation *self = context;
     void *states = NULL;
-    self->key.len = 0;
-    zn_buf_append(&self->key, key.data, key.len);
     zn_aggregate_fields_find(&self->fields, record);
-    zonda_err err = find_state(self, hash, TAG_GROUP, self->states_bytes, &states, error);
+    zonda_err err = find_state(self, key, hash, TAG_GROUP, self->states_bytes, &states, error);
     if (err == ZONDA_OK) {
-        err = update_states(self, states, error);
+        err = update_states(self, key, states, error);
     }
     for (uint32_t i = 0; i < self->aggregate.set_count && err == ZONDA_OK; i++) {
-        err = update_set(self, i, error);
+        err = update_set(self, key, i, error);
     }
     if (err == ZONDA_OK && !zn_aggregate_table_charge(self->table, self->heap.bytes)) {
         err = give_on(self->op, self->task, error);
@@ -303,6 +303,9 @@ static zonda_err push_record(zn_op *op, zonda_task *task, zn_bytes record, zonda
         return err;
     }
     zn_bytes key = zn_buf_bytes(&self->new_key);
+    if (self->fields.count == 0) {
+        record.len = 0; /* it has said all */
+    }
     if (zn_aggregate_batch_takes(record.len)) {
         bool full = zn_aggregate_batch_add(&self->batch, self->table, task, key, record);
         return full ? drain(self, error) : ZONDA_OK;

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/digest.h"
+#include "base/short_bytes.h"
 #include "record/key_format.h"
 #include "record/value.h"
 
@@ -143,8 +144,32 @@ static size_t plain_bytes(zn_bytes bytes) {
     return at;
 }
 
+/* Most texts that are keys: short, and nothing in them to escape. False if it is another one. */
+static inline bool put_short(zn_buf *out, uint8_t tag, zn_bytes bytes) {
+    if (bytes.len < 4 || bytes.len > ZN_SHORT_BYTES_MAX) {
+        return false;
+    }
+    zn_short_bytes words = zn_short_bytes_load(bytes.data, bytes.len);
+    bool special = bytes.len >= 8 ? has_special(words.head) || has_special(words.tail)
+                                  : has_special(words.head | words.tail << 32);
+    if (special) {
+        return false;
+    }
+    uint8_t *at = out->data + out->len;
+    at[0] = tag;
+    zn_short_bytes_store(words, at + 1, bytes.len);
+    at[1 + bytes.len] = KEY_END;
+    out->len += bytes.len + 2;
+    return true;
+}
+
 static void put_bytes(zn_buf *out, uint8_t tag, zn_bytes bytes) {
-    zn_buf_reserve(out, bytes.len + 2);
+    if (out->capacity - out->len < bytes.len + 2) {
+        zn_buf_reserve(out, bytes.len + 2);
+    }
+    if (put_short(out, tag, bytes)) {
+        return;
+    }
     zn_buf_append_byte(out, tag);
     while (bytes.len > 0) {
         size_t plain = plain_bytes(bytes);
@@ -258,6 +283,10 @@ static zonda_err put_value(zn_buf *out, zn_cursor *cursor, zonda_error *error) {
 zonda_err zn_key_put(zn_buf *out, zn_bytes value, zonda_error *error) {
     size_t start = out->len;
     uint32_t integer;
+    if ((value.data[0] & 0xe0) == 0xa0) { /* the length is in there */
+        put_bytes(out, KEY_STRING, (zn_bytes){ value.data + 1, value.data[0] & 0x1f });
+        return ZONDA_OK;
+    }
     if (zn_value_small_uint(value.data, &integer) > 0) {
         put_integer(out, integer);
         return ZONDA_OK;

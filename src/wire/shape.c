@@ -84,19 +84,24 @@ const uint8_t zn_shape_plain_bytes[256] = {
     ONES_16, ONES_16,                                                       /* 0xe0 */
 };
 
+/* The head of a small map or array, the most frequent of containers. */
+static inline bool read_small_container(uint8_t type, zn_shape_head *out) {
+    if ((type & 0xe0) != 0x80) {
+        return false;
+    }
+    uint64_t count = type & 0x0f;
+    *out =
+        (zn_shape_head){ .bytes = 1, .values = type < 0x90 ? 2 * count : count, .container = true };
+    return true;
+}
+
 bool zn_shape_read_head(zn_bytes bytes, size_t at, zn_shape_head *out) {
     uint8_t type = bytes.data[at];
     if (type <= 0x7f || type >= 0xe0) {
         *out = (zn_shape_head){ .bytes = 1 };
         return true;
     }
-    if (type <= 0x8f) {
-        *out =
-            (zn_shape_head){ .bytes = 1, .values = 2 * (uint64_t)(type & 0x0f), .container = true };
-        return true;
-    }
-    if (type <= 0x9f) {
-        *out = (zn_shape_head){ .bytes = 1, .values = type & 0x0f, .container = true };
+    if (read_small_container(type, out)) {
         return true;
     }
     if (type <= 0xbf) {
@@ -126,7 +131,8 @@ static zonda_err refuse_head(zn_bytes bytes, size_t at, zonda_error *error) {
 
 /* Reads the head at `at` and checks that what it claims can be there. */
 static zonda_err check_head(zn_bytes bytes, size_t at, zn_shape_head *head, zonda_error *error) {
-    if (at >= bytes.len || !zn_shape_read_head(bytes, at, head)) {
+    if (at >= bytes.len ||
+        !(read_small_container(bytes.data[at], head) || zn_shape_read_head(bytes, at, head))) {
         return refuse_head(bytes, at, error);
     }
     size_t left = bytes.len - at - head->bytes;
@@ -153,26 +159,29 @@ zonda_err zn_shape_check_values(zn_bytes bytes, unsigned depth_max, size_t value
     size_t at = 0;
     ZN_ASSERT(depth_max <= STACK_DEPTH);
     for (size_t values = 0; wanted > 0; values++) {
-        zn_shape_head head;
-        size_t plain = plain_bytes(bytes, at);
-        zonda_err code = plain > 0 ? ZONDA_OK : check_head(bytes, at, &head, error);
-        if (code != ZONDA_OK) {
-            return code;
-        }
         if (values == values_max) {
             return zn_error_set(error, ZONDA_ERR_LIMIT, "MessagePack has more than %zu values",
                                 values_max);
         }
         wanted--;
-        at += plain > 0 ? plain : head.bytes + (size_t)head.payload;
-        if (plain == 0 && head.container) {
-            if (depth == depth_max) {
+        size_t plain = plain_bytes(bytes, at);
+        at += plain;
+        if (plain == 0) {
+            zn_shape_head head;
+            zonda_err code = check_head(bytes, at, &head, error);
+            if (code != ZONDA_OK) {
+                return code;
+            }
+            at += head.bytes + (size_t)head.payload;
+            if (head.container && depth == depth_max) {
                 return zn_error_set(error, ZONDA_ERR_LIMIT,
                                     "MessagePack is nested deeper than %u at byte %zu", depth_max,
                                     at);
             }
-            outer[depth++] = wanted;
-            wanted = head.values;
+            if (head.container) {
+                outer[depth++] = wanted;
+                wanted = head.values;
+            }
         }
         while (wanted == 0 && depth > 0) {
             wanted = outer[--depth];
