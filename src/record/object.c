@@ -120,17 +120,22 @@ static void set_payload(zn_value value, msgpack_object *out) {
     }
 }
 
-/* Most names and texts, whose length is in the first byte. */
-static void build_short(zn_cursor *cursor, msgpack_object *out) {
-    uint32_t size = *cursor->at & 0x1f;
+/* Most names and texts: the length is in the first byte, or is the second one. */
+static inline bool build_short(zn_cursor *cursor, msgpack_object *out) {
+    uint8_t first = *cursor->at;
+    if ((first & 0xe0) != 0xa0 && first != 0xd9) {
+        return false;
+    }
+    const uint8_t *text = cursor->at + (first == 0xd9 ? 2 : 1);
+    uint32_t size = first == 0xd9 ? cursor->at[1] : first & 0x1f;
     out->type = MSGPACK_OBJECT_STR;
-    out->via.str = (msgpack_object_str){ .size = size, .ptr = (const char *)cursor->at + 1 };
-    cursor->at += 1 + size;
+    out->via.str = (msgpack_object_str){ .size = size, .ptr = (const char *)text };
+    cursor->at = text + size;
+    return true;
 }
 
 static bool build(zn_object_decoder *decoder, zn_cursor *cursor, msgpack_object *out) {
-    if ((*cursor->at & 0xe0) == 0xa0) {
-        build_short(cursor, out);
+    if (build_short(cursor, out)) {
         return true;
     }
     bool single = *cursor->at == 0xca;
